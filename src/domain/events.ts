@@ -1,0 +1,55 @@
+import type { Uuid } from './ids.ts'
+
+/** The two families of streams. Each stream is numbered 0, 1, 2, … by its producer. */
+export type StreamKind = 'course' | 'ecosystem'
+
+/** Codes are stored; names travel on the wire (api.md §2). */
+export const courseEventCodes = {
+  no_op: -1,
+  create_course: 0,
+  prepare_course_ecosystem: 1,
+  update_course_ecosystem: 2,
+  update_roster: 3,
+  update_course_active_dates: 4,
+  update_globally_excluded_exercises: 5,
+  update_course_excluded_exercises: 6,
+  create_update_assignment: 7,
+  record_response: 8,
+} as const
+export const ecosystemEventCodes = { no_op: -1, create_ecosystem: 0 } as const
+
+export type CourseEventType = keyof typeof courseEventCodes
+export type EcosystemEventType = keyof typeof ecosystemEventCodes
+export type EventType = CourseEventType | EcosystemEventType
+
+/** A JSON object exactly as the producer spelt it (uuid case, fraction digits); see `event_data` in api.md §3.2. */
+export type EventData = { readonly [key: string]: unknown }
+
+/** One event as it is appended. `number` is the producer's sequence number within the stream. */
+export interface StreamEvent {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+  readonly number: number
+  readonly eventUuid: Uuid
+  readonly type: EventType
+  readonly data: EventData
+}
+
+/** One event as it is read back. `recordedAt` is the database's clock when the event became readable. */
+export interface StoredEvent extends StreamEvent {
+  readonly recordedAt: Date
+}
+
+/** `event_data` of record_response (api.md §6.12); times are ISO 8601 text as received. */
+export interface ResponseData extends EventData {
+  readonly response_uuid: string
+  readonly course_uuid: string
+  readonly sequence_number: number
+  readonly ecosystem_uuid: string
+  readonly trial_uuid: string
+  readonly student_uuid: string
+  readonly exercise_uuid: string
+  readonly is_correct: boolean
+  readonly is_real_response?: boolean
+  readonly responded_at: string
+}

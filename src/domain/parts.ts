@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto'
+import type { StreamKind } from './events.ts'
+import type { Uuid } from './ids.ts'
+
+/**
+ * Parts are the sharding key of every table (design §6: P = 64, fixed at installation). Course streams use parts
+ * 0…P-1 and ecosystem (content) streams parts P…2P-1, so that a part names the kind as well and no key needs a
+ * column for it.
+ */
+export const partsDefault = 64
+
+/** First 16 bits (big-endian) of SHA-256 of the 16 raw uuid bytes, modulo P (streams.md R3). */
+export function partOf(kind: StreamKind, stream: Uuid, parts: number = partsDefault): number {
+  const digest = createHash('sha256').update(Buffer.from(stream.replaceAll('-', ''), 'hex')).digest()
+  const hash = digest.readUInt16BE(0) % parts
+  return kind === 'course' ? hash : hash + parts
+}
+
+export function kindOfPart(part: number, parts: number = partsDefault): StreamKind {
+  return part < parts ? 'course' : 'ecosystem'
+}

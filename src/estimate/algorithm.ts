@@ -1,0 +1,30 @@
+import type { Clue } from '#domain/clue.ts'
+import type { Uuid } from '#domain/ids.ts'
+
+/**
+ * The port that every in-process algorithm implements. Everything is synchronous and pure: same inputs, same answer.
+ * `Model` is whatever the algorithm learnt for one ecosystem (for SPARFA the matrix); `Knowledge` is what it knows about
+ * one learner given that model and the learner's answers. Questions are exercise *groups*.
+ */
+export interface Algorithm<Model, Knowledge> {
+  readonly name: string
+  /** What the model says about one learner. Order of `answers` must not matter; unknown groups are ignored. */
+  know(model: Model, answers: readonly LearnerAnswer[]): Knowledge
+  /** CLUE of a set of learners over a pool of exercise groups; `unknownClue` when there is too little data. */
+  clue(model: Model, learners: readonly Knowledge[], pool: readonly Uuid[], options: ClueOptions): Clue
+  /** `candidates` (groups known to the model) best first; groups the model does not know are left out. */
+  rank(model: Model, learner: Knowledge, candidates: readonly Uuid[]): Uuid[]
+}
+
+/** The latest answer of one learner to one exercise group. */
+export interface LearnerAnswer {
+  readonly group: Uuid
+  readonly isCorrect: boolean
+}
+
+export interface ClueOptions {
+  /** Probability that the interval holds the truth, 0…1; the server uses 0.5 (sparfa.md §11). */
+  readonly confidence: number
+  /** Fewer counted answers than this over all learners give the default CLUE (design D21). */
+  readonly minResponses: number
+}

@@ -1,0 +1,94 @@
+import type { EventType, StoredEvent, StreamEvent, StreamKind } from '#domain/events.ts'
+import type { Uuid } from '#domain/ids.ts'
+
+/**
+ * The log: numbered streams on PostgreSQL, sealed at append (spec: docs/architecture.md). What an `append` acknowledged
+ * is durable and, once its stream has no hole before it, readable at a gapless position of a lane, forever unchanged.
+ */
+export interface Log {
+  /**
+   * Stores the events of one HTTP request, whole or not at all (design D2). Requests in flight share a transaction
+   * (group commit without a timer); a refused request never affects its neighbours. Rejects with `LogOverloaded` when
+   * queues are full and with the database's error when the outcome is unknown (the caller retries with the same uuids).
+   */
+  append(events: readonly StreamEvent[]): Promise<AppendResult>
+  /** Events of one stream from `from`, contiguous prefix only, ascending; at most `eventsMax` and about `bytesMax`. */
+  readStream(kind: StreamKind, stream: Uuid, options: ReadStreamOptions): Promise<StoredEvent[]>
+  /** Entries of one lane with position > `after`, in position order. */
+  readLane(part: number, lane: number, after: bigint, runsMax: number): Promise<LaneEntry[]>
+  /** Highest position of each lane; absent lanes are empty. Keys are `part/lane`. */
+  laneHeads(): Promise<Map<string, bigint>>
+  statuses(streams: readonly { kind: StreamKind; stream: Uuid }[], gapsMax: number): Promise<StreamStatus[]>
+  /** Streams of one kind that were created, by their gapless metadata number (api.md §5). */
+  readMetadata(kind: StreamKind, from: number, max: number): Promise<StreamMetadata[]>
+  /** Streams that are stopped by a hole now, oldest first. */
+  blockedStreams(max: number): Promise<BlockedStream[]>
+}
+
+export interface ReadStreamOptions {
+  readonly from: number
+  readonly types?: ReadonlySet<EventType>
+  readonly eventsMax: number
+  readonly bytesMax: number
+}
+
+export type AppendResult =
+  | { readonly kind: 'stored'; readonly outcomes: readonly ('recorded' | 'duplicate')[] }
+  | { readonly kind: 'refused'; readonly conflicts: readonly AppendConflict[] }
+  | { readonly kind: 'too_far_ahead'; readonly missing: readonly { stream: Uuid; from: number; to: number }[] }
+
+/** A number that is taken by another event (the only refusal there is, design D4). */
+export interface AppendConflict {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+  readonly number: number
+  readonly eventUuid: Uuid
+  readonly existingEventUuid: Uuid
+  readonly existingType: EventType
+}
+
+/** A gap-free run of one stream's events at one position of a lane. */
+export interface LaneEntry {
+  readonly part: number
+  readonly lane: number
+  readonly position: bigint
+  readonly events: readonly StoredEvent[]
+}
+
+/** Ends are exclusive everywhere (design D10). */
+export interface StreamStatus {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+  readonly isKnown: boolean
+  readonly isCreated: boolean
+  readonly nextSequenceNumber: number
+  readonly contiguousSequenceNumber: number
+  /** Missing numbers below `nextSequenceNumber`: `from` inclusive, `to` inclusive (api.md §8.2). */
+  readonly gaps: readonly { readonly from: number; readonly to: number }[]
+  readonly oldestBlockedAt: Date | undefined
+}
+
+export interface StreamMetadata {
+  readonly uuid: Uuid
+  readonly number: number
+  /** Courses only. */
+  readonly initialEcosystem: Uuid | undefined
+}
+
+export interface BlockedStream {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+  readonly contiguousSequenceNumber: number
+  readonly nextSequenceNumber: number
+  readonly blockedSince: Date
+}
+
+/** Queues are full: answer 503 with Retry-After (design D8). */
+export class LogOverloaded extends Error {
+  readonly retryAfterSeconds: number
+  constructor(retryAfterSeconds: number) {
+    super('the append queue is full')
+    this.name = 'LogOverloaded'
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
