@@ -11,7 +11,9 @@ export const partsDefault = 64
 
 /** First 16 bits (big-endian) of SHA-256 of the 16 raw uuid bytes, modulo P (streams.md R3). */
 export function partOf(kind: StreamKind, stream: Uuid, parts: number = partsDefault): number {
-  const digest = createHash('sha256').update(Buffer.from(stream.replaceAll('-', ''), 'hex')).digest()
+  const digest = createHash('sha256')
+    .update(Buffer.from(stream.replaceAll('-', ''), 'hex'))
+    .digest()
   const hash = digest.readUInt16BE(0) % parts
   return kind === 'course' ? hash : hash + parts
 }

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { ConfigurationError } from './config.ts'
+
+/*
+ * Connections. Every pool has a name, a size and time-outs (operations.md OP-P5, design D39); bigint columns come back
+ * as `bigint`, times as `Date`. Nothing here knows a table.
+ */
+export interface PoolOptions {
+  /** Shown in pg_stat_activity. */
+  readonly name: string
+  readonly connectionsMax: number
+  readonly statementTimeoutMs?: number
+  readonly idleInTransactionTimeoutMs?: number
+}
+
+const int8 = 20
+const int8Array = 1016
+
+const typeParsers = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (format === 'binary') return pg.types.getTypeParser(oid, 'binary')
+    if (oid === int8) return (text: string): bigint => BigInt(text)
+    if (oid === int8Array) return (text: string): bigint[] => parseBigints(text)
+    return pg.types.getTypeParser(oid, 'text')
+  },
+} as pg.CustomTypesConfig
+
+function parseBigints(text: string): bigint[] {
+  const inside = text.slice(1, -1)
+  return inside === '' ? [] : inside.split(',').map((item) => BigInt(item))
+}
+
+export function openPool(url: string, options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: `biglearn ${options.name}`,
+    max: options.connectionsMax,
+    connectionTimeoutMillis: 5000,
+    statement_timeout: options.statementTimeoutMs ?? 5000,
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5000,
+    types: typeParsers,
+  })
+  // An idle connection that breaks is replaced at its next use; without a listener it would end the process.
+  pool.on('error', () => undefined)
+  return pool
+}
+
+/** A short list of SQLSTATEs after which the same statement may succeed (OP-P5); dropped connections count as well. */
+const passing = new Set(['57P01', '57P02', '57P03', '25006', '40001', '40P01', '55P03', '53300', '25P03', '25P04'])
+const droppedConnection = /terminated|ECONNRESET|ECONNREFUSED|EPIPE|timeout exceeded|Connection ended|not queryable/i
+
+export function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? String(error.code) : ''
+  if (passing.has(code) || code.startsWith('08')) return true
+  return droppedConnection.test(`${code} ${error.message}`)
+}
+
+export interface RetryOptions {
+  /** Total time for all attempts; then the last error is thrown. */
+  readonly budgetMs: number
+  readonly random?: () => number
+}
+
+/** Full jitter between 50 ms and 2 s. `work` must be idempotent: an attempt whose answer was lost may have happened. */
+export async function withRetry<Value>(work: () => Promise<Value>, options: RetryOptions): Promise<Value> {
+  const started = performance.now()
+  const random = options.random ?? Math.random
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      const pauseMs = 50 + random() * Math.min(2000, 100 * 2 ** attempt)
+      if (!isPassing(error) || performance.now() - started + pauseMs > options.budgetMs) throw error
+      await sleep(pauseMs)
+    }
+  }
+}
+
+/** Runs `work` in one READ COMMITTED transaction; rolls back when it throws. */
+export async function inTransaction<Value>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<Value>,
+): Promise<Value> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const value = await work(client)
+    await client.query('commit')
+    return value
+  } catch (error) {
+    await client.query('rollback').catch((failure: Error) => (broken = failure))
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+/** Refuses servers that are too old or that default to another isolation level (streams.md R4). */
+export async function checkServer(pool: pg.Pool): Promise<void> {
+  const answer = await withRetry(
+    () =>
+      pool.query<{ version: number; isolation: string }>(
+        `select current_setting('server_version_num')::int as version,
+                current_setting('default_transaction_isolation') as isolation`,
+      ),
+    { budgetMs: 10_000 },
+  ).catch((error: unknown) => {
+    const reason =
+      error instanceof Error ? error.message || ('code' in error ? String(error.code) : error.name) : String(error)
+    throw new ConfigurationError(
+      `the database can not be reached: ${reason}`,
+      'check DATABASE_URL and that it is running',
+    )
+  })
+  const server = answer.rows[0]
+  if (server === undefined || server.version < 150_000) {
+    throw new ConfigurationError('PostgreSQL 15 or newer is needed', 'set DATABASE_URL to a newer server')
+  }
+  if (server.isolation !== 'read committed') {
+    throw new ConfigurationError(
+      `default_transaction_isolation is "${server.isolation}"; the log needs "read committed"`,
+      "run: alter database … set default_transaction_isolation = 'read committed'",
+    )
+  }
+}
