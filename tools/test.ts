@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process'
+import { glob, mkdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { migrate, readMigrations } from '#operate/migrate.ts'
+import { makeTemplate, startTestCluster } from '#platform/test-database.ts'
+
+/*
+ * `npm test`: types, lint, the architecture check, then every test on one throw-away database cluster.
+ * `npm test -- PATTERN…` runs the named test files only. Suites that could not run say so in the last lines.
+ */
+const { positionals } = parseArgs({ allowPositionals: true, strict: false })
+const patterns = positionals.length > 0 ? positionals : ['src/**/*.test.ts', 'tests/**/*.test.ts', 'tools/**/*.test.ts']
+const noticesFile = join('artefacts', `notices-${process.pid}.txt`)
+
+function run(program: string, words: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<number> {
+  const child = spawn(program, words, { stdio: 'inherit', env: environment })
+  return new Promise((done) => child.on('exit', (code) => done(code ?? 1)))
+}
+
+async function checks(): Promise<number> {
+  const tools: [string, string[]][] = [
+    ['node_modules/.bin/tsc', ['--noEmit']],
+    ['node_modules/.bin/tsc', ['--noEmit', '-p', 'src/console']],
+    ['node_modules/.bin/biome', ['check', '--diagnostic-level=warn', '--error-on-warnings', '.']],
+    [process.execPath, ['tools/tidy.ts']],
+  ]
+  for (const [program, words] of tools) {
+    const code = await run(program, words)
+    if (code !== 0) return code
+  }
+  return 0
+}
+
+async function tests(files: readonly string[]): Promise<number> {
+  const cluster = await startTestCluster()
+  try {
+    const migrations = await readMigrations()
+    await makeTemplate(cluster.url, (url) => migrate(url, migrations))
+    const environment = {
+      ...process.env,
+      BIGLEARN_TEST_DATABASE: cluster.url,
+      BIGLEARN_TEST_NOTICES: noticesFile,
+    }
+    return await run(
+      process.execPath,
+      ['--test', '--test-timeout=300000', '--test-concurrency=2', ...files],
+      environment,
+    )
+  } finally {
+    await cluster.stop()
+  }
+}
+
+async function printNotices(): Promise<void> {
+  const text = await readFile(noticesFile, 'utf8').catch(() => '')
+  await rm(noticesFile, { force: true })
+  const notices = [...new Set(text.split('\n').filter((line) => line !== ''))]
+  for (const notice of notices) process.stdout.write(`NOT RUN: ${notice}\n`)
+  if (process.env['CI'] === 'true' && notices.some((notice) => notice.includes('Chromium'))) process.exitCode = 1
+}
+
+await mkdir('artefacts', { recursive: true })
+const files = await Array.fromAsync(glob(patterns))
+if (files.length === 0) {
+  process.stderr.write(`no test file matches ${patterns.join(' ')}\n`)
+  process.exit(1)
+}
+const code = (positionals.length > 0 ? 0 : await checks()) || (await tests(files.sort()))
+process.exitCode = code
+await printNotices()
