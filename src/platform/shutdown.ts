@@ -1,0 +1,64 @@
+/**
+ * Stopping in order (OP-P2): the steps registered last stop first, each within its limit, so that requests are
+ * answered before workers hand back their work, and the database goes last. A second signal ends at once.
+ */
+export interface Shutdown {
+  /** `step` runs once, when stopping; a step that fails or takes too long does not hold up the next one. */
+  add(name: string, limitMs: number, step: () => Promise<unknown>): void
+  /** Stops everything once; later calls return the same promise. */
+  stop(reason: string): Promise<void>
+  readonly isStopping: boolean
+}
+
+interface Step {
+  readonly name: string
+  readonly limitMs: number
+  readonly run: () => Promise<unknown>
+}
+
+export function createShutdown(say: (line: string) => void): Shutdown {
+  const steps: Step[] = []
+  let stopping: Promise<void> | undefined
+  async function runAll(): Promise<void> {
+    for (const step of steps.reverse()) await runStep(step, say)
+  }
+  return {
+    add: (name, limitMs, run) => void steps.push({ name, limitMs, run }),
+    stop: (reason) => {
+      if (stopping === undefined) say(`stopping (${reason})`)
+      stopping ??= runAll()
+      return stopping
+    },
+    get isStopping() {
+      return stopping !== undefined
+    },
+  }
+}
+
+async function runStep(step: Step, say: (line: string) => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, late) => {
+    timer = setTimeout(() => late(new Error(`took longer than ${step.limitMs} ms`)), step.limitMs)
+  })
+  try {
+    await Promise.race([step.run(), limit])
+  } catch (error) {
+    say(`stopping ${step.name}: ${error instanceof Error ? error.message : String(error)}`)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Connects SIGTERM and SIGINT; resolves with the exit code once everything is stopped. */
+export function stopOnSignal(shutdown: Shutdown): Promise<number> {
+  return new Promise((done) => {
+    let signals = 0
+    const onSignal = (signal: string): void => {
+      signals += 1
+      if (signals > 1) done(1)
+      else void shutdown.stop(signal).then(() => done(0))
+    }
+    process.on('SIGTERM', () => onSignal('SIGTERM'))
+    process.on('SIGINT', () => onSignal('SIGINT'))
+  })
+}
