@@ -16,6 +16,10 @@ export interface Log {
   readStream(kind: StreamKind, stream: Uuid, options: ReadStreamOptions): Promise<StoredEvent[]>
   /** Entries of one lane with position > `after`, in position order. */
   readLane(part: number, lane: number, after: bigint, runsMax: number): Promise<LaneEntry[]>
+  /** The same for many lanes in one round trip; at most `runsMax` entries of each lane, ascending within a lane. */
+  readLanes(cursors: readonly LaneCursor[], runsMax: number): Promise<LaneEntry[]>
+  /** Calls `listener` after each commit with the parts in which something became readable; returns how to stop. */
+  onAppended(listener: (parts: readonly number[]) => void): () => void
   /** Highest position of each lane; absent lanes are empty. Keys are `part/lane`. */
   laneHeads(): Promise<Map<string, bigint>>
   statuses(streams: readonly { kind: StreamKind; stream: Uuid }[], gapsMax: number): Promise<StreamStatus[]>
@@ -45,6 +49,13 @@ export interface AppendConflict {
   readonly eventUuid: Uuid
   readonly existingEventUuid: Uuid
   readonly existingType: EventType
+}
+
+/** Where a reader stands in a lane: it wants the entries after `after`. */
+export interface LaneCursor {
+  readonly part: number
+  readonly lane: number
+  readonly after: bigint
 }
 
 /** A gap-free run of one stream's events at one position of a lane. */
