@@ -14,6 +14,11 @@ export interface Log {
   append(events: readonly StreamEvent[]): Promise<AppendResult>
   /** Events of one stream from `from`, contiguous prefix only, ascending; at most `eventsMax` and about `bytesMax`. */
   readStream(kind: StreamKind, stream: Uuid, options: ReadStreamOptions): Promise<StoredEvent[]>
+  /**
+   * Does an event with number ≥ `from` wait behind the stream's first hole? With `types`: one of these types. A consumer
+   * that asks for some types must be told "gap" only when something for it waits there (api.md §4, rules 6 and 7).
+   */
+  hasBeyondGap(kind: StreamKind, stream: Uuid, from: number, types?: ReadonlySet<EventType>): Promise<boolean>
   /** Entries of one lane with position > `after`, in position order. */
   readLane(part: number, lane: number, after: bigint, runsMax: number): Promise<LaneEntry[]>
   /** The same for many lanes in one round trip; at most `runsMax` entries of each lane, ascending within a lane. */
