@@ -1,0 +1,95 @@
+import type { Uuid } from '#domain/ids.ts'
+import type { Exclusions, Instant } from '#domain/student.ts'
+import { type CluePools, countingGroups } from './clue-pools.ts'
+import type { JudgedAnswer, JudgedAnswers } from './visible-answers.ts'
+
+/** What one learner's answers say about exercise groups; the shape that `Algorithm.know` takes. */
+export interface LearnerInputs {
+  readonly student: Uuid
+  readonly answers: readonly { readonly group: Uuid; readonly isCorrect: boolean }[]
+}
+
+/** Everything the CLUE of one container and one subject (a student, or a course container's students) rests on. */
+export interface ClueInputs {
+  readonly container: Uuid
+  /** Exercise groups whose right answers the CLUE estimates; empty means that the container has no CLUE. */
+  readonly pool: readonly Uuid[]
+  /** Per learner all counted answers, whatever the container: they say what the learner knows (design D21). */
+  readonly learners: readonly LearnerInputs[]
+  /** Of these, the answers to groups of the pool, which is all that `local_query` looks at. */
+  readonly poolLearners: readonly LearnerInputs[]
+  /** Design D20: is there any answer to a group of the pool, counted or withheld? */
+  readonly isReady: boolean
+  /** When a withheld answer to a group of the pool next becomes visible and the CLUE changes by itself. */
+  readonly nextVisibleAt: Instant | undefined
+}
+
+export interface Learner {
+  readonly student: Uuid
+  readonly judged: JudgedAnswers
+  readonly inputs: LearnerInputs
+}
+
+/** Prepared once per learner and request, and used for all containers asked. */
+export function learnerOf(student: Uuid, judged: JudgedAnswers): Learner {
+  const answers = [...judged.counted].map(([group, { isCorrect }]) => ({ group, isCorrect }))
+  // Sorted, so that nothing of the order in which the student worked shows in what the algorithm sees.
+  answers.sort((a, b) => (a.group < b.group ? -1 : 1))
+  return { student, judged, inputs: { student, answers } }
+}
+
+export interface ClueQuestion {
+  readonly pools: CluePools
+  readonly container: Uuid
+  readonly exclusions: Exclusions
+  /** One learner judged for the audience `student`, or a course container's members judged for `teacher`. */
+  readonly learners: readonly Learner[]
+}
+
+export function clueInputs(question: ClueQuestion): ClueInputs {
+  const pool = countingGroups(question.pools, question.container, question.exclusions)
+  const learners = bySmallestUuid(question.learners)
+  const poolLearners = learners.map((learner) => poolInputs(learner, pool))
+  let nextVisibleAt: Instant | undefined
+  for (const { judged } of learners) {
+    if (judged.withheld.size === 0) continue
+    for (const group of pool) {
+      const visibleAt = judged.withheld.get(group)
+      if (visibleAt !== undefined) nextVisibleAt = Math.min(nextVisibleAt ?? visibleAt, visibleAt)
+    }
+  }
+  return {
+    container: question.container,
+    pool,
+    learners: learners.map(({ inputs }) => inputs),
+    poolLearners,
+    isReady: nextVisibleAt !== undefined || poolLearners.some(({ answers }) => answers.length > 0),
+    nextVisibleAt,
+  }
+}
+
+/** Answers that count towards `minResponses`: those to questions the model knows, over all learners (design D21). */
+export function countResponses(learners: readonly LearnerInputs[], isKnown: (group: Uuid) => boolean): number {
+  return learners.reduce((sum, { answers }) => sum + answers.filter(({ group }) => isKnown(group)).length, 0)
+}
+
+/** For a receipt: the answers to the pool's groups, and what became of each. */
+export function judgedForPool(learner: Learner, pool: readonly Uuid[]): JudgedAnswer[] {
+  const inPool = new Set(pool)
+  return learner.judged.judged.filter(({ group }) => group !== undefined && inPool.has(group))
+}
+
+function poolInputs({ student, judged }: Learner, pool: readonly Uuid[]): LearnerInputs {
+  const answers: { group: Uuid; isCorrect: boolean }[] = []
+  for (const group of pool) {
+    const answer = judged.counted.get(group)
+    if (answer !== undefined) answers.push({ group, isCorrect: answer.isCorrect })
+  }
+  return { student, answers }
+}
+
+function bySmallestUuid(learners: readonly Learner[]): readonly Learner[] {
+  if (learners.length < 2) return learners
+  const distinct = new Map(learners.map((learner) => [learner.student, learner]))
+  return [...distinct.values()].sort((a, b) => (a.student < b.student ? -1 : 1))
+}
