@@ -1,0 +1,28 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { ingest, ingestShapes } from './ingest.ts'
+
+/*
+ * `npm run bench -- NAME`: one JSON line per shape on standard output, progress on standard error. A benchmark that finds
+ * its own result wrong prints no figure and exits 1.
+ */
+function positive(text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new InvalidArgumentError('must be a number greater than 0')
+  return value
+}
+
+const program = new Command('bench').description('Measures the product beside a yardstick, on a durable database.')
+
+program
+  .command('ingest')
+  .description('durable HTTP record_responses beside COPY of the same answers')
+  .option('--seconds <n>', 'measured time per shape', positive, 10)
+  .option('--shape <name>', `one of ${ingestShapes.join(', ')}`)
+  .option('--seed <n>', 'seed of the answers', positive, 1)
+  .option('--roles <list>', 'roles of the measured server', 'api')
+  .action((options) => ingest({ ...options, shapes: options.shape === undefined ? ['one_course'] : [options.shape] }))
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.exit(1)
+})

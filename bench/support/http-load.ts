@@ -1,0 +1,124 @@
+import { connect, type Socket } from 'node:net'
+
+/*
+ * The load generator of every benchmark: closed loop, one request in flight a connection, keep-alive, written straight to
+ * sockets so that the two cores measure the server and not its client. Bodies are made ahead of the write that sends
+ * them; an answer is checked by its status line and kept only when somebody wants it.
+ */
+export interface LoadRequest {
+  readonly path: string
+  readonly body: Buffer
+  /** Called with the status and the body once answered. */
+  answered(status: number, body: Buffer): void
+}
+
+export interface LoadOptions {
+  readonly host: string
+  readonly port: number
+  readonly connections: number
+  /** Next request of a connection; `undefined` ends it. */
+  next(connection: number): LoadRequest | undefined
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface LoadResult {
+  readonly requests: number
+  readonly seconds: number
+  /** Milliseconds, in order of arrival. */
+  readonly latencies: Float64Array
+  /** CPU seconds of the generator itself. */
+  readonly generatorCpuSeconds: number
+}
+
+const headEnd = Buffer.from('\r\n\r\n')
+
+export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const latencies: number[] = []
+  const cpu = process.cpuUsage()
+  const started = performance.now()
+  const all = Array.from({ length: options.connections }, (_, index) => runConnection(options, index, latencies))
+  await Promise.all(all)
+  const seconds = (performance.now() - started) / 1000
+  const used = process.cpuUsage(cpu)
+  return {
+    requests: latencies.length,
+    seconds,
+    latencies: Float64Array.from(latencies),
+    generatorCpuSeconds: (used.user + used.system) / 1e6,
+  }
+}
+
+function runConnection(options: LoadOptions, index: number, latencies: number[]): Promise<void> {
+  return new Promise((done, failed) => {
+    const socket = connect({ host: options.host, port: options.port, noDelay: true })
+    const parser = createParser()
+    let current: LoadRequest | undefined
+    let sentAt = 0
+    const send = (): void => {
+      current = options.next(index)
+      if (current === undefined) {
+        socket.end()
+        done()
+        return
+      }
+      sentAt = performance.now()
+      writeRequest(socket, options, current)
+    }
+    socket.on('connect', send)
+    socket.on('error', failed)
+    socket.on('close', () => (current === undefined ? done() : failed(new Error('the server closed a connection'))))
+    socket.on('data', (chunk: Buffer) => {
+      const answer = parser(chunk)
+      if (answer === undefined) return
+      latencies.push(performance.now() - sentAt)
+      current?.answered(answer.status, answer.body)
+      send()
+    })
+  })
+}
+
+function writeRequest(socket: Socket, options: LoadOptions, request: LoadRequest): void {
+  const extra = Object.entries(options.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`)
+  const head = `POST ${request.path} HTTP/1.1\r\nHost: ${options.host}\r\nContent-Type: application/json\r\n${extra.join('')}Content-Length: ${request.body.length}\r\n\r\n`
+  socket.cork()
+  socket.write(head, 'latin1')
+  socket.write(request.body)
+  socket.uncork()
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: Buffer
+}
+
+/** One answer at a time, with a Content-Length (the server always sends one for JSON). */
+function createParser(): (chunk: Buffer) => Answer | undefined {
+  let pending: Buffer = Buffer.alloc(0)
+  let wanted = -1
+  let headLength = 0
+  let status = 0
+  return (chunk) => {
+    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
+    if (wanted < 0) {
+      const end = pending.indexOf(headEnd)
+      if (end < 0) return undefined
+      const head = pending.toString('latin1', 0, end)
+      status = Number(head.slice(9, 12))
+      headLength = end + 4
+      wanted = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? Number.NaN)
+      if (Number.isNaN(wanted)) throw new Error(`an answer without Content-Length: ${head.slice(0, 200)}`)
+    }
+    if (pending.length < headLength + wanted) return undefined
+    const body = pending.subarray(headLength, headLength + wanted)
+    pending = pending.subarray(headLength + wanted)
+    wanted = -1
+    return { status, body }
+  }
+}
+
+/** `share` 0.5 is the median. */
+export function percentile(values: Float64Array, share: number): number {
+  if (values.length === 0) return Number.NaN
+  const sorted = values.slice().sort()
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
+}

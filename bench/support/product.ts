@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { migrate, readMigrations } from '#operate/migrate.ts'
+import { type EmbeddedDatabase, freePort, startEmbedded } from '#platform/embedded.ts'
+
+/*
+ * What a benchmark measures: the product as real processes on a durable database of its own. Settings are read back
+ * from the server, never assumed, and go into every line that is printed.
+ */
+export interface BenchDatabase {
+  readonly url: string
+  readonly settings: Readonly<Record<string, string | number>>
+  readonly pool: pg.Pool
+  stop(): Promise<void>
+}
+
+const benchSettings = {
+  shared_buffers: '2GB',
+  max_wal_size: '4GB',
+  checkpoint_timeout: '15min',
+  jit: 'off',
+}
+
+export async function startBenchDatabase(settings: Readonly<Record<string, string>> = {}): Promise<BenchDatabase> {
+  // Beside the code, not in the system's temporary folder, which may live in memory.
+  const dataDir = await mkdtemp(join(process.cwd(), '.bench-'))
+  const cluster: EmbeddedDatabase = await startEmbedded({ dataDir, settings: { ...benchSettings, ...settings } })
+  await migrate(cluster.url, await readMigrations())
+  const pool = new pg.Pool({ connectionString: cluster.url, max: 4, statement_timeout: 600_000 })
+  pool.on('error', () => undefined)
+  return {
+    url: cluster.url,
+    settings: await readSettings(pool),
+    pool,
+    stop: async () => {
+      await pool.end()
+      await cluster.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function readSettings(pool: pg.Pool): Promise<Record<string, string | number>> {
+  const names = ['fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'server_version']
+  const values: Record<string, string | number> = { cores: availableParallelism() }
+  for (const name of names) {
+    const answer = await pool.query<{ value: string }>('select current_setting($1) as value', [name])
+    values[name] = answer.rows[0]?.value ?? ''
+  }
+  return values
+}
+
+export interface Product {
+  readonly port: number
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+/** `biglearn serve` as a process of its own; resolves when it is ready. */
+export async function startProduct(databaseUrl: string, roles: string): Promise<Product> {
+  const port = await freePort()
+  const words = ['src/cli/main.ts', 'serve', '--port', String(port), '--roles', roles]
+  const child = spawn(process.execPath, words, {
+    env: { ...process.env, DATABASE_URL: databaseUrl, BIGLEARN_LAME_DUCK_MS: '0' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  await untilReady(port, child)
+  return { port, pid: child.pid ?? 0, stop: () => stopChild(child) }
+}
+
+async function untilReady(port: number, child: ChildProcess): Promise<void> {
+  const deadline = performance.now() + 30_000
+  while (performance.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}`)
+    const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined)
+    if (answer?.status === 200) return
+    await new Promise((done) => setTimeout(done, 50))
+  }
+  throw new Error('the server was not ready within 30 s')
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  child.kill('SIGTERM')
+  await new Promise((done) => child.once('exit', done))
+}
+
+/** CPU seconds so far of one process, from /proc. */
+export async function cpuSecondsOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
+}
+
+/** CPU seconds so far of all PostgreSQL processes of this machine user that are alive. */
+export async function cpuSecondsOfPostgres(): Promise<number> {
+  let seconds = 0
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const program = await readFile(`/proc/${name}/comm`, 'utf8').catch(() => '')
+    if (program.trim() === 'postgres') seconds += await cpuSecondsOf(Number(name))
+  }
+  return seconds
+}
