@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { clues } from './clues.ts'
 import { ingest, ingestShapes } from './ingest.ts'
 
 /*
@@ -21,6 +22,13 @@ program
   .option('--seed <n>', 'seed of the answers', positive, 1)
   .option('--roles <list>', 'roles of the measured server', 'api')
   .action((options) => ingest({ ...options, shapes: options.shape === undefined ? ['one_course'] : [options.shape] }))
+
+program
+  .command('clues')
+  .description('fetch_student_clues for students with 300 answers, and freshness at 500 answers/s')
+  .option('--seconds <n>', 'measured time of each part', positive, 10)
+  .option('--seed <n>', 'seed of the class', positive, 1)
+  .action((options) => clues(options))
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
