@@ -1,0 +1,120 @@
+/**
+ * CLUE of a set of learners over a pool of questions (sparfa.md §11): mean probability of a right answer, with an
+ * interval on the logit scale from the Fisher information. The interval cannot leave 0…1.
+ */
+import { type Clue, unknownClue } from '#domain/clue.ts'
+import type { ClueOptions } from '../algorithm.ts'
+import type { SparfaKnowledge } from './learner.ts'
+import type { SparfaMatrix } from './matrix.ts'
+import { logit, normalQuantile, sigmoid } from './scalar.ts'
+import { solveForward } from './skyline.ts'
+
+/** Lower bound on the information about logit(m). */
+const INFORMATION_MIN = 1e-6
+/** Keeps the logit of the mean finite. */
+const MEAN_MIN = 1e-9
+
+/** `pool` holds question indices, ascending and without duplicates; `learners` are distinct people. */
+export function clueOf(
+  matrix: SparfaMatrix,
+  learners: readonly SparfaKnowledge[],
+  pool: Int32Array,
+  options: ClueOptions,
+): Clue {
+  let responses = 0
+  for (const learner of learners) responses += learner.answered.length
+  if (pool.length === 0 || learners.length === 0 || responses < options.minResponses) return unknownClue
+  const means = new Float64Array(learners.length)
+  const variances = new Float64Array(learners.length)
+  const gradient = new Float64Array(matrix.conceptIds.length)
+  learners.forEach((learner, index) => {
+    means[index] = meanProbability(matrix, learner, pool, gradient.fill(0))
+    variances[index] = posteriorVariance(matrix, learner, gradient)
+  })
+  const mean = sumSorted(means) / learners.length
+  return interval(mean, sumSorted(variances) / (learners.length * learners.length), options.confidence)
+}
+
+/** Interval for a mean probability with this variance. */
+export function interval(mean: number, variance: number, confidence: number): Clue {
+  const mostLikely = Math.min(Math.max(mean, MEAN_MIN), 1 - MEAN_MIN)
+  const centre = logit(mostLikely)
+  const slope = mostLikely * (1 - mostLikely)
+  const information = Math.max((slope * slope) / variance, INFORMATION_MIN)
+  const reach = normalQuantile((1 + confidence) / 2) / Math.sqrt(information)
+  return {
+    // The logit and back may move the last bit, which must not put the ends on the wrong side.
+    minimum: Math.min(sigmoid(centre - reach), mostLikely),
+    mostLikely,
+    maximum: Math.max(sigmoid(centre + reach), mostLikely),
+    isReal: true,
+  }
+}
+
+/** P(right) of one learner on one question. */
+export function probabilityOf(matrix: SparfaMatrix, learner: SparfaKnowledge, question: number): number {
+  const { start, concept } = matrix.weights
+  const { weights, easiness } = matrix.bounded
+  let z = easiness[question]!
+  for (let entry = start[question]!; entry < start[question + 1]!; entry++) {
+    const at = learner.position[concept[entry]!]!
+    z += weights[entry]! * ((at === -1 ? 0 : learner.mean[at]!) + learner.general)
+  }
+  return sigmoid(z)
+}
+
+/** Mean over the pool of P(right); adds its derivative by u to `gradient` (one entry per concept). */
+function meanProbability(
+  matrix: SparfaMatrix,
+  learner: SparfaKnowledge,
+  pool: Int32Array,
+  gradient: Float64Array,
+): number {
+  const { start, concept } = matrix.weights
+  const { weights } = matrix.bounded
+  let sum = 0
+  for (const question of pool) {
+    const p = probabilityOf(matrix, learner, question)
+    const slope = (p * (1 - p)) / pool.length
+    sum += p
+    for (let entry = start[question]!; entry < start[question + 1]!; entry++) {
+      gradient[concept[entry]!]! += slope * weights[entry]!
+    }
+  }
+  return sum / pool.length
+}
+
+/** gradient' V gradient: concepts without evidence add their prior variance, the others go through the factor. */
+function posteriorVariance(matrix: SparfaMatrix, learner: SparfaKnowledge, gradient: Float64Array): number {
+  const { position, mean, factor } = learner
+  const projected = new Float64Array(mean.length)
+  const priorVariance = 1 / matrix.lamU
+  let variance = 0
+  let generalSlope = 0
+  let first = mean.length
+  for (let concept = 0; concept < gradient.length; concept++) {
+    const slope = gradient[concept]!
+    const at = position[concept]!
+    generalSlope += slope
+    if (at === -1) {
+      variance += slope * slope * priorVariance
+    } else if (slope !== 0) {
+      projected[at] = slope
+      if (at < first) first = at
+    }
+  }
+  if (Number.isFinite(matrix.lamG)) {
+    projected[mean.length - 1] = generalSlope
+    if (mean.length - 1 < first) first = mean.length - 1
+  }
+  solveForward(factor, projected, first)
+  for (let at = first; at < projected.length; at++) variance += projected[at]! * projected[at]!
+  return variance
+}
+
+/** Sum in ascending order, so that the order of the learners cannot matter. */
+function sumSorted(values: Float64Array): number {
+  let sum = 0
+  for (const value of values.sort()) sum += value
+  return sum
+}

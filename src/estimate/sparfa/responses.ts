@@ -1,0 +1,107 @@
+/**
+ * The gradebook, held sparse and in one canonical order, so that a fit sees the same numbers in the same order whatever
+ * the order of the rows it was given (sparfa.md §14).
+ */
+import { isHeldOutRow } from './hash.ts'
+
+/** One entry per response; a learner has at most one response to a question. */
+export interface ResponseColumns {
+  /** 0…learnerCount - 1; the numbering must not depend on row order (for example: rank of the learner's uuid). */
+  readonly learner: Int32Array
+  /** Index into the fit's question ids. */
+  readonly question: Int32Array
+  readonly isCorrect: Uint8Array
+}
+
+/** Sorted by (learner, question); learner l owns rows start[l]…start[l + 1] - 1. */
+export interface Responses {
+  readonly learnerCount: number
+  readonly questionCount: number
+  readonly start: Int32Array
+  readonly question: Int32Array
+  readonly isCorrect: Uint8Array
+}
+
+export interface Counts {
+  readonly learnerCount: number
+  readonly questionCount: number
+}
+
+/** Two stable counting sorts. Throws a `RangeError` on an index out of range or a second response to a question. */
+export function sortResponses(columns: ResponseColumns, counts: Counts): Responses {
+  const { learner, question, isCorrect } = columns
+  if (question.length !== learner.length || isCorrect.length !== learner.length) {
+    throw new RangeError('response columns must be equally long')
+  }
+  const byQuestion = countingSort(question, counts.questionCount, undefined, 'question')
+  const byLearner = countingSort(learner, counts.learnerCount, byQuestion.order, 'learner')
+  const sorted = {
+    ...counts,
+    start: byLearner.start,
+    question: Int32Array.from(byLearner.order, (row) => question[row]!),
+    isCorrect: Uint8Array.from(byLearner.order, (row) => (isCorrect[row] === 0 ? 0 : 1)),
+  }
+  refuseSecondResponses(sorted)
+  return sorted
+}
+
+/** Rows kept for training and rows kept back for early stopping, chosen by hash (sparfa.md §7). */
+export function holdOut(responses: Responses, seed: number): { training: Responses; heldOut: Responses } {
+  return {
+    training: selectRows(responses, (learner, question) => !isHeldOutRow(learner, question, seed)),
+    heldOut: selectRows(responses, (learner, question) => isHeldOutRow(learner, question, seed)),
+  }
+}
+
+export function selectRows(
+  responses: Responses,
+  isSelected: (learner: number, question: number, row: number) => boolean,
+): Responses {
+  const start = new Int32Array(responses.learnerCount + 1)
+  const question = new Int32Array(responses.question.length)
+  const isCorrect = new Uint8Array(responses.question.length)
+  let kept = 0
+  for (let learner = 0; learner < responses.learnerCount; learner++) {
+    for (let row = responses.start[learner]!; row < responses.start[learner + 1]!; row++) {
+      if (!isSelected(learner, responses.question[row]!, row)) continue
+      question[kept] = responses.question[row]!
+      isCorrect[kept] = responses.isCorrect[row]!
+      kept += 1
+    }
+    start[learner + 1] = kept
+  }
+  return { ...responses, start, question: question.slice(0, kept), isCorrect: isCorrect.slice(0, kept) }
+}
+
+function countingSort(
+  keys: Int32Array,
+  keyCount: number,
+  rows: Int32Array | undefined,
+  name: string,
+): { start: Int32Array; order: Int32Array } {
+  const start = new Int32Array(keyCount + 1)
+  for (const key of keys) {
+    if (key < 0 || key >= keyCount) throw new RangeError(`${name} ${key} is outside 0…${keyCount - 1}`)
+    start[key + 1]! += 1
+  }
+  for (let key = 0; key < keyCount; key++) start[key + 1]! += start[key]!
+  const next = start.slice(0, keyCount)
+  const order = new Int32Array(keys.length)
+  for (let at = 0; at < keys.length; at++) {
+    const row = rows === undefined ? at : rows[at]!
+    const key = keys[row]!
+    order[next[key]!] = row
+    next[key]! += 1
+  }
+  return { start, order }
+}
+
+function refuseSecondResponses({ learnerCount, start, question }: Responses): void {
+  for (let learner = 0; learner < learnerCount; learner++) {
+    for (let row = start[learner]! + 1; row < start[learner + 1]!; row++) {
+      if (question[row] === question[row - 1]) {
+        throw new RangeError(`learner ${learner} has two responses to question ${question[row]}`)
+      }
+    }
+  }
+}
