@@ -1,0 +1,76 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { terminalProgress } from './progress.ts'
+import { renderReport } from './report.ts'
+import { runDemo } from './run.ts'
+
+/** `biglearn demo`: fills a running server with a class and shows what it makes of it. */
+interface DemoFlags {
+  readonly url: string
+  readonly token?: string
+  readonly sparfaToken?: string
+  readonly operatorToken?: string
+  readonly seed: number
+  readonly students?: number
+  readonly answers?: string
+  readonly wait: number
+  readonly json?: true
+}
+
+export const demoUrlDefault = 'http://127.0.0.1:8080'
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('play a learning platform: send a class (simulated, or a file of answers), then read CLUEs and picks')
+    .option('--url <url>', 'address of the server', process.env['BIGLEARN_URL'] ?? demoUrlDefault)
+    .option('--token <secret>', 'producer token (default: BIGLEARN_API_TOKEN)')
+    .option('--sparfa-token <secret>', 'token for matrices (default: BIGLEARN_SPARFA_TOKEN)')
+    .option('--operator-token <secret>', 'token for the status (default: BIGLEARN_OPERATOR_TOKEN)')
+    .option('--answers <file>', 'CSV, also .gz, with the columns learner,question,concept,correct,order')
+    .option('--students <count>', 'size of the simulated class, or the first so many of the file', positiveInteger)
+    .option('--seed <number>', 'of the simulated class and of all uuids', nonNegativeInteger, 1)
+    .option('--wait <seconds>', 'how long the server may take to learn', nonNegativeInteger, 300)
+    .option('--json', 'print the report as JSON')
+    .action(demo)
+}
+
+async function demo(flags: DemoFlags): Promise<void> {
+  try {
+    const report = await runDemo({
+      url: flags.url,
+      tokens: {
+        api: flags.token ?? firstSecret('BIGLEARN_API_TOKEN'),
+        sparfa: flags.sparfaToken ?? firstSecret('BIGLEARN_SPARFA_TOKEN'),
+        operator: flags.operatorToken ?? firstSecret('BIGLEARN_OPERATOR_TOKEN'),
+      },
+      seed: flags.seed,
+      learnMsMax: flags.wait * 1000,
+      progress: terminalProgress(process.stderr),
+      ...(flags.students === undefined ? {} : { students: flags.students }),
+      ...(flags.answers === undefined ? {} : { answersPath: flags.answers }),
+    })
+    process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : renderReport(report))
+    if (report.evaluation.kind === 'impossible') {
+      process.stderr.write(`the AUC cannot be computed: ${report.evaluation.reason}\n`)
+      process.exitCode = 1
+    }
+  } catch (error) {
+    process.stderr.write(`demo failed: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }
+}
+
+/** Tokens may be comma lists for rotation; any one of them will do. */
+function firstSecret(name: string): string | undefined {
+  return process.env[name]?.split(',')[0]?.trim() || undefined
+}
+
+function nonNegativeInteger(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('an integer from 0 is needed')
+  return Number(text)
+}
+
+function positiveInteger(text: string): number {
+  const value = nonNegativeInteger(text)
+  if (value === 0) throw new InvalidArgumentError('an integer from 1 is needed')
+  return value
+}

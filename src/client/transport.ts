@@ -1,0 +1,184 @@
+import { type Backoff, backoffDefault, delayBeforeRetry, isTransientStatus, parseRetryAfter } from './backoff.ts'
+import { RequestGivenUp, RequestRefused } from './errors.ts'
+import { createGate } from './gate.ts'
+
+/**
+ * One JSON request, repeated until it is answered: network errors, time-outs, 408/425/429/5xx and replies that are not
+ * a JSON object are retried with the same bytes; a 4xx in JSON is `RequestRefused`. Built on `fetch`, so it runs in
+ * Node ≥ 20 and in browsers.
+ */
+
+/** Which of the server's four audiences a call belongs to; each has a header and a secret of its own. */
+const audiences = ['api', 'scheduler', 'sparfa', 'operator'] as const
+export type Audience = (typeof audiences)[number]
+export type Tokens = { readonly [audience in Audience]?: string | undefined }
+
+export interface TransportOptions {
+  /** Base address; a path prefix is kept, a trailing slash does not matter. */
+  readonly url: string
+  readonly tokens?: Tokens
+  /** Requests in flight at a time, over all calls of this client. */
+  readonly requestsInFlightMax?: number
+  /** One attempt's time limit. The server answers within 60 s or not at all. */
+  readonly attemptMsMax?: number
+  readonly backoff?: Backoff
+  readonly onRetry?: (retry: Retry) => void
+  readonly fetch?: typeof globalThis.fetch
+  readonly clock?: Clock
+  /** Uniform in 0…1, for the jitter. */
+  readonly random?: () => number
+}
+
+export interface Clock {
+  now(): number
+  /** Resolves after `ms`, rejects with the signal's reason when that aborts first. */
+  sleep(ms: number, signal: AbortSignal | undefined): Promise<void>
+}
+
+export interface Retry {
+  readonly endpoint: string
+  readonly attempts: number
+  readonly delayMs: number
+  readonly cause: unknown
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+  /** Absent: keep trying until it works, which is right for writes that nobody else remembers. */
+  readonly giveUpAfterMs?: number
+}
+
+export interface TransportRequest {
+  readonly method: 'GET' | 'POST'
+  readonly endpoint: string
+  readonly audience: Audience
+  readonly body?: string
+}
+
+export type JsonObject = { readonly [key: string]: unknown }
+
+export interface Transport {
+  send(request: TransportRequest, options?: CallOptions): Promise<JsonObject>
+}
+
+/** What one attempt came to, when it was not an answer. */
+class AttemptFailed extends Error {
+  override readonly name = 'AttemptFailed'
+  readonly retryAfterMs: number | undefined
+  constructor(message: string, retryAfterMs: number | undefined) {
+    super(message)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      const abort = () => {
+        clearTimeout(timer)
+        reject(signal?.reason)
+      }
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', abort)
+        resolve()
+      }, ms)
+      if (signal?.aborted) abort()
+      else signal?.addEventListener('abort', abort, { once: true })
+    }),
+}
+
+export function createTransport(options: TransportOptions): Transport {
+  const gate = createGate(options.requestsInFlightMax ?? 8)
+  const clock = options.clock ?? systemClock
+  const random = options.random ?? Math.random
+  const backoff = options.backoff ?? backoffDefault
+  // A wrong address or a token that no header can carry would fail alike at every attempt: better to fail now.
+  new URL(options.url)
+  for (const audience of audiences)
+    new Headers(headersOf({ method: 'GET', endpoint: '', audience }, options.tokens ?? {}))
+
+  return {
+    async send(request, call = {}) {
+      const deadline = call.giveUpAfterMs === undefined ? Infinity : clock.now() + call.giveUpAfterMs
+      for (let attempts = 1; ; attempts += 1) {
+        call.signal?.throwIfAborted()
+        try {
+          const remainingMs = deadline - clock.now()
+          // A place in the gate is held for the attempt only, never while waiting for the next one.
+          return await gate.run(() => attempt(request, options, { signal: call.signal, remainingMs, clock }))
+        } catch (error) {
+          call.signal?.throwIfAborted()
+          if (error instanceof RequestRefused) throw error
+          const retryAfterMs = error instanceof AttemptFailed ? error.retryAfterMs : undefined
+          const delayMs = delayBeforeRetry(backoff, { attempts, retryAfterMs, random: random() })
+          if (clock.now() + delayMs >= deadline) throw new RequestGivenUp(request.endpoint, attempts, error)
+          options.onRetry?.({ endpoint: request.endpoint, attempts, delayMs, cause: error })
+          await clock.sleep(delayMs, call.signal)
+        }
+      }
+    },
+  }
+}
+
+interface AttemptContext {
+  readonly signal: AbortSignal | undefined
+  readonly remainingMs: number
+  readonly clock: Clock
+}
+
+async function attempt(request: TransportRequest, options: TransportOptions, context: AttemptContext) {
+  const limitMs = Math.max(1, Math.ceil(Math.min(options.attemptMsMax ?? 60_000, context.remainingMs)))
+  const timeLimit = AbortSignal.timeout(limitMs)
+  const signal = context.signal === undefined ? timeLimit : AbortSignal.any([timeLimit, context.signal])
+  const fetch = options.fetch ?? globalThis.fetch
+  const response = await fetch(addressOf(options.url, request.endpoint), {
+    method: request.method,
+    headers: headersOf(request, options.tokens ?? {}),
+    signal,
+    ...(request.body === undefined ? {} : { body: request.body }),
+  })
+  const text = await response.text()
+  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), context.clock.now())
+  if (isTransientStatus(response.status)) {
+    throw new AttemptFailed(`${response.status} ${text.slice(0, 200)}`, retryAfterMs)
+  }
+  const reply = parseObject(text)
+  if (response.ok && reply !== undefined) return reply
+  // Biglearn's own refusals are JSON. An HTML 404 comes from a proxy and may be gone with the next deploy; only "too
+  // large" is final whoever says it, because the same bytes are sent again.
+  if (response.ok || (reply === undefined && response.status !== 413)) {
+    throw new AttemptFailed(`${response.status} with a reply that is not a JSON object`, retryAfterMs)
+  }
+  const code = response.headers.get('biglearn-error-code') ?? undefined
+  throw new RequestRefused({ endpoint: request.endpoint, status: response.status, code, reply: reply ?? {} })
+}
+
+function addressOf(url: string, endpoint: string): string {
+  return `${url.replace(/\/+$/, '')}/${endpoint}`
+}
+
+const tokenHeaders = {
+  api: 'Biglearn-Api-Token',
+  scheduler: 'Biglearn-Scheduler-Token',
+  sparfa: 'Biglearn-Sparfa-Token',
+} as const
+
+function headersOf(request: TransportRequest, tokens: Tokens): Record<string, string> {
+  const headers: Record<string, string> = { Accept: 'application/json' }
+  if (request.body !== undefined) headers['Content-Type'] = 'application/json'
+  const token = tokens[request.audience]
+  if (token === undefined) return headers
+  if (request.audience === 'operator') headers['Authorization'] = `Bearer ${token}`
+  else headers[tokenHeaders[request.audience]] = token
+  return headers
+}
+
+function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined
+  } catch {
+    return undefined
+  }
+}
