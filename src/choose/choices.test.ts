@@ -135,6 +135,19 @@ describe('personalised exercises (scheduler.md §10)', () => {
     for (const order of orders) assert.equal(order[0], id('a4'))
     assert.ok(new Set(orders.map(String)).size > 1)
   })
+
+  it('what was drawn at random stays when an exercise that was not chosen goes away', () => {
+    const sizes = { a: 9, b: 9 }
+    const before = pes({ sizes, goal: 5 }).exercises
+    const others = Object.entries(sizes)
+      .flatMap(([name, size]) => numbered(name, size).map(id))
+      .filter((one) => !before.includes(one))
+    assert.equal(others.length, 13)
+    for (const gone of others) {
+      const exclusions = { ...nothingExcluded, exercises: new Set([gone]) }
+      assert.deepEqual(pes({ sizes, goal: 5, exclusions }).exercises, before)
+    }
+  })
 })
 
 interface SpeWorld {
