@@ -1,0 +1,155 @@
+import { kindOfPart } from '#domain/parts.ts'
+import type { LaneEntry, Log } from '#log/log.ts'
+import { isPassing } from '#platform/postgres.ts'
+import { type DueException, endException, findExceptions, moveException, type StreamException } from './exceptions.ts'
+import { attemptsMax, awaitedBy, blockedPauseMs, errorText, pauseBeforeAttempt } from './failure.ts'
+import { lockSlots } from './fence.ts'
+import { slotName } from './ownership.ts'
+import type { PassContext } from './pass.ts'
+import { readSkips, withoutSkipped } from './skips.ts'
+import type { SlotGrant } from './slots.ts'
+import { runTransaction } from './transaction.ts'
+
+/*
+ * One step of one stream that was set aside, is replayed or waits: read the next events it is owed, apply them under
+ * the same fence as everything else, and let it join its lane again once nothing is owed.
+ */
+export type CatchUpSource = Pick<Log, 'readStream' | 'statuses'>
+
+export type StepResult =
+  | { readonly kind: 'advanced' | 'ended'; readonly entry: LaneEntry | undefined }
+  | { readonly kind: 'failed' | 'parked'; readonly error: unknown }
+  | { readonly kind: 'blocked' }
+  /** Lost the slot, or somebody changed the exception meanwhile: look again. */
+  | { readonly kind: 'stale' }
+
+export interface CatchUpContext extends PassContext {
+  readonly source: CatchUpSource
+  readonly parts: number
+}
+
+const stepBytesMax = 1_000_000
+const stepEventsMax = 500
+
+/** Those of the blocked streams whose awaited stream has its first event by now; one question for all. */
+export async function unblocked(source: CatchUpSource, blocked: readonly DueException[]): Promise<DueException[]> {
+  const awaited = new Map(
+    blocked.flatMap((item) => (item.awaited === undefined ? [] : [[item.awaited.stream, item.awaited]])),
+  )
+  if (awaited.size === 0) return [...blocked]
+  const statuses = await source.statuses([...awaited.values()], 0)
+  const arrived = new Set(
+    statuses.filter((status) => status.contiguousSequenceNumber > 0).map((status) => status.stream),
+  )
+  return blocked.filter((item) => item.awaited === undefined || arrived.has(item.awaited.stream))
+}
+
+export async function stepException(
+  context: CatchUpContext,
+  grant: SlotGrant,
+  exception: StreamException,
+): Promise<StepResult> {
+  let entry = await readOwed(context, exception)
+  for (;;) {
+    try {
+      return await applyOwed(context, grant, exception, entry)
+    } catch (error) {
+      if (isPassing(error)) throw error
+      const count = entry?.events.length ?? 0
+      // The first half may be good: what comes before the bad event is not held back by it.
+      if (entry === undefined || count <= 1) return await recordFailure(context, grant, exception, error)
+      entry = { ...entry, events: entry.events.slice(0, Math.ceil(count / 2)) }
+    }
+  }
+}
+
+async function readOwed(context: CatchUpContext, exception: StreamException): Promise<LaneEntry | undefined> {
+  const { part, lane, stream, nextNumber, untilNumber } = exception
+  if (nextNumber >= untilNumber) return undefined
+  const events = await context.source.readStream(kindOfPart(part, context.parts), stream, {
+    from: nextNumber,
+    eventsMax: Math.min(stepEventsMax, untilNumber - nextNumber),
+    bytesMax: stepBytesMax,
+  })
+  if (events[0]?.number !== nextNumber) {
+    throw new Error(`event ${nextNumber} of ${stream} was passed by its lane and can not be read`)
+  }
+  const owed = { part, lane, position: 0n, events: events.filter((event) => event.number < untilNumber) }
+  return withoutSkipped(owed, await readSkips(context.pool, context.subscription.name))
+}
+
+async function applyOwed(
+  context: CatchUpContext,
+  grant: SlotGrant,
+  exception: StreamException,
+  entry: LaneEntry | undefined,
+): Promise<StepResult> {
+  const { pool, limits, subscription } = context
+  return runTransaction(pool, limits, async (transaction) => {
+    const locked = await lockException(context, transaction, grant, exception)
+    if (locked === undefined) return { kind: 'stale' }
+    if (entry !== undefined) await subscription.apply(transaction, [entry])
+    const nextNumber = exception.nextNumber + (entry?.events.length ?? 0)
+    if (nextNumber >= locked.exception.untilNumber && locked.position >= exception.afterPosition) {
+      await endException(transaction, subscription.name, exception)
+      return { kind: 'ended', entry }
+    }
+    await moveException(transaction, subscription.name, exception, {
+      state: exception.state === 'blocked' ? 'retry' : exception.state,
+      nextNumber,
+      attempts: 0,
+      // Nothing owed, only the lane is not there yet: no hurry.
+      retryAfterMs: entry === undefined ? blockedPauseMs : 0,
+      error: undefined,
+      awaited: undefined,
+    })
+    return { kind: 'advanced', entry }
+  })
+}
+
+/** Slot first, then the exception, as everywhere; undefined when either is not as it was seen. */
+async function lockException(
+  context: PassContext,
+  transaction: Parameters<typeof lockSlots>[0],
+  grant: SlotGrant,
+  seen: StreamException,
+): Promise<{ exception: StreamException; position: bigint } | undefined> {
+  const { subscription, ablation } = context
+  const slot = (await lockSlots(transaction, subscription.name, [grant], ablation)).get(slotName(grant))
+  if (slot === undefined) return undefined
+  const [exception] = await findExceptions(transaction, subscription.name, [seen], true)
+  if (exception === undefined || exception.nextNumber !== seen.nextNumber || exception.state !== seen.state) {
+    return undefined
+  }
+  return { exception, position: slot.position }
+}
+
+async function recordFailure(
+  context: CatchUpContext,
+  grant: SlotGrant,
+  exception: StreamException,
+  error: unknown,
+): Promise<StepResult> {
+  const { pool, limits, subscription } = context
+  const awaited = awaitedBy(error)
+  const attempts = awaited === undefined ? exception.attempts + 1 : exception.attempts
+  const isParked = attempts >= attemptsMax
+  return runTransaction(pool, limits, async (transaction) => {
+    const locked = await lockException(context, transaction, grant, exception)
+    if (locked === undefined) return { kind: 'stale' }
+    await moveException(transaction, subscription.name, exception, {
+      state: awaited === undefined ? (isParked ? 'parked' : failedState(exception)) : 'blocked',
+      nextNumber: exception.nextNumber,
+      attempts,
+      retryAfterMs: awaited === undefined ? pauseBeforeAttempt(attempts) : blockedPauseMs,
+      error: errorText(error),
+      awaited,
+    })
+    if (awaited !== undefined) return { kind: 'blocked' }
+    return { kind: isParked ? 'parked' : 'failed', error }
+  })
+}
+
+function failedState(exception: StreamException): 'retry' | 'replay' {
+  return exception.state === 'replay' ? 'replay' : 'retry'
+}

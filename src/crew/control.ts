@@ -1,0 +1,226 @@
+import { randomUUID } from 'node:crypto'
+import type pg from 'pg'
+import type { StreamKind } from '#domain/events.ts'
+import { toUuid, type Uuid } from '#domain/ids.ts'
+import { partOf, partsDefault } from '#domain/parts.ts'
+import type { Log } from '#log/log.ts'
+import { inTransaction } from '#platform/postgres.ts'
+import { countExceptions, type ExceptionState } from './exceptions.ts'
+import { slotName } from './ownership.ts'
+
+/*
+ * What an operator can do to a subscription. Each deed is one transaction that takes the same locks as the workers
+ * (slots ascending, then exceptions) and leaves a line of who, what and why.
+ */
+export interface Deed {
+  readonly subscription: string
+  readonly actor: string
+  readonly reason: string
+}
+
+/** Members hand their slots back at their next tick and take none until `resume`. */
+export function pauseSubscription(pool: pg.Pool, deed: Deed): Promise<boolean> {
+  return setPaused(pool, deed, true)
+}
+
+export function resumeSubscription(pool: pg.Pool, deed: Deed): Promise<boolean> {
+  return setPaused(pool, deed, false)
+}
+
+function setPaused(pool: pg.Pool, deed: Deed, isPaused: boolean): Promise<boolean> {
+  return inTransaction(pool, async (transaction) => {
+    const changed = await transaction.query(`update subscription set is_paused = $2 where name = $1`, [
+      deed.subscription,
+      isPaused,
+    ])
+    if (changed.rowCount === 0) return false
+    await audit(transaction, deed, isPaused ? 'pause' : 'resume', {})
+    return true
+  })
+}
+
+/** Where every lane goes on; lanes that are not named start again at 0. */
+export type Positions = ReadonlyMap<string, bigint>
+
+/**
+ * Everything again from these positions. Present owners are fenced off, streams that were set aside join their lanes
+ * again, and `clear` removes what the subscription wrote, in the same transaction.
+ */
+export function resetSubscription(
+  pool: pg.Pool,
+  deed: Deed,
+  positions: Positions,
+  clear: (transaction: pg.ClientBase) => Promise<void> = async () => undefined,
+): Promise<void> {
+  return inTransaction(pool, async (transaction) => {
+    const slots = await transaction.query<{ part: number; lane: number }>(
+      `select part, lane
+         from slot
+        where subscription = $1
+        order by part, lane
+          for no key update`,
+      [deed.subscription],
+    )
+    await transaction.query(
+      `update slot
+          set owner = null, token = null, epoch = epoch + 1, position = reached.position, exceptions = 0
+         from unnest($2::smallint[], $3::int[], $4::bigint[]) as reached (part, lane, position)
+        where slot.part = reached.part
+          and slot.lane = reached.lane
+          and slot.subscription = $1`,
+      [
+        deed.subscription,
+        slots.rows.map((slot) => slot.part),
+        slots.rows.map((slot) => slot.lane),
+        slots.rows.map((slot) => positions.get(slotName(slot)) ?? 0n),
+      ],
+    )
+    await transaction.query(`delete from course_exception where subscription = $1`, [deed.subscription])
+    await clear(transaction)
+    const detail = Object.fromEntries([...positions].map(([name, position]) => [name, String(position)]))
+    await audit(transaction, deed, 'reset', detail)
+  })
+}
+
+export interface StreamChoice {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+  readonly parts?: number
+  /** 0 for all but hot streams. */
+  readonly lane?: number
+}
+
+/**
+ * One stream again from `from`, then live, while the other streams of its lane go on. False when it is set aside
+ * already (retry or skip that first) or when there is nothing to replay.
+ */
+export async function replayStream(
+  pool: pg.Pool,
+  source: Pick<Log, 'statuses' | 'laneHeads'>,
+  deed: Deed,
+  choice: StreamChoice,
+  from: number,
+): Promise<boolean> {
+  const { kind, stream } = choice
+  const slot = { part: partOf(kind, stream, choice.parts ?? partsDefault), lane: choice.lane ?? 0 }
+  // The end first, the head after: every event below the end is at a position up to the head.
+  const [status] = await source.statuses([{ kind, stream }], 0)
+  const heads = await source.laneHeads()
+  const until = status?.contiguousSequenceNumber ?? 0
+  if (until <= from) return false
+  return inTransaction(pool, async (transaction) => {
+    await lockSlot(transaction, deed.subscription, slot.part)
+    const added = await transaction.query(
+      `insert into course_exception
+         (part, stream, subscription, lane, state, next_number, until_number, after_position)
+       values ($1, $2, $3, $4, 'replay', $5, $6, $7)
+       on conflict (part, stream, subscription) do nothing`,
+      [slot.part, stream, deed.subscription, slot.lane, from, until, heads.get(slotName(slot)) ?? 0n],
+    )
+    if (added.rowCount === 0) return false
+    await countExceptions(transaction, deed.subscription, slot, 1)
+    await audit(transaction, deed, 'replay', { stream, from })
+    return true
+  })
+}
+
+export interface SetAsideStream {
+  readonly part: number
+  readonly stream: Uuid
+  readonly state: ExceptionState
+  readonly nextNumber: number
+  readonly untilNumber: number
+  readonly attempts: number
+  readonly nextAt: Date
+  readonly since: Date
+  readonly error: string | undefined
+  readonly awaited: Uuid | undefined
+}
+
+/** Streams that do not follow their lanes, those that need a person first, then the oldest. */
+export async function listSetAside(pool: pg.Pool, subscription: string, max: number): Promise<SetAsideStream[]> {
+  const found = await pool.query(
+    `select part, stream, state, next_number, until_number, attempts, next_at, since, error, awaited
+       from course_exception
+      where subscription = $1
+      order by state <> 'parked', since, part, stream
+      limit $2`,
+    [subscription, max],
+  )
+  return found.rows.map((row) => ({
+    part: row.part,
+    stream: toUuid(row.stream),
+    state: row.state,
+    nextNumber: Number(row.next_number),
+    untilNumber: Number(row.until_number),
+    attempts: row.attempts,
+    nextAt: row.next_at,
+    since: row.since,
+    error: row.error ?? undefined,
+    awaited: row.awaited === null ? undefined : toUuid(row.awaited),
+  }))
+}
+
+/** Tries a stream again now, from the event that failed: after a fix. False when it is not set aside. */
+export function retryStream(pool: pg.Pool, deed: Deed, choice: StreamChoice): Promise<boolean> {
+  return inTransaction(pool, async (transaction) => {
+    const part = partOf(choice.kind, choice.stream, choice.parts ?? partsDefault)
+    await lockSlot(transaction, deed.subscription, part)
+    const changed = await transaction.query(
+      `update course_exception
+          set state = 'retry', attempts = 0, next_at = now(), awaited_kind = null, awaited = null
+        where part = $1 and stream = $2 and subscription = $3`,
+      [part, choice.stream, deed.subscription],
+    )
+    if (changed.rowCount === 0) return false
+    await audit(transaction, deed, 'retry', { stream: choice.stream })
+    return true
+  })
+}
+
+/**
+ * Goes over the event at which a stream stopped: the subscription sees a no_op in its place, now and in each replay;
+ * other subscriptions still get the event. False when the stream did not stop at `number`.
+ */
+export function skipEvent(pool: pg.Pool, deed: Deed, choice: StreamChoice, number: number): Promise<boolean> {
+  return inTransaction(pool, async (transaction) => {
+    const part = partOf(choice.kind, choice.stream, choice.parts ?? partsDefault)
+    await lockSlot(transaction, deed.subscription, part)
+    const changed = await transaction.query(
+      `update course_exception
+          set state = 'retry', attempts = 0, next_at = now(), awaited_kind = null, awaited = null
+        where part = $1 and stream = $2 and subscription = $3 and next_number = $4`,
+      [part, choice.stream, deed.subscription, number],
+    )
+    if (changed.rowCount === 0) return false
+    await transaction.query(
+      `insert into subscription_skip (part, stream, subscription, number, actor, reason)
+       values ($1, $2, $3, $4, $5, $6)
+       on conflict (part, stream, subscription, number) do nothing`,
+      [part, choice.stream, deed.subscription, number, deed.actor, deed.reason],
+    )
+    await audit(transaction, deed, 'skip', { stream: choice.stream, number })
+    return true
+  })
+}
+
+/** All slots of the part: the stream may be in any of its lanes. */
+async function lockSlot(transaction: pg.ClientBase, subscription: string, part: number): Promise<void> {
+  await transaction.query(
+    `select lane
+       from slot
+      where part = $1
+        and subscription = $2
+      order by lane
+        for no key update`,
+    [part, subscription],
+  )
+}
+
+async function audit(transaction: pg.ClientBase, deed: Deed, action: string, detail: object): Promise<void> {
+  await transaction.query(
+    `insert into subscription_audit (id, subscription, action, actor, reason, detail)
+     values ($1, $2, $3, $4, $5, $6)`,
+    [randomUUID(), deed.subscription, action, deed.actor, deed.reason, JSON.stringify(detail)],
+  )
+}

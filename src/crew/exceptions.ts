@@ -1,0 +1,233 @@
+import type pg from 'pg'
+import type { StreamKind } from '#domain/events.ts'
+import { toUuid, type Uuid } from '#domain/ids.ts'
+import type { SlotKey } from './ownership.ts'
+
+/*
+ * Streams that are set aside for one subscription: a failing course waits with its own row while its lane goes on
+ * (streams.md §4.6). Every change happens under the row lock of the slot, then of the exception, in this order.
+ */
+export type ExceptionState = 'retry' | 'parked' | 'replay' | 'blocked'
+
+export interface StreamException extends SlotKey {
+  readonly stream: Uuid
+  readonly state: ExceptionState
+  /** First number still owed. */
+  readonly nextNumber: number
+  /** End of what the lane has passed, exclusive. */
+  readonly untilNumber: number
+  /** The row stays until the lane has confirmed this position. */
+  readonly afterPosition: bigint
+  readonly attempts: number
+}
+
+export interface Awaited {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+}
+
+interface ExceptionRow {
+  readonly part: number
+  readonly lane: number
+  readonly stream: string
+  readonly state: ExceptionState
+  readonly next_number: bigint
+  readonly until_number: bigint
+  readonly after_position: bigint
+  readonly attempts: number
+}
+
+const columns = 'part, lane, stream, state, next_number, until_number, after_position, attempts'
+
+function fromRow(row: ExceptionRow): StreamException {
+  return {
+    part: row.part,
+    lane: row.lane,
+    stream: toUuid(row.stream),
+    state: row.state,
+    nextNumber: Number(row.next_number),
+    untilNumber: Number(row.until_number),
+    afterPosition: row.after_position,
+    attempts: row.attempts,
+  }
+}
+
+type Queryable = Pick<pg.ClientBase, 'query'>
+
+/** Which of these streams are set aside; `isLocked` keeps them so until commit. */
+export async function findExceptions(
+  transaction: Queryable,
+  subscription: string,
+  streams: readonly { readonly part: number; readonly stream: Uuid }[],
+  isLocked: boolean,
+): Promise<StreamException[]> {
+  const found = await transaction.query<ExceptionRow>(
+    `select ${columns}
+       from course_exception
+      where subscription = $1
+        and part = any($2::smallint[])
+        and stream = any($3::uuid[])
+      order by part, stream
+        ${isLocked ? 'for update' : ''}`,
+    [subscription, [...new Set(streams.map((item) => item.part))], streams.map((item) => item.stream)],
+  )
+  return found.rows.map(fromRow)
+}
+
+export interface DueException extends StreamException {
+  readonly awaited: Awaited | undefined
+}
+
+/** Exceptions of these parts in these states whose time has come. */
+export async function dueExceptions(
+  pool: Queryable,
+  subscription: string,
+  parts: readonly number[],
+  states: readonly ExceptionState[],
+  max: number,
+): Promise<DueException[]> {
+  const found = await pool.query<ExceptionRow & { awaited_kind: StreamKind | null; awaited: string | null }>(
+    `select ${columns}, awaited_kind, awaited
+       from course_exception
+      where subscription = $1
+        and part = any($2::smallint[])
+        and state = any($3)
+        and next_at <= now()
+      order by next_at
+      limit $4`,
+    [subscription, parts, states, max],
+  )
+  return found.rows.map((row) => ({
+    ...fromRow(row),
+    awaited:
+      row.awaited_kind === null || row.awaited === null
+        ? undefined
+        : { kind: row.awaited_kind, stream: toUuid(row.awaited) },
+  }))
+}
+
+export interface SetAside extends SlotKey {
+  readonly stream: Uuid
+  readonly nextNumber: number
+  readonly untilNumber: number
+  readonly error: string
+  readonly awaited: Awaited | undefined
+  readonly retryAfterMs: number
+}
+
+/** Adds rows for streams that have none; the caller holds the locks of their slots. */
+export async function setAside(
+  transaction: Queryable,
+  subscription: string,
+  failures: readonly SetAside[],
+): Promise<void> {
+  for (const failure of failures) {
+    await transaction.query(
+      `insert into course_exception
+         (part, stream, subscription, lane, state, next_number, until_number, attempts, next_at,
+          awaited_kind, awaited, error)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 millisecond', $10, $11, $12)`,
+      [
+        failure.part,
+        failure.stream,
+        subscription,
+        failure.lane,
+        failure.awaited === undefined ? 'retry' : 'blocked',
+        failure.nextNumber,
+        failure.untilNumber,
+        failure.awaited === undefined ? 1 : 0,
+        failure.retryAfterMs,
+        failure.awaited?.kind ?? null,
+        failure.awaited?.stream ?? null,
+        failure.error,
+      ],
+    )
+    await countExceptions(transaction, subscription, failure, 1)
+  }
+}
+
+/** The lane passed more numbers of streams that are set aside. */
+export async function raiseUntil(
+  transaction: Queryable,
+  subscription: string,
+  skipped: readonly { readonly part: number; readonly stream: Uuid; readonly untilNumber: number }[],
+): Promise<void> {
+  await transaction.query(
+    `update course_exception
+        set until_number = skipped.until_number
+       from unnest($2::smallint[], $3::uuid[], $4::bigint[]) as skipped (part, stream, until_number)
+      where course_exception.part = skipped.part
+        and course_exception.stream = skipped.stream
+        and course_exception.subscription = $1
+        and course_exception.until_number < skipped.until_number`,
+    [
+      subscription,
+      skipped.map((item) => item.part),
+      skipped.map((item) => item.stream),
+      skipped.map((item) => item.untilNumber),
+    ],
+  )
+}
+
+export interface ExceptionProgress {
+  readonly state: ExceptionState
+  readonly nextNumber: number
+  readonly attempts: number
+  readonly retryAfterMs: number
+  readonly error: string | undefined
+  readonly awaited: Awaited | undefined
+}
+
+export async function moveException(
+  transaction: Queryable,
+  subscription: string,
+  exception: StreamException,
+  progress: ExceptionProgress,
+): Promise<void> {
+  await transaction.query(
+    `update course_exception
+        set state = $4, next_number = $5, attempts = $6, next_at = now() + $7 * interval '1 millisecond',
+            error = coalesce($8, error), awaited_kind = $9, awaited = $10
+      where part = $1 and stream = $2 and subscription = $3`,
+    [
+      exception.part,
+      exception.stream,
+      subscription,
+      progress.state,
+      progress.nextNumber,
+      progress.attempts,
+      progress.retryAfterMs,
+      progress.error ?? null,
+      progress.awaited?.kind ?? null,
+      progress.awaited?.stream ?? null,
+    ],
+  )
+}
+
+/** The stream has caught up with its lane and goes with it again. */
+export async function endException(
+  transaction: Queryable,
+  subscription: string,
+  exception: StreamException,
+): Promise<void> {
+  await transaction.query(`delete from course_exception where part = $1 and stream = $2 and subscription = $3`, [
+    exception.part,
+    exception.stream,
+    subscription,
+  ])
+  await countExceptions(transaction, subscription, exception, -1)
+}
+
+export async function countExceptions(
+  transaction: Queryable,
+  subscription: string,
+  slot: SlotKey,
+  change: number,
+): Promise<void> {
+  await transaction.query(
+    `update slot
+        set exceptions = exceptions + $4
+      where part = $1 and lane = $2 and subscription = $3`,
+    [slot.part, slot.lane, subscription, change],
+  )
+}

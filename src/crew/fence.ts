@@ -1,0 +1,74 @@
+import type pg from 'pg'
+import { type SlotKey, slotName } from './ownership.ts'
+import type { SlotGrant } from './slots.ts'
+
+/*
+ * The proof of ownership. The first statement of each effect transaction locks the slot rows by their tokens and the
+ * locks live to the commit: a take-over waits for the effects, or came first and then no row is found (streams.md §4.5).
+ */
+export interface FencedSlot {
+  /** The confirmed position. It differs from the caller's when the outcome of an earlier commit was unknown. */
+  readonly position: bigint
+  /** Streams of this slot that are set aside. */
+  readonly exceptions: number
+}
+
+/** Removes one safety mechanism at a time, to show that the tests would notice. Never set outside of tests. */
+export interface Ablation {
+  readonly withoutToken?: boolean
+  readonly withoutPositionCheck?: boolean
+  readonly withoutExceptionRecheck?: boolean
+}
+
+/** Locks in ascending order; slots that are absent from the answer are lost. */
+export async function lockSlots(
+  transaction: pg.ClientBase,
+  subscription: string,
+  grants: readonly SlotGrant[],
+  ablation: Ablation = {},
+): Promise<Map<string, FencedSlot>> {
+  const locked = await transaction.query<SlotKey & FencedSlot>(
+    `select slot.part, slot.lane, slot.position, slot.exceptions
+       from unnest($2::smallint[], $3::int[], $4::uuid[]) as held (part, lane, token)
+       join slot
+         on slot.part = held.part
+        and slot.lane = held.lane
+        and slot.subscription = $1
+        and (slot.token = held.token or $5)
+      order by slot.part, slot.lane
+        for no key update of slot`,
+    [
+      subscription,
+      grants.map((grant) => grant.part),
+      grants.map((grant) => grant.lane),
+      grants.map((grant) => grant.token),
+      ablation.withoutToken ?? false,
+    ],
+  )
+  return new Map(
+    locked.rows.map(({ part, lane, position, exceptions }) => [slotName({ part, lane }), { position, exceptions }]),
+  )
+}
+
+/** Moves the positions of slots that this transaction has locked. Positions never go back here (S2). */
+export async function confirmSlots(
+  transaction: pg.ClientBase,
+  subscription: string,
+  positions: readonly (SlotKey & { readonly position: bigint })[],
+): Promise<void> {
+  await transaction.query(
+    `update slot
+        set position = reached.position, confirmed_at = now()
+       from unnest($2::smallint[], $3::int[], $4::bigint[]) as reached (part, lane, position)
+      where slot.part = reached.part
+        and slot.lane = reached.lane
+        and slot.subscription = $1
+        and slot.position < reached.position`,
+    [
+      subscription,
+      positions.map((slot) => slot.part),
+      positions.map((slot) => slot.lane),
+      positions.map((slot) => slot.position),
+    ],
+  )
+}

@@ -1,0 +1,70 @@
+import type { Uuid } from '#domain/ids.ts'
+
+/*
+ * Who should hand back and who should take which slot: the decision of one member at one tick (streams.md §4.5), pure.
+ * Members decide alone, each from its own view; a wrong view costs idle time or a lost compare-and-set, never a double
+ * effect, because ownership is proved inside the transactions that use it.
+ */
+export interface SlotKey {
+  readonly part: number
+  readonly lane: number
+}
+
+/** A slot as the database shows it. */
+export interface SlotOwnership extends SlotKey {
+  readonly epoch: bigint
+  readonly owner: Uuid | undefined
+}
+
+export interface OwnershipView {
+  readonly self: Uuid
+  /** Members with a valid lease; `self` is counted whether it is listed or not. */
+  readonly live: readonly Uuid[]
+  readonly slots: readonly SlotOwnership[]
+  /** Slots whose token this member knows, in the order in which it got them. */
+  readonly held: readonly SlotKey[]
+  readonly isPaused: boolean
+}
+
+export interface OwnershipMoves {
+  readonly release: readonly SlotKey[]
+  readonly acquire: readonly SlotOwnership[]
+}
+
+export function slotName(slot: SlotKey): string {
+  return `${slot.part}/${slot.lane}`
+}
+
+/** Quotas add up to `slots` and differ by one at most. */
+export function quotaOf(rank: number, members: number, slots: number): number {
+  return Math.floor(slots / members) + (rank < slots % members ? 1 : 0)
+}
+
+export function decideOwnership(view: OwnershipView): OwnershipMoves {
+  if (view.isPaused) return { release: view.held, acquire: [] }
+  const members = [...new Set([...view.live, view.self])].sort()
+  const rank = members.indexOf(view.self)
+  const quota = quotaOf(rank, members.length, view.slots.length)
+  if (view.held.length > quota) {
+    // Last acquired first: the oldest slots have the warmest caches.
+    return { release: view.held.slice(quota).reverse(), acquire: [] }
+  }
+  const candidates = freeSlots(view, new Set(members))
+  // Members that wake together start at different places, so that they rarely reach for the same slot.
+  const offset = Math.floor((rank * candidates.length) / members.length)
+  const rotated = [...candidates.slice(offset), ...candidates.slice(0, offset)]
+  return { release: [], acquire: rotated.slice(0, quota - view.held.length) }
+}
+
+/**
+ * Slots of nobody or of a dead member. A slot that names this member but whose token it does not know was granted by a
+ * statement whose answer was lost: it is taken again under a new token.
+ */
+function freeSlots(view: OwnershipView, live: ReadonlySet<Uuid>): SlotOwnership[] {
+  const held = new Set(view.held.map(slotName))
+  return view.slots.filter((slot) => {
+    if (slot.owner === undefined) return true
+    if (slot.owner === view.self) return !held.has(slotName(slot))
+    return !live.has(slot.owner)
+  })
+}

@@ -1,0 +1,200 @@
+import type pg from 'pg'
+import type { Uuid } from '#domain/ids.ts'
+import type { LaneEntry } from '#log/log.ts'
+import { isPassing } from '#platform/postgres.ts'
+import type { CircuitBreaker } from './breaker.ts'
+import { findExceptions, raiseUntil, type SetAside, type StreamException, setAside } from './exceptions.ts'
+import { awaitedBy, blockedPauseMs, errorText, pauseBeforeAttempt } from './failure.ts'
+import { type Ablation, confirmSlots, lockSlots } from './fence.ts'
+import { type SlotKey, slotName } from './ownership.ts'
+import type { SlotGrant } from './slots.ts'
+import type { Subscription } from './subscription.ts'
+import { runTransaction, type TransactionLimits } from './transaction.ts'
+
+/*
+ * One transaction over a batch of one or many owned slots: fence → which streams are set aside → apply → confirm. All
+ * of it commits or none. Locks are taken in the one order there is: slots ascending, exceptions, the consumer's tables.
+ */
+export interface SlotBatch {
+  readonly grant: SlotGrant
+  /** Confirmed position from which the entries were read. */
+  readonly from: bigint
+  /** Consecutive positions from + 1, from + 2, … */
+  readonly entries: readonly LaneEntry[]
+}
+
+export interface PassContext {
+  readonly pool: pg.Pool
+  readonly subscription: Subscription
+  readonly limits: TransactionLimits
+  readonly ablation: Ablation
+}
+
+export interface PassResult {
+  /** Confirmed positions of the slots that are still ours, by `part/lane`. */
+  readonly positions: ReadonlyMap<string, bigint>
+  readonly applied: readonly LaneEntry[]
+  /** Slots that the fence refused. */
+  readonly lost: readonly SlotGrant[]
+  readonly setAside: readonly SetAside[]
+}
+
+/** Nobody is set aside while a dependency is down. */
+export class BreakerOpened extends Error {
+  constructor(cause: unknown) {
+    super('too many courses fail at once', { cause })
+    this.name = 'BreakerOpened'
+  }
+}
+
+export interface Isolation {
+  readonly breaker: CircuitBreaker
+  nowMs(): number
+}
+
+/** With `isolation`, streams whose events fail are set aside and the others go on; without it, any failure throws. */
+export async function runPass(
+  context: PassContext,
+  batches: readonly SlotBatch[],
+  isolation?: Isolation,
+): Promise<PassResult> {
+  const { pool, subscription, limits, ablation } = context
+  const unlocked = ablation.withoutExceptionRecheck
+    ? await findExceptions(pool, subscription.name, streamsOf(batches.flatMap((batch) => batch.entries)), false)
+    : undefined
+  return runTransaction(pool, limits, async (transaction) => {
+    const fenced = await lockSlots(
+      transaction,
+      subscription.name,
+      batches.map((batch) => batch.grant),
+      ablation,
+    )
+    const positions = new Map([...fenced].map(([name, slot]) => [name, slot.position]))
+    const lost = batches.filter((batch) => !fenced.has(slotName(batch.grant))).map((batch) => batch.grant)
+    const ours = batches.filter((batch) => {
+      const slot = fenced.get(slotName(batch.grant))
+      return slot !== undefined && (slot.position === batch.from || ablation.withoutPositionCheck === true)
+    })
+    const entries = ours.flatMap((batch) => batch.entries)
+    const hasExceptions = ours.some((batch) => (fenced.get(slotName(batch.grant))?.exceptions ?? 0) > 0)
+    const exceptions =
+      unlocked ?? (hasExceptions ? await findExceptions(transaction, subscription.name, streamsOf(entries), true) : [])
+    const wanted = await passOver(transaction, subscription.name, entries, exceptions)
+    const failures = await applyAll(transaction, subscription, wanted, isolation)
+    await setAside(transaction, subscription.name, failures)
+    const reached = ours.flatMap((batch) => reachedBy(batch))
+    if (reached.length > 0) await confirmSlots(transaction, subscription.name, reached)
+    for (const slot of reached) positions.set(slotName(slot), slot.position)
+    const failed = new Set(failures.map((failure) => failure.stream))
+    return { positions, applied: wanted.filter((entry) => !failed.has(streamOf(entry))), lost, setAside: failures }
+  })
+}
+
+export function streamOf(entry: LaneEntry): Uuid {
+  const first = entry.events[0]
+  if (first === undefined) throw new Error(`the entry at ${entry.part}/${entry.lane} ${entry.position} is empty`)
+  return first.stream
+}
+
+function streamsOf(entries: readonly LaneEntry[]): { part: number; stream: Uuid }[] {
+  const partOfStream = new Map(entries.map((entry) => [streamOf(entry), entry.part]))
+  return [...partOfStream].map(([stream, part]) => ({ stream, part }))
+}
+
+function reachedBy(batch: SlotBatch): (SlotKey & { position: bigint })[] {
+  const last = batch.entries.at(-1)
+  return last === undefined ? [] : [{ part: last.part, lane: last.lane, position: last.position }]
+}
+
+/** Entries of streams that are set aside are left to their exceptions; the rest is returned. */
+async function passOver(
+  transaction: pg.ClientBase,
+  subscription: string,
+  entries: readonly LaneEntry[],
+  exceptions: readonly StreamException[],
+): Promise<readonly LaneEntry[]> {
+  if (exceptions.length === 0) return entries
+  const aside = new Set(exceptions.map((exception) => exception.stream))
+  const skipped = entries.filter((entry) => aside.has(streamOf(entry)))
+  const ends = new Map(skipped.map((entry) => [streamOf(entry), { part: entry.part, untilNumber: endOf(entry) }]))
+  await raiseUntil(
+    transaction,
+    subscription,
+    [...ends].map(([stream, end]) => ({ stream, ...end })),
+  )
+  return entries.filter((entry) => !aside.has(streamOf(entry)))
+}
+
+function endOf(entry: LaneEntry): number {
+  return (entry.events.at(-1)?.number ?? -1) + 1
+}
+
+async function applyAll(
+  transaction: pg.ClientBase,
+  subscription: Subscription,
+  entries: readonly LaneEntry[],
+  isolation: Isolation | undefined,
+): Promise<SetAside[]> {
+  if (entries.length === 0) return []
+  if (isolation === undefined) {
+    await subscription.apply(transaction, entries)
+    return []
+  }
+  return isolate(transaction, subscription, groupByStream(entries), isolation)
+}
+
+function groupByStream(entries: readonly LaneEntry[]): LaneEntry[][] {
+  const groups = new Map<Uuid, LaneEntry[]>()
+  for (const entry of entries) {
+    const group = groups.get(streamOf(entry))
+    if (group === undefined) groups.set(streamOf(entry), [entry])
+    else group.push(entry)
+  }
+  return [...groups.values()]
+}
+
+/** Finds the streams that fail by halving, each half under a savepoint; what succeeds stays in the transaction. */
+async function isolate(
+  transaction: pg.ClientBase,
+  subscription: Subscription,
+  groups: readonly LaneEntry[][],
+  isolation: Isolation,
+): Promise<SetAside[]> {
+  await transaction.query('savepoint attempt')
+  try {
+    await subscription.apply(transaction, groups.flat())
+    await transaction.query('release savepoint attempt')
+    return []
+  } catch (error) {
+    if (isPassing(error)) throw error
+    // On a broken connection this throws, and the whole pass with it.
+    await transaction.query('rollback to savepoint attempt; release savepoint attempt')
+    const [only] = groups
+    if (groups.length === 1 && only !== undefined) return [failureOf(only, error, isolation)]
+    const half = Math.ceil(groups.length / 2)
+    const first = await isolate(transaction, subscription, groups.slice(0, half), isolation)
+    return [...first, ...(await isolate(transaction, subscription, groups.slice(half), isolation))]
+  }
+}
+
+function failureOf(group: readonly LaneEntry[], error: unknown, isolation: Isolation): SetAside {
+  const [first] = group
+  const last = group.at(-1)
+  if (first === undefined || last === undefined) throw new Error('a group of no entries can not fail')
+  const awaited = awaitedBy(error)
+  const nowMs = isolation.nowMs()
+  if (awaited === undefined) {
+    isolation.breaker.failed(streamOf(first), nowMs)
+    if (isolation.breaker.state(nowMs) !== 'closed') throw new BreakerOpened(error)
+  }
+  return {
+    part: first.part,
+    lane: first.lane,
+    stream: streamOf(first),
+    nextNumber: first.events[0]?.number ?? 0,
+    untilNumber: endOf(last),
+    error: errorText(error),
+    awaited,
+    retryAfterMs: awaited === undefined ? pauseBeforeAttempt(1) : blockedPauseMs,
+  }
+}

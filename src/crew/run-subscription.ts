@@ -1,0 +1,461 @@
+import { randomUUID } from 'node:crypto'
+import { toUuid } from '#domain/ids.ts'
+import { kindOfPart, partsDefault } from '#domain/parts.ts'
+import type { LaneEntry } from '#log/log.ts'
+import { checkServer, isPassing } from '#platform/postgres.ts'
+import { chunkBatches } from './batches.ts'
+import { CircuitBreaker } from './breaker.ts'
+import { type CatchUpContext, stepException, unblocked } from './catch-up.ts'
+import { type DueException, dueExceptions } from './exceptions.ts'
+import { awaitedBy, inPlacePausesMs } from './failure.ts'
+import { Membership } from './membership.ts'
+import { type SlotKey, slotName } from './ownership.ts'
+import { BreakerOpened, type PassResult, runPass, type SlotBatch, streamOf } from './pass.ts'
+import type { CrewEvent, RunOptions, SubscriptionStatus } from './run-options.ts'
+import { readSkips, type Skips, withoutSkipped } from './skips.ts'
+import { createOwnershipStore, createSlots, forgetDeadMembers, registerSubscription, type SlotGrant } from './slots.ts'
+import { jittered, systemTime, type Time } from './time.ts'
+import { supportsTransactionTimeout } from './transaction.ts'
+import { Wake } from './wake.ts'
+
+/*
+ * Runs one subscription in this process: owns a share of its slots, reads their lanes in bulk outside of any
+ * transaction, and delivers in passes of one transaction each. Polling is the truth; signals only make it prompt
+ * (streams.md §4.7).
+ */
+interface SlotState {
+  readonly grant: SlotGrant
+  position: bigint
+  /** Something may be there to read. */
+  isDirty: boolean
+  /** Failures of the batch at this position, in a row. */
+  failures: number
+  heldUntilMs: number
+}
+
+interface Waiter extends SlotKey {
+  readonly position: bigint
+  resolve(): void
+}
+
+const ttlDefaultMs = 5000
+const eventsMaxDefault = 2000
+const pollBusyMs = 250
+const pollIdleMs = 1000
+const busyForMs = 10_000
+/**
+ * Passes that follow one another start at least this far apart, so that many answers share a commit; the first answer
+ * after a pause does not wait, nor does one that a reader waits for.
+ */
+const passIntervalMs = 25
+const exceptionsPollMs = 500
+const exceptionsAtOnce = 20
+const blockedAtOnce = 1000
+const discoveryMs = 10_000
+const failurePauseMaxMs = 2000
+/** Entries of content lanes are whole books. */
+const contentRunsMax = 2
+
+export async function startSubscription(options: RunOptions): Promise<SubscriptionRunner> {
+  await checkServer(options.pool)
+  const { subscription, source, pool } = options
+  const setup = {
+    name: subscription.name,
+    mode: 'embedded' as const,
+    kinds: subscription.kinds ?? (['course', 'ecosystem'] as const),
+    startsAt: subscription.startsAt ?? 'beginning',
+    parts: options.parts ?? partsDefault,
+  }
+  await registerSubscription(pool, setup, () => source.laneHeads())
+  await forgetDeadMembers(pool, subscription.name)
+  const runner = new SubscriptionRunner(options, await supportsTransactionTimeout(pool))
+  runner.start()
+  return runner
+}
+
+export class SubscriptionRunner {
+  readonly #options: RunOptions
+  readonly #context: CatchUpContext
+  readonly #time: Time
+  readonly #membership: Membership
+  readonly #breaker = new CircuitBreaker()
+  readonly #slots = new Map<string, SlotState>()
+  readonly #waiters = new Set<Waiter>()
+  readonly #wake = new Wake()
+  readonly #urgent = new Wake()
+  #loop: Promise<void> | undefined
+  #unlisten: (() => void) | undefined
+  #isStopping = false
+  #pollDueMs = 0
+  #exceptionsDueMs = 0
+  #discoveryDueMs = 0
+  #lastFoundMs = Number.NEGATIVE_INFINITY
+  #failuresInARow = 0
+  #hasBacklog = false
+  /** Read again whenever slots come: a skip is made before a replay that has to respect it. */
+  #skips: Skips | undefined
+  #passes = 0
+  #events = 0
+  #fencedOff = 0
+
+  constructor(options: RunOptions, hasTransactionTimeout: boolean) {
+    const ttlMs = options.ttlMs ?? ttlDefaultMs
+    const totalTimeoutMs = hasTransactionTimeout ? 2 * ttlMs : undefined
+    this.#options = options
+    this.#time = options.time ?? systemTime
+    this.#context = {
+      pool: options.pool,
+      subscription: options.subscription,
+      source: options.source,
+      parts: options.parts ?? partsDefault,
+      limits: { lockTimeoutMs: 5000, idleTimeoutMs: ttlMs, totalTimeoutMs },
+      ablation: options.ablation ?? {},
+    }
+    this.#membership = new Membership({
+      store: createOwnershipStore({
+        pool: options.heartbeatPool,
+        subscription: options.subscription.name,
+        build: options.build ?? '',
+      }),
+      member: options.member ?? toUuid(randomUUID()),
+      time: this.#time,
+      ttlMs,
+      onChange: (change) => this.#slotsChanged(change),
+      onError: (error) => this.#report({ kind: 'failed', error, isPassing: isPassing(error) }),
+    })
+  }
+
+  start(): void {
+    this.#membership.start()
+    this.#unlisten = this.#options.source.onAppended((parts) => this.appended(parts))
+    this.#loop ??= this.#run()
+  }
+
+  /** Finishes the unit in hand, hands every slot back, says goodbye (OP-P2). */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    this.#unlisten?.()
+    this.#wake.call()
+    this.#urgent.call()
+    await this.#loop
+    await this.#membership.stop()
+    this.#slots.clear()
+  }
+
+  /** Something became readable in these parts. */
+  appended(parts: readonly number[]): void {
+    const given = new Set(parts)
+    let isOurs = false
+    for (const slot of this.#slots.values()) {
+      if (!given.has(slot.grant.part)) continue
+      slot.isDirty = true
+      isOurs = true
+    }
+    if (isOurs) this.#wake.call()
+  }
+
+  /** Confirmed position of a slot that this process owns. */
+  confirmed(slot: SlotKey): bigint | undefined {
+    return this.#slots.get(slotName(slot))?.position
+  }
+
+  /** Resolves true once the slot has confirmed `position` here; false when it is not owned here or time is up. */
+  async reaches(slot: SlotKey, position: bigint, timeoutMs: number): Promise<boolean> {
+    const state = this.#slots.get(slotName(slot))
+    if (state === undefined) return false
+    if (state.position >= position) return true
+    const settled = new AbortController()
+    const waiter: Waiter = { ...slot, position, resolve: () => settled.abort() }
+    this.#waiters.add(waiter)
+    state.isDirty = true
+    this.#wake.call()
+    this.#urgent.call()
+    await this.#time.sleep(timeoutMs, settled.signal)
+    this.#waiters.delete(waiter)
+    return (this.confirmed(slot) ?? -1n) >= position
+  }
+
+  status(): SubscriptionStatus {
+    return {
+      name: this.#options.subscription.name,
+      isPaused: this.#membership.isPaused(),
+      members: this.#membership.members(),
+      ownedSlots: this.#membership.owned().length,
+      takeovers: this.#membership.takeovers,
+      fencedOff: this.#fencedOff,
+      passes: this.#passes,
+      events: this.#events,
+      heartbeatDelayMs: this.#membership.heartbeatDelayMs,
+      breaker: this.#breaker.state(this.#time.monotonicMs()),
+    }
+  }
+
+  #report(event: CrewEvent): void {
+    this.#options.report?.(event)
+  }
+
+  #slotsChanged(change: { gained: readonly SlotGrant[]; lost: readonly SlotGrant[] }): void {
+    for (const grant of change.gained) {
+      const state = { grant, position: grant.position, isDirty: true, failures: 0, heldUntilMs: 0 }
+      this.#slots.set(slotName(grant), state)
+    }
+    for (const grant of change.lost) {
+      if (this.#slots.get(slotName(grant))?.grant.token === grant.token) this.#slots.delete(slotName(grant))
+    }
+    if (change.gained.length > 0) this.#skips = undefined
+    if (change.gained.length > 0) this.#report({ kind: 'slots_gained', slots: change.gained })
+    if (change.lost.length > 0) this.#report({ kind: 'slots_lost', slots: change.lost })
+    if (change.lost.length > 0) this.#options.subscription.released?.(change.lost.map((grant) => grant.part))
+    this.#wake.call()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopping) {
+      const startedMs = this.#time.monotonicMs()
+      const pauseMs = await this.#turnSafely(startedMs)
+      if (this.#isStopping) return
+      await this.#wake.sleep(pauseMs, this.#time)
+      if (this.#isStopping || this.#waiters.size > 0 || this.#hasBacklog) continue
+      await this.#urgent.sleep(startedMs + passIntervalMs - this.#time.monotonicMs(), this.#time)
+    }
+  }
+
+  async #turnSafely(nowMs: number): Promise<number> {
+    try {
+      const pauseMs = await this.#turn(nowMs)
+      this.#failuresInARow = 0
+      return pauseMs
+    } catch (error) {
+      // The outcome of the last commit may be unknown; the fence will say where the slots are.
+      this.#options.subscription.released?.([...this.#slots.values()].map((slot) => slot.grant.part))
+      for (const slot of this.#slots.values()) slot.isDirty = true
+      this.#report({ kind: 'failed', error, isPassing: isPassing(error) })
+      this.#failuresInARow += 1
+      return this.#time.random() * Math.min(failurePauseMaxMs, 50 * 2 ** this.#failuresInARow)
+    }
+  }
+
+  /** One look at everything that may need work; returns how long nothing will. */
+  async #turn(nowMs: number): Promise<number> {
+    this.#hasBacklog = false
+    const breaker = this.#breaker.state(nowMs)
+    if (breaker === 'open') return Math.max(1, (this.#breaker.openUntilMs() ?? nowMs) - nowMs)
+    await this.#discoverLanes(nowMs)
+    if (nowMs >= this.#pollDueMs) {
+      for (const slot of this.#slots.values()) slot.isDirty = true
+      const isBusy = nowMs - this.#lastFoundMs < busyForMs
+      this.#pollDueMs = nowMs + jittered(isBusy ? pollBusyMs : pollIdleMs, this.#time)
+    }
+    const owned = this.#membership.owned().flatMap((grant) => this.#slots.get(slotName(grant)) ?? [])
+    const ready = owned.filter((slot) => slot.isDirty && slot.heldUntilMs <= nowMs)
+    await this.#deliverAll(breaker === 'probing' ? this.#oneOf(ready) : ready)
+    if (breaker === 'closed') await this.#workExceptions(owned, nowMs)
+    return this.#hasBacklog ? 0 : this.#pauseMs(owned)
+  }
+
+  /** Any one: the same slot each time might be the one with a poisoned course. */
+  #oneOf(slots: readonly SlotState[]): SlotState[] {
+    const chosen = slots[Math.floor(this.#time.random() * slots.length)]
+    return chosen === undefined ? [] : [chosen]
+  }
+
+  #pauseMs(owned: readonly SlotState[]): number {
+    const nowMs = this.#time.monotonicMs()
+    const held = owned.filter((slot) => slot.isDirty && slot.heldUntilMs > nowMs).map((slot) => slot.heldUntilMs)
+    return Math.max(0, Math.min(this.#pollDueMs, this.#exceptionsDueMs, ...held) - nowMs)
+  }
+
+  /** Slots of lanes that appeared are made by whoever sees them first. */
+  async #discoverLanes(nowMs: number): Promise<void> {
+    if (nowMs < this.#discoveryDueMs) return
+    const kinds = this.#options.subscription.kinds
+    const heads = await this.#options.source.laneHeads()
+    const keys = [...heads.keys()].map((name): SlotKey => {
+      const [part, lane] = name.split('/')
+      return { part: Number(part), lane: Number(lane) }
+    })
+    const dedicated = keys.filter(
+      (key) => key.lane > 0 && (kinds?.includes(kindOfPart(key.part, this.#context.parts)) ?? true),
+    )
+    if (dedicated.length > 0) {
+      await createSlots(this.#options.pool, this.#options.subscription.name, dedicated, new Map())
+    }
+    this.#discoveryDueMs = nowMs + jittered(discoveryMs, this.#time)
+  }
+
+  async #deliverAll(ready: readonly SlotState[]): Promise<void> {
+    if (ready.length === 0) return
+    for (const slot of ready) slot.isDirty = false
+    const batches = await this.#read(ready)
+    if (batches.length === 0) return
+    this.#lastFoundMs = this.#time.monotonicMs()
+    const isSuspect = (batch: SlotBatch): boolean => (this.#slots.get(slotName(batch.grant))?.failures ?? 0) > 0
+    const eventsMax = this.#options.subscription.eventsMax ?? eventsMaxDefault
+    const together = chunkBatches(
+      batches.filter((batch) => !isSuspect(batch)),
+      eventsMax,
+    )
+    const alone = batches.filter(isSuspect).map((batch) => [batch])
+    for (const chunk of [...together, ...alone]) {
+      const mayGoOn = !this.#isStopping && this.#breaker.state(this.#time.monotonicMs()) !== 'open'
+      if (mayGoOn) await this.#deliver(chunk)
+      else this.#lookAgain(chunk)
+    }
+  }
+
+  #lookAgain(batches: readonly SlotBatch[]): void {
+    for (const batch of batches) {
+      const state = this.#slots.get(slotName(batch.grant))
+      if (state !== undefined) state.isDirty = true
+    }
+  }
+
+  /** Everything after the confirmed positions, course lanes and content lanes in one round trip each. */
+  async #read(ready: readonly SlotState[]): Promise<SlotBatch[]> {
+    const isContent = (slot: SlotState): boolean => kindOfPart(slot.grant.part, this.#context.parts) === 'ecosystem'
+    const courses = ready.filter((slot) => !isContent(slot))
+    const eventsMax = this.#options.subscription.eventsMax ?? eventsMaxDefault
+    const courseRunsMax = Math.max(4, Math.min(256, Math.floor(eventsMax / 4 / Math.max(1, courses.length))))
+    return [
+      ...(await this.#readSome(courses, courseRunsMax)),
+      ...(await this.#readSome(ready.filter(isContent), contentRunsMax)),
+    ]
+  }
+
+  async #readSome(slots: readonly SlotState[], runsMax: number): Promise<SlotBatch[]> {
+    if (slots.length === 0) return []
+    const cursors = slots.map(({ grant, position }) => ({ part: grant.part, lane: grant.lane, after: position }))
+    this.#skips ??= await readSkips(this.#options.pool, this.#options.subscription.name)
+    const skips = this.#skips
+    const entries = Map.groupBy(await this.#options.source.readLanes(cursors, runsMax), slotName)
+    return slots.flatMap((slot): SlotBatch[] => {
+      const found = entries.get(slotName(slot.grant)) ?? []
+      if (found.length === 0) return []
+      if (found.length >= runsMax) {
+        slot.isDirty = true
+        this.#hasBacklog = true
+      }
+      const hasHole = found.some((entry, index) => entry.position !== slot.position + BigInt(index + 1))
+      if (hasHole) throw new Error(`lane ${slotName(slot.grant)} has a hole after ${slot.position}`)
+      const wanted = skips.size === 0 ? found : found.map((entry) => withoutSkipped(entry, skips))
+      return [{ grant: slot.grant, from: slot.position, entries: wanted }]
+    })
+  }
+
+  async #deliver(batches: readonly SlotBatch[]): Promise<void> {
+    const current = batches.filter((batch) => this.#isCurrent(batch))
+    const [only] = current
+    if (only === undefined) return
+    const state = this.#slots.get(slotName(only.grant))
+    const isLastTry = current.length === 1 && (state?.failures ?? 0) >= inPlacePausesMs.length
+    try {
+      await this.#pass(current, isLastTry)
+    } catch (error) {
+      if (isPassing(error)) throw error
+      this.#breaker.trouble(this.#time.monotonicMs())
+      if (current.length > 1) {
+        const half = Math.ceil(current.length / 2)
+        await this.#deliver(current.slice(0, half))
+        await this.#deliver(current.slice(half))
+      } else {
+        await this.#slotFailed(only, error)
+      }
+    }
+  }
+
+  /** Not held back, and nothing before it failed in this turn. */
+  #isCurrent(batch: SlotBatch): boolean {
+    const state = this.#slots.get(slotName(batch.grant))
+    if (state === undefined || state.grant.token !== batch.grant.token || !this.#membership.isBelieved()) return false
+    return state.position === batch.from && state.heldUntilMs <= this.#time.monotonicMs()
+  }
+
+  async #pass(batches: readonly SlotBatch[], isLastTry: boolean): Promise<void> {
+    const isolation = { breaker: this.#breaker, nowMs: () => this.#time.monotonicMs() }
+    const result = await runPass(this.#context, batches, isLastTry ? isolation : undefined)
+    this.#passes += 1
+    this.#settle(batches, result)
+    if (result.setAside.length > 0) {
+      this.#report({ kind: 'set_aside', streams: result.setAside })
+      this.#exceptionsDueMs = 0
+    } else if (this.#breaker.state(this.#time.monotonicMs()) === 'probing') {
+      this.#breaker.close()
+    }
+  }
+
+  #settle(batches: readonly SlotBatch[], result: PassResult): void {
+    for (const batch of batches) {
+      const state = this.#slots.get(slotName(batch.grant))
+      const position = result.positions.get(slotName(batch.grant))
+      if (state === undefined || position === undefined) continue
+      if (position !== batch.entries.at(-1)?.position) state.isDirty = true
+      state.position = position
+      state.failures = 0
+    }
+    for (const grant of result.lost) this.#membership.drop(grant)
+    if (result.lost.length > 0) {
+      this.#fencedOff += result.lost.length
+      this.#report({ kind: 'fenced_off', slots: result.lost })
+    }
+    this.#applied(result.applied)
+    for (const waiter of this.#waiters) {
+      if ((this.confirmed(waiter) ?? -1n) >= waiter.position) waiter.resolve()
+    }
+  }
+
+  #applied(entries: readonly LaneEntry[]): void {
+    if (entries.length === 0) return
+    for (const entry of entries) this.#events += entry.events.length
+    this.#breaker.succeeded(entries.map(streamOf), this.#time.monotonicMs())
+    this.#options.subscription.committed?.(entries)
+  }
+
+  async #slotFailed(batch: SlotBatch, error: unknown): Promise<void> {
+    const state = this.#slots.get(slotName(batch.grant))
+    if (state === undefined) return
+    const nowMs = this.#time.monotonicMs()
+    state.isDirty = true
+    if (error instanceof BreakerOpened) {
+      this.#report({ kind: 'breaker_opened', error: error.cause })
+    } else if (this.#breaker.state(nowMs) === 'probing') {
+      this.#breaker.open(nowMs)
+    } else if (awaitedBy(error) !== undefined && state.failures < inPlacePausesMs.length) {
+      // Waiting for another stream does not get better within a second: set the stream aside at once.
+      state.failures = inPlacePausesMs.length
+      await this.#deliver([batch])
+    } else {
+      state.heldUntilMs = nowMs + (inPlacePausesMs[state.failures] ?? failurePauseMaxMs)
+      state.failures += 1
+    }
+  }
+
+  async #workExceptions(owned: readonly SlotState[], nowMs: number): Promise<void> {
+    if (nowMs < this.#exceptionsDueMs) return
+    this.#exceptionsDueMs = nowMs + jittered(exceptionsPollMs, this.#time)
+    const parts = [...new Set(owned.map((slot) => slot.grant.part))]
+    if (parts.length === 0) return
+    const { pool, subscription, source } = this.#options
+    const due = await dueExceptions(pool, subscription.name, parts, ['retry', 'replay'], exceptionsAtOnce)
+    const blocked = await dueExceptions(pool, subscription.name, parts, ['blocked'], blockedAtOnce)
+    for (const exception of [...due, ...(await unblocked(source, blocked))]) {
+      if (this.#isStopping || this.#breaker.state(this.#time.monotonicMs()) !== 'closed') return
+      await this.#step(exception)
+    }
+  }
+
+  async #step(exception: DueException): Promise<void> {
+    const state = this.#slots.get(slotName(exception))
+    if (state === undefined || !this.#membership.isBelieved()) return
+    const result = await stepException(this.#context, state.grant, exception)
+    if (result.kind === 'advanced' || result.kind === 'ended') {
+      this.#applied(result.entry === undefined ? [] : [result.entry])
+      if (result.kind === 'ended') this.#report({ kind: 'rejoined', stream: exception.stream })
+      else if (result.entry !== undefined) this.#exceptionsDueMs = 0
+    } else if (result.kind === 'failed' || result.kind === 'parked') {
+      this.#breaker.failed(exception.stream, this.#time.monotonicMs())
+      if (result.kind === 'parked') {
+        this.#report({ kind: 'parked', stream: exception.stream, error: result.error })
+      }
+    }
+  }
+}

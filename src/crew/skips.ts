@@ -1,0 +1,31 @@
+import type pg from 'pg'
+import type { StoredEvent } from '#domain/events.ts'
+import { toUuid, type Uuid } from '#domain/ids.ts'
+import type { LaneEntry } from '#log/log.ts'
+
+/*
+ * Events that an operator decided a subscription never gets. Consumers check that numbers follow one another, so a
+ * skipped event is delivered as a no_op under its number instead of being left out.
+ */
+export type Skips = ReadonlyMap<Uuid, ReadonlySet<number>>
+
+export async function readSkips(pool: Pick<pg.ClientBase, 'query'>, subscription: string): Promise<Skips> {
+  const found = await pool.query<{ stream: string; numbers: bigint[] }>(
+    `select stream, array_agg(number) as numbers
+       from subscription_skip
+      where subscription = $1
+      group by stream`,
+    [subscription],
+  )
+  return new Map(found.rows.map((row) => [toUuid(row.stream), new Set(row.numbers.map(Number))]))
+}
+
+export function withoutSkipped(entry: LaneEntry, skips: Skips): LaneEntry {
+  const [first] = entry.events
+  const numbers = first === undefined ? undefined : skips.get(first.stream)
+  if (numbers === undefined) return entry
+  const events = entry.events.map((event): StoredEvent => {
+    return numbers.has(event.number) ? { ...event, type: 'no_op', data: {} } : event
+  })
+  return { ...entry, events }
+}

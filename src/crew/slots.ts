@@ -1,0 +1,248 @@
+import { randomUUID } from 'node:crypto'
+import type pg from 'pg'
+import type { StreamKind } from '#domain/events.ts'
+import { toUuid, type Uuid } from '#domain/ids.ts'
+import { partsDefault } from '#domain/parts.ts'
+import { type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
+import { runTransaction, type TransactionLimits } from './transaction.ts'
+
+/*
+ * The SQL of membership and ownership. Every statement is a compare-and-set or an insert that may lose quietly; none
+ * waits longer than 100 ms for a lock, and what it could not get is tried again at the next tick (streams.md §4.5).
+ */
+
+/** A slot owned by this process: the proof of ownership and where to go on. */
+export interface SlotGrant extends SlotKey {
+  readonly token: Uuid
+  readonly epoch: bigint
+  readonly position: bigint
+}
+
+export interface MembershipView {
+  /** False after an operator deleted the subscription. */
+  readonly exists: boolean
+  readonly isPaused: boolean
+  readonly live: readonly Uuid[]
+}
+
+/** What a member needs from the place where leases and slots are kept. */
+export interface OwnershipStore {
+  /** Renews the lease and says who else is alive. */
+  beat(member: Uuid, ttlMs: number): Promise<MembershipView>
+  slots(): Promise<SlotOwnership[]>
+  /** Takes what is still as it was seen; returns what was granted. */
+  acquire(member: Uuid, seen: readonly SlotOwnership[]): Promise<SlotGrant[]>
+  /** Gives back what is still held under these tokens; returns what was released or had been lost already. */
+  release(grants: readonly SlotGrant[]): Promise<SlotGrant[]>
+  leave(member: Uuid): Promise<void>
+}
+
+const lockTimeout = '55P03'
+const ownershipLimits: TransactionLimits = { lockTimeoutMs: 100, idleTimeoutMs: 5000, totalTimeoutMs: undefined }
+/** Slots found locked in one tick before the rest is left for the next one: bounds a tick at about half a second. */
+const lockTimeoutsMax = 3
+
+export interface OwnershipStoreOptions {
+  readonly pool: pg.Pool
+  readonly subscription: string
+  readonly build: string
+}
+
+export function createOwnershipStore(options: OwnershipStoreOptions): OwnershipStore {
+  const { pool, subscription } = options
+  return {
+    beat: (member, ttlMs) => beat(options, member, ttlMs),
+    slots: () => readOwnership(pool, subscription),
+    acquire: (member, seen) => inBulkOrSingly(seen, (some) => acquireSlots(pool, subscription, member, some)),
+    release: (grants) => inBulkOrSingly(grants, (some) => releaseSlots(pool, subscription, some)),
+    leave: async (member) => {
+      await pool.query(
+        `update member
+            set state = 'stopping', lease_until = now()
+          where subscription = $1 and member = $2`,
+        [subscription, member],
+      )
+    },
+  }
+}
+
+async function beat(options: OwnershipStoreOptions, member: Uuid, ttlMs: number): Promise<MembershipView> {
+  const { pool, subscription, build } = options
+  await pool.query(
+    `insert into member (subscription, member, state, lease_until, build)
+     values ($1, $2, 'working', now() + $3 * interval '1 millisecond', $4)
+     on conflict (subscription, member)
+     do update set lease_until = excluded.lease_until, state = excluded.state`,
+    [subscription, member, ttlMs, build],
+  )
+  const view = await pool.query<{ is_paused: boolean; live: string[] }>(
+    `select is_paused,
+            array(select member from member
+                   where subscription = $1 and lease_until >= now() and state = 'working'
+                   order by member) as live
+       from subscription
+      where name = $1`,
+    [subscription],
+  )
+  const row = view.rows[0]
+  if (row === undefined) return { exists: false, isPaused: true, live: [] }
+  return { exists: true, isPaused: row.is_paused, live: row.live.map(toUuid) }
+}
+
+/** Rows of members that are long gone; kept for a day because deployments look at builds of the last minutes. */
+export async function forgetDeadMembers(pool: pg.Pool, subscription: string): Promise<void> {
+  await pool.query(`delete from member where subscription = $1 and lease_until < now() - interval '1 day'`, [
+    subscription,
+  ])
+}
+
+async function readOwnership(pool: pg.Pool, subscription: string): Promise<SlotOwnership[]> {
+  const found = await pool.query<{ part: number; lane: number; owner: string | null; epoch: bigint }>(
+    `select part, lane, owner, epoch
+       from slot
+      where subscription = $1
+      order by part, lane`,
+    [subscription],
+  )
+  return found.rows.map((row) => ({ ...row, owner: row.owner === null ? undefined : toUuid(row.owner) }))
+}
+
+/**
+ * The usual case is one statement for all. When one row is locked (its owner is inside a transaction, or another member
+ * takes it at this moment) the whole statement gives up; then they are tried one by one.
+ */
+async function inBulkOrSingly<Item extends SlotKey>(
+  items: readonly Item[],
+  attempt: (items: readonly Item[]) => Promise<SlotGrant[]>,
+): Promise<SlotGrant[]> {
+  if (items.length === 0) return []
+  const all = await unlessLocked(() => attempt(items))
+  if (all !== undefined || items.length === 1) return all ?? []
+  const done: SlotGrant[] = []
+  let locked = 0
+  for (const item of items) {
+    if (locked >= lockTimeoutsMax) break
+    const one = await unlessLocked(() => attempt([item]))
+    if (one === undefined) locked += 1
+    else done.push(...one)
+  }
+  return done
+}
+
+async function unlessLocked<Value>(work: () => Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === lockTimeout) return undefined
+    throw error
+  }
+}
+
+interface GrantRow {
+  readonly part: number
+  readonly lane: number
+  readonly token: string
+  readonly epoch: bigint
+  readonly position: bigint
+}
+
+/** Epoch and owner as seen: that the seen owner was dead, or nobody, was checked by the reader (Citus variant). */
+async function acquireSlots(
+  pool: pg.Pool,
+  subscription: string,
+  member: Uuid,
+  seen: readonly SlotOwnership[],
+): Promise<SlotGrant[]> {
+  return runTransaction(pool, ownershipLimits, async (transaction) => {
+    const granted = await transaction.query<GrantRow>(
+      `update slot
+          set owner = $2, token = wanted.token, epoch = slot.epoch + 1
+         from unnest($3::smallint[], $4::int[], $5::bigint[], $6::uuid[], $7::uuid[])
+              as wanted (part, lane, epoch, owner, token)
+        where slot.part = wanted.part
+          and slot.lane = wanted.lane
+          and slot.subscription = $1
+          and slot.epoch = wanted.epoch
+          and slot.owner is not distinct from wanted.owner
+       returning slot.part, slot.lane, slot.token, slot.epoch, slot.position`,
+      [
+        subscription,
+        member,
+        seen.map((slot) => slot.part),
+        seen.map((slot) => slot.lane),
+        seen.map((slot) => slot.epoch),
+        seen.map((slot) => slot.owner ?? null),
+        seen.map(() => randomUUID()),
+      ],
+    )
+    return granted.rows.map((row) => ({ ...row, token: toUuid(row.token) }))
+  })
+}
+
+async function releaseSlots(pool: pg.Pool, subscription: string, grants: readonly SlotGrant[]): Promise<SlotGrant[]> {
+  await runTransaction(pool, ownershipLimits, (transaction) =>
+    transaction.query(
+      `update slot
+          set owner = null, token = null
+         from unnest($2::smallint[], $3::int[], $4::uuid[]) as held (part, lane, token)
+        where slot.part = held.part
+          and slot.lane = held.lane
+          and slot.subscription = $1
+          and slot.token = held.token`,
+      [
+        subscription,
+        grants.map((grant) => grant.part),
+        grants.map((grant) => grant.lane),
+        grants.map((grant) => grant.token),
+      ],
+    ),
+  )
+  return [...grants]
+}
+
+export interface SubscriptionSetup {
+  readonly name: string
+  readonly mode: 'embedded' | 'remote'
+  readonly kinds: readonly StreamKind[]
+  readonly startsAt: 'beginning' | 'now'
+  readonly parts?: number
+}
+
+/** Creates the subscription and the slots of all shared lanes; does nothing to one that exists. */
+export async function registerSubscription(
+  pool: pg.Pool,
+  setup: SubscriptionSetup,
+  heads: () => Promise<ReadonlyMap<string, bigint>>,
+): Promise<void> {
+  await pool.query(
+    `insert into subscription (name, mode, starts_at) values ($1, $2, $3) on conflict (name) do nothing`,
+    [setup.name, setup.mode, setup.startsAt],
+  )
+  const parts = setup.parts ?? partsDefault
+  const first = setup.kinds.includes('course') ? 0 : parts
+  const last = setup.kinds.includes('ecosystem') ? 2 * parts : parts
+  const keys = Array.from({ length: last - first }, (_, index): SlotKey => ({ part: first + index, lane: 0 }))
+  const positions = setup.startsAt === 'now' ? await heads() : new Map<string, bigint>()
+  await createSlots(pool, setup.name, keys, positions)
+}
+
+/** Lanes that got their first entry after the subscription began: their slots start at 0, whatever the policy. */
+export async function createSlots(
+  pool: pg.Pool,
+  subscription: string,
+  keys: readonly SlotKey[],
+  positions: ReadonlyMap<string, bigint>,
+): Promise<void> {
+  await pool.query(
+    `insert into slot (part, lane, subscription, position)
+     select part, lane, $1, position
+       from unnest($2::smallint[], $3::int[], $4::bigint[]) as wanted (part, lane, position)
+     on conflict (part, lane, subscription) do nothing`,
+    [
+      subscription,
+      keys.map((key) => key.part),
+      keys.map((key) => key.lane),
+      keys.map((key) => positions.get(slotName(key)) ?? 0n),
+    ],
+  )
+}
