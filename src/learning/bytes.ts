@@ -1,0 +1,124 @@
+import { toUuid, type Uuid } from '#domain/ids.ts'
+
+/*
+ * Binary layouts of stored rows: big-endian, uuids as 16 raw bytes, instants as 64-bit whole milliseconds. Reading past
+ * the end throws a RangeError: such a row is damaged, not odd.
+ */
+const nibbles = new Uint8Array(128)
+for (const [value, digit] of [...'0123456789abcdef'].entries()) nibbles[digit.charCodeAt(0)] = value
+
+/** Half the time of `Buffer.write(text, 'hex')` after removing the dashes; four of these are most of packing an answer. */
+export function writeUuid(bytes: Uint8Array, at: number, uuid: Uuid): void {
+  let from = 0
+  for (let to = at; to < at + 16; to += 1) {
+    if (from === 8 || from === 13 || from === 18 || from === 23) from += 1
+    bytes[to] = ((nibbles[uuid.charCodeAt(from)] ?? 0) << 4) | (nibbles[uuid.charCodeAt(from + 1)] ?? 0)
+    from += 2
+  }
+}
+
+export function readUuid(bytes: Buffer, at: number): Uuid {
+  if (at + 16 > bytes.length) throw new RangeError('a packed row ends inside a uuid')
+  const hex = bytes.toString('hex', at, at + 16)
+  return toUuid(`${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`)
+}
+
+const instantAbsent = -(2n ** 63n)
+
+/** Grows as it is written to; for rows of varying length. */
+export class ByteWriter {
+  #bytes = Buffer.allocUnsafe(1024)
+  #length = 0
+
+  byte(value: number): void {
+    this.#room(1)
+    this.#length = this.#bytes.writeUInt8(value, this.#length)
+  }
+
+  count(value: number): void {
+    this.#room(4)
+    this.#length = this.#bytes.writeUInt32BE(value, this.#length)
+  }
+
+  uuid(value: Uuid): void {
+    this.#room(16)
+    writeUuid(this.#bytes, this.#length, value)
+    this.#length += 16
+  }
+
+  instant(value: number | undefined): void {
+    this.#room(8)
+    this.#length = this.#bytes.writeBigInt64BE(value === undefined ? instantAbsent : BigInt(value), this.#length)
+  }
+
+  text(value: string): void {
+    const length = Buffer.byteLength(value)
+    this.count(length)
+    this.#room(length)
+    this.#length += this.#bytes.write(value, this.#length)
+  }
+
+  uuids(values: readonly Uuid[]): void {
+    this.count(values.length)
+    for (const value of values) this.uuid(value)
+  }
+
+  finish(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  #room(length: number): void {
+    if (this.#length + length <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + length))
+    this.#bytes.copy(larger, 0, 0, this.#length)
+    this.#bytes = larger
+  }
+}
+
+export class ByteReader {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  byte(): number {
+    const value = this.#bytes.readUInt8(this.#at)
+    this.#at += 1
+    return value
+  }
+
+  count(): number {
+    const value = this.#bytes.readUInt32BE(this.#at)
+    this.#at += 4
+    return value
+  }
+
+  uuid(): Uuid {
+    const value = readUuid(this.#bytes, this.#at)
+    this.#at += 16
+    return value
+  }
+
+  instant(): number | undefined {
+    const value = this.#bytes.readBigInt64BE(this.#at)
+    this.#at += 8
+    return value === instantAbsent ? undefined : Number(value)
+  }
+
+  text(): string {
+    const length = this.count()
+    const value = this.#bytes.toString('utf8', this.#at, this.#at + length)
+    this.#at += length
+    return value
+  }
+
+  uuids(): Uuid[] {
+    return this.list(() => this.uuid())
+  }
+
+  list<Item>(read: () => Item): Item[] {
+    return Array.from({ length: this.count() }, read)
+  }
+}

@@ -1,0 +1,117 @@
+import type pg from 'pg'
+import type { ActivityChange, AnswersChange, AssignmentChange } from './fold.ts'
+import { answerBytes, answersPerRowMax, packAnswer } from './pack-answer.ts'
+import { packAssignment } from './pack-assignment.ts'
+
+/*
+ * The hot statements: answers, who gave them, assignments. Packed bodies travel as one binary parameter that the
+ * statement cuts up: an array of bytea would be sent as hexadecimal text, twice as long.
+ */
+
+/** One row per student and pass, in key order so that neighbours meet on the same index page. */
+export async function writeAnswers(client: pg.ClientBase, changes: Iterable<AnswersChange>): Promise<void> {
+  const rows = [...changes].flatMap(splitRows).sort((a, b) => a.part - b.part || (a.student < b.student ? -1 : 1))
+  if (rows.length === 0) return
+  const bodies = Buffer.allocUnsafe(rows.reduce((sum, { answers }) => sum + answers.length, 0) * answerBytes)
+  let at = 0
+  for (const { answers } of rows) {
+    for (const answer of answers) {
+      packAnswer(bodies, at, answer)
+      at += answerBytes
+    }
+  }
+  await client.query({
+    name: 'learning_write_answers',
+    // The key is taken only when a student uuid is used in two courses of one part, which no honest client does:
+    // nothing is lost then either, readers sort by number.
+    text: `
+      insert into learning_answer as stored (part, student, last_number, n, body)
+      select part, student, last_number, n,
+        substring($5::bytea from (1 + ${answerBytes} * (sum(n) over (order by place) - n))::int for ${answerBytes} * n)
+      from unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[])
+        with ordinality as given (part, student, last_number, n, place)
+      on conflict (part, student, last_number) do update set
+        n = stored.n + excluded.n,
+        body = stored.body || excluded.body`,
+    values: [
+      rows.map(({ part }) => part),
+      rows.map(({ student }) => student),
+      rows.map(({ answers }) => Math.max(...answers.map(({ number }) => number))),
+      rows.map(({ answers }) => answers.length),
+      bodies,
+    ],
+  })
+}
+
+function splitRows({ part, student, answers }: AnswersChange): AnswersChange[] {
+  if (answers.length <= answersPerRowMax) return [{ part, student, answers }]
+  const rows = Math.ceil(answers.length / answersPerRowMax)
+  return Array.from({ length: rows }, (_, row) => ({
+    part,
+    student,
+    answers: answers.slice(row * answersPerRowMax, (row + 1) * answersPerRowMax),
+  }))
+}
+
+/** Learners are inserted once and then only probed; the counter is one row per part and ecosystem. */
+export async function writeActivity(client: pg.ClientBase, changes: readonly ActivityChange[]): Promise<void> {
+  if (changes.length === 0) return
+  const learners = changes.flatMap(({ part, ecosystem, learners }) =>
+    [...learners].map((student) => ({ part, ecosystem, student })),
+  )
+  await client.query({
+    name: 'learning_write_learners',
+    text: `
+      insert into learning_learner (part, ecosystem, student)
+      select part, ecosystem, student
+      from unnest($1::smallint[], $2::uuid[], $3::uuid[]) as given (part, ecosystem, student)
+      on conflict do nothing`,
+    values: [
+      learners.map(({ part }) => part),
+      learners.map(({ ecosystem }) => ecosystem),
+      learners.map(({ student }) => student),
+    ],
+  })
+  await client.query({
+    name: 'learning_write_activity',
+    text: `
+      insert into learning_activity as stored (part, ecosystem, real_answers)
+      select part, ecosystem, real_answers
+      from unnest($1::smallint[], $2::uuid[], $3::bigint[]) as given (part, ecosystem, real_answers)
+      on conflict (part, ecosystem) do update set
+        real_answers = stored.real_answers + excluded.real_answers`,
+    values: [
+      changes.map(({ part }) => part),
+      changes.map(({ ecosystem }) => ecosystem),
+      changes.map(({ answers }) => answers),
+    ],
+  })
+}
+
+/** The number of an assignment's first event is kept, everything else replaced. */
+export async function writeAssignments(client: pg.ClientBase, changes: readonly AssignmentChange[]): Promise<void> {
+  if (changes.length === 0) return
+  const bodies = changes.map(({ assignment }) => packAssignment(assignment))
+  await client.query({
+    name: 'learning_write_assignments',
+    text: `
+      insert into learning_assignment as stored (part, assignment, student, first_number, last_number, body)
+      select part, assignment, student, first_number, last_number,
+        substring($7::bytea from (1 + sum(length) over (order by place) - length)::int for length)
+      from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::int[])
+        with ordinality as given (part, assignment, student, first_number, last_number, length, place)
+      on conflict (part, assignment) do update set
+        student = excluded.student,
+        last_number = excluded.last_number,
+        body = excluded.body`,
+    values: [
+      changes.map(({ part }) => part),
+      changes.map(({ assignment }) => assignment.uuid),
+      changes.map(({ assignment }) => assignment.student),
+      changes.map(({ assignment }) => assignment.firstNumber),
+      changes.map(({ assignment }) => assignment.lastNumber),
+      bodies.map(({ length }) => length),
+      Buffer.concat(bodies),
+    ],
+  })
+}
