@@ -116,16 +116,18 @@ select
 from learning_answer
 cross join lateral generate_series(0, (n - 1) * 85, 85) as at;
 
--- Who gave real answers in an ecosystem, and how many: training finds its learners here instead of scanning answers.
+-- Who gave real answers in real courses in an ecosystem: training finds its learners here instead of scanning answers.
 create table learning_learner (
   part smallint not null,
   ecosystem uuid not null,
   student uuid not null,
   primary key (part, ecosystem, student)
 );
+-- How many answers were given in an ecosystem, and how many of them may train.
 create table learning_activity (
   part smallint not null,
   ecosystem uuid not null,
+  answers bigint not null,
   real_answers bigint not null,
   primary key (part, ecosystem)
 ) with (fillfactor = 50);

@@ -60,7 +60,8 @@ export interface ExclusionsChange {
 export interface RosterChange {
   readonly part: number
   readonly course: Uuid
-  readonly roster: RosterSnapshot
+  /** All of the pass, in order: whoever was listed only in between is known, and inactive. */
+  readonly rosters: RosterSnapshot[]
 }
 export interface PreparationChange {
   readonly part: number
@@ -83,12 +84,13 @@ export interface AnswersChange {
   readonly student: Uuid
   readonly answers: Answer[]
 }
-/** Real answers given in one ecosystem, in real courses. */
+/** Answers given in one ecosystem. Only real ones, in real courses, may train and make a learner of a student. */
 export interface ActivityChange {
   readonly part: number
   readonly ecosystem: Uuid
   readonly learners: Set<Uuid>
   answers: number
+  realAnswers: number
 }
 
 /** An event without effect, for the warning. */
@@ -188,7 +190,7 @@ function evolve(state: CourseState, parsed: ParsedEvent, before: Before, changes
       return skip(state, event, `preparation ${fact.preparation} is not one of this course`, changes)
     }
     case 'roster_updated':
-      changes.rosters.set(course, { part, course, roster: fact.roster })
+      addRoster(state, fact.roster, changes)
       return changed
     case 'exclusions_updated': {
       const { scope, exercises, groups } = fact
@@ -207,22 +209,33 @@ function skip(state: CourseState, event: StoredEvent, reason: string, changes: C
   return state
 }
 
+function addRoster({ part, course }: CourseState, roster: RosterSnapshot, changes: Changes): void {
+  const known = changes.rosters.get(course)
+  if (known === undefined) changes.rosters.set(course, { part, course, rosters: [roster] })
+  else known.rosters.push(roster)
+}
+
 /** One entry per part and student, also when a student answers in two courses: its row has one key. */
 function addAnswer({ part, isReal }: CourseState, student: Uuid, answer: Answer, changes: Changes): void {
   const key = `${part} ${student}`
   const known = changes.answers.get(key)
   if (known === undefined) changes.answers.set(key, { part, student, answers: [answer] })
   else known.answers.push(answer)
-  if (isReal && answer.isReal) addActivity(part, student, answer.ecosystem, changes)
+  addActivity(part, student, answer, isReal && answer.isReal, changes.activity)
 }
 
-function addActivity(part: number, student: Uuid, ecosystem: Uuid, changes: Changes): void {
+function addActivity(
+  part: number,
+  student: Uuid,
+  { ecosystem }: Answer,
+  trains: boolean,
+  activity: Changes['activity'],
+): void {
   const key = `${part} ${ecosystem}`
-  const known = changes.activity.get(key)
-  if (known === undefined) {
-    changes.activity.set(key, { part, ecosystem, learners: new Set([student]), answers: 1 })
-    return
-  }
-  known.learners.add(student)
+  const known = activity.get(key) ?? { part, ecosystem, learners: new Set(), answers: 0, realAnswers: 0 }
   known.answers += 1
+  activity.set(key, known)
+  if (!trains) return
+  known.realAnswers += 1
+  known.learners.add(student)
 }

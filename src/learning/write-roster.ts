@@ -3,6 +3,7 @@ import { applyRoster, chainOf } from '#choose/roster.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { Student } from '#domain/student.ts'
 import type { RosterChange } from './fold.ts'
+import type { RosterSnapshot } from './parse-event.ts'
 import { arrayText } from './write-course.ts'
 
 /*
@@ -26,12 +27,12 @@ export async function writeRosters(client: pg.ClientBase, changes: readonly Rost
   const stored = await readStored(client, changes)
   const students = changes.flatMap((change) => {
     const before = stored.students.get(change.course) ?? []
-    const after = studentsAfter(before, change)
+    const after = change.rosters.reduce((known, roster) => studentsAfter(known, change.course, roster), before)
     return differing(before, after, isSameStudent).map((student) => ({ part: change.part, student }))
   })
   const containers = changes.flatMap((change) => {
     const before = stored.containers.get(change.course) ?? []
-    const after = containersAfter(before, change)
+    const after = change.rosters.reduce((known, roster) => containersAfter(known, change.course, roster), before)
     return differing(before, after, isSameContainer).map((container) => ({ ...change, container }))
   })
   await writeContainers(client, containers)
@@ -39,7 +40,7 @@ export async function writeRosters(client: pg.ClientBase, changes: readonly Rost
 }
 
 /** Dropped students stay listed in the snapshot: they are known, with their chain, and inactive. */
-function studentsAfter(before: readonly Student[], { course, roster }: RosterChange): Student[] {
+function studentsAfter(before: readonly Student[], course: Uuid, roster: RosterSnapshot): Student[] {
   const parentOf = new Map(roster.containers.map(({ uuid, parent }) => [uuid, parent]))
   const dropped = roster.students
     .filter(({ isDropped }) => isDropped)
@@ -48,7 +49,7 @@ function studentsAfter(before: readonly Student[], { course, roster }: RosterCha
   return applyRoster([...before, ...dropped], { course, containers: roster.containers, students })
 }
 
-function containersAfter(before: readonly ContainerState[], { course, roster }: RosterChange): ContainerState[] {
+function containersAfter(before: readonly ContainerState[], course: Uuid, roster: RosterSnapshot): ContainerState[] {
   const after = new Map(before.map((container) => [container.uuid, { ...container, isActive: false }]))
   for (const { uuid, parent, isArchived } of roster.containers) {
     // The course itself as parent means "top of the tree".

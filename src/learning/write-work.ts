@@ -53,12 +53,30 @@ function splitRows({ part, student, answers }: AnswersChange): AnswersChange[] {
   }))
 }
 
-/** Learners are inserted once and then only probed; the counter is one row per part and ecosystem. */
+/** Learners are inserted once and then only probed; the counters are one row per part and ecosystem. */
 export async function writeActivity(client: pg.ClientBase, changes: readonly ActivityChange[]): Promise<void> {
   if (changes.length === 0) return
-  const learners = changes.flatMap(({ part, ecosystem, learners }) =>
-    [...learners].map((student) => ({ part, ecosystem, student })),
+  await client.query({
+    name: 'learning_write_activity',
+    text: `
+      insert into learning_activity as stored (part, ecosystem, answers, real_answers)
+      select part, ecosystem, answers, real_answers
+      from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::bigint[])
+        as given (part, ecosystem, answers, real_answers)
+      on conflict (part, ecosystem) do update set
+        answers = stored.answers + excluded.answers,
+        real_answers = stored.real_answers + excluded.real_answers`,
+    values: [
+      changes.map(({ part }) => part),
+      changes.map(({ ecosystem }) => ecosystem),
+      changes.map(({ answers }) => answers),
+      changes.map(({ realAnswers }) => realAnswers),
+    ],
+  })
+  const learners = changes.flatMap(({ part, ecosystem, learners: students }) =>
+    [...students].sort().map((student) => ({ part, ecosystem, student })),
   )
+  if (learners.length === 0) return
   await client.query({
     name: 'learning_write_learners',
     text: `
@@ -70,20 +88,6 @@ export async function writeActivity(client: pg.ClientBase, changes: readonly Act
       learners.map(({ part }) => part),
       learners.map(({ ecosystem }) => ecosystem),
       learners.map(({ student }) => student),
-    ],
-  })
-  await client.query({
-    name: 'learning_write_activity',
-    text: `
-      insert into learning_activity as stored (part, ecosystem, real_answers)
-      select part, ecosystem, real_answers
-      from unnest($1::smallint[], $2::uuid[], $3::bigint[]) as given (part, ecosystem, real_answers)
-      on conflict (part, ecosystem) do update set
-        real_answers = stored.real_answers + excluded.real_answers`,
-    values: [
-      changes.map(({ part }) => part),
-      changes.map(({ ecosystem }) => ecosystem),
-      changes.map(({ answers }) => answers),
     ],
   })
 }

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type pg from 'pg'
+import type { EventData } from '#domain/events.ts'
+import { createMigratedDatabase } from '#operate/test-database.ts'
+import { openPool } from '#platform/postgres.ts'
+import type { TestDatabase } from '#platform/test-database.ts'
+import { type LearningReader, openLearningReader } from './reader.ts'
+import { at, entryOf, fold, foldEntries, noon, TestStream, uuidOf } from './test-course.ts'
+
+let database: TestDatabase
+let pool: pg.Pool
+let reader: LearningReader
+before(async () => {
+  database = await createMigratedDatabase()
+  pool = openPool(database.url, { name: 'learning test', connectionsMax: 2 })
+  reader = openLearningReader(pool)
+})
+after(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+const exercise = (n: number, version = 1) => uuidOf(4, 10 * n + version)
+const groupOf = (n: number) => uuidOf(9, n)
+
+/** A book of one page whose exercises are the given versions of groups. */
+function bookOf(page: string, exercises: readonly (readonly [group: number, version: number])[]): EventData {
+  const pool = { use_for_clue: true, use_for_personalized_for_assignment_types: ['reading'] }
+  const listed = exercises.map(([group, version]) => exercise(group, version))
+  return {
+    book: {
+      contents: [{ container_uuid: page, container_parent_uuid: null, pools: [{ ...pool, exercise_uuids: listed }] }],
+    },
+    exercises: exercises.map(([group, version]) => ({
+      exercise_uuid: exercise(group, version).toUpperCase(),
+      group_uuid: groupOf(group),
+      version,
+      los: [],
+    })),
+  }
+}
+
+function createBook(n: number, data: EventData): TestStream {
+  return new TestStream(uuidOf(2, n), 'ecosystem').write('create_ecosystem', data, uuidOf(2, n))
+}
+
+test('a book is read back as it was sent, and a repeat changes nothing', async () => {
+  const page = uuidOf(6, 1)
+  const data = bookOf(page, [
+    [1, 1],
+    [2, 1],
+  ])
+  await fold(pool, [createBook(1, data)])
+  const expected = {
+    uuid: uuidOf(2, 1),
+    containers: [
+      {
+        uuid: page,
+        parent: undefined,
+        pools: [{ useForClue: true, assignmentTypes: ['reading'], exercises: [exercise(1), exercise(2)] }],
+      },
+    ],
+    exercises: [
+      { uuid: exercise(1), group: groupOf(1), version: 1 },
+      { uuid: exercise(2), group: groupOf(2), version: 1 },
+    ],
+  }
+  assert.deepEqual(await reader.ecosystem(uuidOf(2, 1)), expected)
+  await fold(pool, [createBook(1, bookOf(uuidOf(6, 2), [[5, 1]]))])
+  assert.deepEqual(await openLearningReader(pool).ecosystem(uuidOf(2, 1)), expected)
+  assert.equal(await reader.ecosystem(uuidOf(2, 99)), undefined)
+})
+
+test('a container belongs to the first edition that listed it', async () => {
+  const shared = uuidOf(6, 10)
+  assert.equal(await reader.ecosystemOfContainer(shared), undefined)
+  await fold(pool, [createBook(12, bookOf(shared, [[20, 1]]))])
+  const later = createBook(11, bookOf(shared, [[21, 1]])).take()
+  const event = { ...later[0]!, recordedAt: new Date(noon + 60_000) }
+  await foldEntries(pool, [entryOf([event])])
+  assert.equal(await reader.ecosystemOfContainer(shared), uuidOf(2, 12))
+})
+
+test('an unreadable book is skipped with a warning', async () => {
+  const skipped: string[] = []
+  await fold(pool, [createBook(13, { exercises: [] })], { onSkipped: ({ reason }) => skipped.push(reason) })
+  assert.deepEqual(skipped, ['book is missing or not readable'])
+  assert.equal(await reader.ecosystem(uuidOf(2, 13)), undefined)
+})
+
+test('training data: first real answers of real courses to the groups of an edition, wherever they were given', async () => {
+  // Edition 31 has version 2 of group 31 and shares nothing else with edition 30.
+  await fold(pool, [
+    createBook(
+      30,
+      bookOf(uuidOf(6, 30), [
+        [31, 1],
+        [32, 1],
+      ]),
+    ),
+    createBook(
+      31,
+      bookOf(uuidOf(6, 31), [
+        [31, 2],
+        [33, 1],
+      ]),
+    ),
+    createBook(32, bookOf(uuidOf(6, 32), [[34, 1]])),
+  ])
+  const answer = (student: number, of: string, ecosystem: number, data: EventData = {}): EventData => ({
+    student_uuid: uuidOf(3, student),
+    exercise_uuid: of,
+    trial_uuid: uuidOf(7, 1),
+    ecosystem_uuid: uuidOf(2, ecosystem),
+    ...data,
+  })
+  const real = new TestStream(uuidOf(1, 31)).create(uuidOf(2, 30))
+  real.answer(answer(1, exercise(31, 1), 30, { responded_at: at(50), is_correct: true }))
+  real.answer(answer(1, exercise(31, 1), 30, { responded_at: at(40), is_correct: false }))
+  real.answer(answer(1, exercise(32), 30))
+  real.answer(answer(2, exercise(33), 31))
+  real.answer(answer(2, exercise(31, 2), 31, { is_real_response: false, responded_at: at(0) }))
+  real.answer(answer(2, exercise(31, 2), 31, { is_correct: false }))
+  real.answer(answer(3, exercise(34), 32))
+  const preview = new TestStream(uuidOf(1, 32)).create(uuidOf(2, 31), { is_real_course: false })
+  preview.answer(answer(4, exercise(33), 31))
+  await fold(pool, [real, preview])
+
+  const found = (await Array.fromAsync(reader.trainingData(uuidOf(2, 31)))).flat()
+  found.sort((a, b) => `${a.learner}${a.group}`.localeCompare(`${b.learner}${b.group}`))
+  assert.deepEqual(found, [
+    { learner: uuidOf(3, 1), group: groupOf(31), isCorrect: false, respondedAt: noon + 40 * 60_000, number: 2 },
+    { learner: uuidOf(3, 2), group: groupOf(31), isCorrect: false, respondedAt: noon + 6 * 60_000, number: 6 },
+    { learner: uuidOf(3, 2), group: groupOf(33), isCorrect: true, respondedAt: noon + 4 * 60_000, number: 4 },
+  ])
+  assert.deepEqual(await reader.ecosystemsSharingGroups(uuidOf(2, 31)), [uuidOf(2, 30), uuidOf(2, 31)])
+  const counts = new Map((await reader.trainingCounts()).map(({ ecosystem, realAnswers }) => [ecosystem, realAnswers]))
+  assert.deepEqual(
+    [30, 31, 32].map((n) => counts.get(uuidOf(2, n))),
+    [5, 5, 1],
+  )
+  const line = (await reader.ecosystemLines()).find(({ uuid }) => uuid === uuidOf(2, 31))
+  assert.deepEqual([line?.answers, line?.realAnswers], [4, 2])
+  assert.equal((await reader.counts()).answers, 8)
+})
+
+test('training data of more learners than one chunk holds each learner once', async () => {
+  await fold(pool, [createBook(40, bookOf(uuidOf(6, 40), [[41, 1]]))])
+  const course = new TestStream(uuidOf(1, 41)).create(uuidOf(2, 40))
+  const learners = Array.from({ length: 1101 }, (_, n) => uuidOf(33, n))
+  for (const student_uuid of learners) {
+    course.answer({
+      student_uuid,
+      exercise_uuid: exercise(41),
+      trial_uuid: uuidOf(7, 1),
+      ecosystem_uuid: uuidOf(2, 40),
+    })
+  }
+  await fold(pool, [course])
+  const chunks = await Array.fromAsync(reader.trainingData(uuidOf(2, 40)))
+  assert.deepEqual(
+    chunks.map(({ length }) => length),
+    [500, 500, 101],
+  )
+  assert.deepEqual(new Set(chunks.flat().map(({ learner }) => learner)), new Set(learners))
+})

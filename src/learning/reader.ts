@@ -1,0 +1,184 @@
+import type pg from 'pg'
+import { closeMaps, indexMaps, type Mapping } from '#choose/mapping.ts'
+import type { Ecosystem } from '#domain/ecosystem.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { partsDefault } from '#domain/parts.ts'
+import type { Answer, Assignment, Student } from '#domain/student.ts'
+import {
+  type CourseContainer,
+  type CourseDetails,
+  type CourseLine,
+  type CourseVersion,
+  type Page,
+  type PageQuery,
+  readContainer,
+  readContainersOf,
+  readCourseDetails,
+  readCoursePage,
+  readCourseVersions,
+  readMembers,
+  readStudentPage,
+  readStudents,
+  type StudentPageQuery,
+} from './read-course.ts'
+import { type EcosystemLine, EcosystemReader } from './read-ecosystem.ts'
+import {
+  readAnswers,
+  readAssignments,
+  readAssignmentsOf,
+  readStudentVersions,
+  type StudentKey,
+  type StudentVersion,
+} from './read-work.ts'
+import { readTrainingCounts, readTrainingData, type TrainingAnswer, type TrainingCount } from './training.ts'
+
+export type {
+  CourseContainer,
+  CourseDetails,
+  CourseLine,
+  CourseVersion,
+  EcosystemLine,
+  Page,
+  PageQuery,
+  StudentKey,
+  StudentPageQuery,
+  StudentVersion,
+  TrainingAnswer,
+  TrainingCount,
+}
+
+/**
+ * The read models, for answers at read time, training and the console. Unknown subjects are `undefined` or absent from
+ * the map. Nothing is cached except what never changes (book editions) and the closure of the announced maps; the
+ * versions tell callers cheaply whether what they keep is still current.
+ */
+export interface LearningReader {
+  student(student: Uuid): Promise<Student | undefined>
+  students(students: readonly Uuid[]): Promise<Map<Uuid, Student>>
+  course(course: Uuid): Promise<CourseDetails | undefined>
+  courses(courses: readonly Uuid[]): Promise<Map<Uuid, CourseDetails>>
+  /** The container with its active students, in it or below it. */
+  courseContainer(container: Uuid): Promise<{ container: CourseContainer; students: Student[] } | undefined>
+  containersOf(course: Uuid): Promise<CourseContainer[]>
+  /** Active students of a course. */
+  studentsOf(course: Uuid): Promise<Student[]>
+
+  assignment(assignment: Uuid): Promise<Assignment | undefined>
+  assignments(assignments: readonly Uuid[]): Promise<Map<Uuid, Assignment>>
+  assignmentsOf(student: StudentKey): Promise<Assignment[]>
+  assignmentsOfMany(students: readonly StudentKey[]): Promise<Map<Uuid, Assignment[]>>
+  /** In order of recording. */
+  answersOf(student: StudentKey): Promise<Answer[]>
+  answersOfMany(students: readonly StudentKey[]): Promise<Map<Uuid, Answer[]>>
+
+  courseVersions(courses: readonly Uuid[]): Promise<Map<Uuid, CourseVersion>>
+  studentVersions(students: readonly StudentKey[]): Promise<Map<Uuid, StudentVersion>>
+
+  ecosystem(ecosystem: Uuid): Promise<Ecosystem | undefined>
+  ecosystemOfContainer(bookContainer: Uuid): Promise<Uuid | undefined>
+  ecosystemsOfContainers(bookContainers: readonly Uuid[]): Promise<Map<Uuid, Uuid>>
+  /** Editions with an exercise group in common with this one, itself included. */
+  ecosystemsSharingGroups(ecosystem: Uuid): Promise<readonly Uuid[]>
+  /** Images of containers in other editions; at most a second behind the newest announcement. */
+  mapping(): Promise<Mapping>
+
+  trainingCounts(): Promise<TrainingCount[]>
+  trainingData(ecosystem: Uuid): AsyncIterable<readonly TrainingAnswer[]>
+
+  coursePage(query: PageQuery): Promise<Page<CourseLine>>
+  /** Also students who have left. */
+  studentPage(query: StudentPageQuery): Promise<Page<Student>>
+  /** All editions, newest first. */
+  ecosystemLines(): Promise<EcosystemLine[]>
+  counts(): Promise<LearningCounts>
+}
+
+export interface LearningCounts {
+  readonly courses: number
+  /** Active ones. */
+  readonly students: number
+  readonly ecosystems: number
+  readonly answers: number
+}
+
+export interface LearningReaderOptions {
+  readonly parts?: number
+  /** How old the closure of the announced maps may be before the database is asked for new ones. */
+  readonly mapsAgeMsMax?: number
+}
+
+export function openLearningReader(pool: pg.Pool, options: LearningReaderOptions = {}): LearningReader {
+  const parts = options.parts ?? partsDefault
+  const ecosystems = new EcosystemReader(pool, parts)
+  const one = async <Key, Value>(key: Key, many: (keys: readonly Key[]) => Promise<Map<Key, Value>>) =>
+    (await many([key])).get(key)
+  const students = (keys: readonly Uuid[]) => readStudents(pool, keys)
+  const courses = (keys: readonly Uuid[]) => readCourseDetails(pool, keys, parts)
+  const assignments = (keys: readonly Uuid[]) => readAssignments(pool, keys)
+  const ecosystemsOfContainers = (keys: readonly Uuid[]) => ecosystems.ecosystemsOfContainers(keys)
+  return {
+    students,
+    student: (student) => one(student, students),
+    courses,
+    course: (course) => one(course, courses),
+    courseContainer: (container) => readContainerWithStudents(pool, container, parts),
+    containersOf: (course) => readContainersOf(pool, course, parts),
+    studentsOf: (course) => readMembers(pool, { course, container: undefined, parts }),
+    assignments,
+    assignment: (assignment) => one(assignment, assignments),
+    assignmentsOf: async (student) => (await readAssignmentsOf(pool, [student], parts)).get(student.uuid) ?? [],
+    assignmentsOfMany: (keys) => readAssignmentsOf(pool, keys, parts),
+    answersOf: async (student) => (await readAnswers(pool, [student], parts)).get(student.uuid) ?? [],
+    answersOfMany: (keys) => readAnswers(pool, keys, parts),
+    courseVersions: (keys) => readCourseVersions(pool, keys, parts),
+    studentVersions: (keys) => readStudentVersions(pool, keys, parts),
+    ecosystem: (ecosystem) => ecosystems.ecosystem(ecosystem),
+    ecosystemsOfContainers,
+    ecosystemOfContainer: (container) => one(container, ecosystemsOfContainers),
+    ecosystemsSharingGroups: async (ecosystem) => ecosystems.sharing(ecosystem, await ecosystems.count()),
+    mapping: keepMapping(ecosystems, options.mapsAgeMsMax ?? 1000),
+    trainingCounts: () => readTrainingCounts(pool, ecosystems),
+    trainingData: (ecosystem) => readTrainingData(pool, ecosystems, { ecosystem, parts }),
+    coursePage: (query) => readCoursePage(pool, query),
+    studentPage: (query) => readStudentPage(pool, query, parts),
+    ecosystemLines: () => ecosystems.lines(),
+    counts: () => readCounts(pool),
+  }
+}
+
+async function readContainerWithStudents(
+  pool: pg.Pool,
+  uuid: Uuid,
+  parts: number,
+): Promise<{ container: CourseContainer; students: Student[] } | undefined> {
+  const container = await readContainer(pool, uuid)
+  if (container === undefined) return undefined
+  return { container, students: await readMembers(pool, { course: container.course, container: uuid, parts }) }
+}
+
+/** The closure is computed again only when the version of the stored maps has changed. */
+function keepMapping(ecosystems: EcosystemReader, ageMsMax: number): () => Promise<Mapping> {
+  let kept: { readonly version: string; readonly mapping: Mapping } | undefined
+  let checkedAt = Number.NEGATIVE_INFINITY
+  return async () => {
+    const now = performance.now()
+    if (kept !== undefined && now - checkedAt < ageMsMax) return kept.mapping
+    const version = await ecosystems.mapsVersion()
+    if (kept?.version !== version) {
+      kept = { version, mapping: indexMaps(closeMaps(await ecosystems.announcedMaps())) }
+    }
+    checkedAt = now
+    return kept.mapping
+  }
+}
+
+async function readCounts(pool: pg.Pool): Promise<LearningCounts> {
+  const found = await pool.query<LearningCounts>(
+    `select
+       (select count(*) from learning_course)::float8 as courses,
+       (select count(*) from learning_student where is_active)::float8 as students,
+       (select count(*) from learning_ecosystem)::float8 as ecosystems,
+       (select coalesce(sum(answers), 0) from learning_activity)::float8 as answers`,
+  )
+  return found.rows[0] ?? { courses: 0, students: 0, ecosystems: 0, answers: 0 }
+}
