@@ -1,6 +1,6 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { RankedCandidates, RankedExercise } from './candidates.ts'
-import { FlowNetwork } from './min-cost-flow.ts'
+import { type Arc, FlowNetwork, type FlowNode } from './min-cost-flow.ts'
 
 /** Slots that want the same thing. `displacement` says how far from it each container is, 0 = exactly what is wanted. */
 export interface SlotGroup {
@@ -34,101 +34,111 @@ export const picksMax = 1000
  * for `slots`, which are what they are.
  */
 export function allocate(input: AllocationInput): PickedExercise[] {
-  const goal = Math.min(
-    picksMax,
-    input.slots.reduce((sum, { count }) => sum + count, 0),
-  )
-  const containers = input.containerOrder.filter((container) => (input.candidates.get(container)?.length ?? 0) > 0)
+  const wanted = input.slots.reduce((sum, { count }) => sum + count, 0)
+  const goal = Math.min(picksMax, wanted)
   const network = new FlowNetwork()
-  const [source, sink] = [network.addNode(), network.addNode()]
-  const weights = { displacement: goal * goal + 1, position: goal * containers.length + 1 }
-  const inlets = containers.map(() => network.addNode())
-  const offers = addExercises({ network, input, containers, inlets, sink, goal, weights })
+  const source = network.addNode()
+  const sink = network.addNode()
+  const supplies = addSupplies(network, sink, input, goal)
   const uses: Use[] = []
-  for (const [slot, group] of input.slots.entries()) {
-    if (group.count <= 0) continue
+  for (const [slot, { count, displacement }] of input.slots.entries()) {
     const node = network.addNode()
-    network.addArc(source, node, Math.min(group.count, goal))
-    for (const [at, container] of containers.entries()) {
-      const displacement = group.displacement.get(container)
-      if (displacement === undefined) continue
-      const cost = { major: displacement * weights.displacement, minor: 0 }
-      const arc = network.addArc(node, inlets[at] as number, Math.min(group.count, goal), cost)
-      uses.push({ arc, slot, container, displacement })
+    network.addArc(source, node, Math.min(count, goal))
+    for (const supply of supplies) {
+      const distance = displacement.get(supply.container)
+      if (distance === undefined) continue
+      // Evenness sums to at most goal², so one step of displacement outweighs it.
+      const cost = { major: distance * (goal * goal + 1), growth: 0, minor: 0 }
+      uses.push({ arc: network.addArc(node, supply.inlet, goal, cost), slot, supply, displacement: distance })
     }
   }
-  network.run(source, sink)
-  return collect(network, uses, offers)
+  network.sendAll(source, sink)
+  return collect(uses)
 }
 
-interface Use {
-  readonly arc: number
-  readonly slot: number
+/** A container with exercises to give, as a part of the network. */
+interface Supply {
   readonly container: Uuid
+  readonly inlet: FlowNode
+  readonly offers: Offer[]
+}
+
+/** Exercises of one container behind one arc: as many of them as it carries, best first, are taken. */
+interface Offer {
+  readonly arc: Arc
+  readonly ranked: readonly RankedExercise[]
+}
+
+/** The arc from a slot group to a container. */
+interface Use {
+  readonly arc: Arc
+  readonly slot: number
+  readonly supply: Supply
   readonly displacement: number
 }
 
-interface Offer {
-  readonly arc: number
-  readonly container: Uuid
-  readonly ranked: RankedExercise
-}
-
-interface ExercisePart {
-  readonly network: FlowNetwork
-  readonly input: AllocationInput
-  readonly containers: readonly Uuid[]
-  readonly inlets: readonly number[]
-  readonly sink: number
-  readonly goal: number
-  readonly weights: { readonly displacement: number; readonly position: number }
-}
-
 /**
- * Container → exercise → sink. Of each container only its best `goal` exercises matter: were a later one used, one of the
- * better ones would be free and could take its place at the same displacement and evenness.
+ * Container → sink for all exercises that only this container offers, container → exercise group → sink for those that
+ * several do. Of each container only its best `goal` exercises matter: were a later one used, one of the better ones
+ * would be free and could take its place at the same displacement and evenness.
  */
-function addExercises({ network, input, containers, inlets, sink, goal, weights }: ExercisePart): Offer[] {
-  const groups = new Map<Uuid, number>()
-  const offers: Offer[] = []
-  for (const [at, container] of containers.entries()) {
-    const best = input.candidates.get(container)?.slice(0, goal) ?? []
-    const outlet = network.addNode()
+function addSupplies(network: FlowNetwork, sink: FlowNode, input: AllocationInput, goal: number): Supply[] {
+  const lists = input.containerOrder
+    .map((container) => ({ container, best: input.candidates.get(container)?.slice(0, goal) ?? [] }))
+    .filter(({ best }) => best.length > 0)
+  const offering = countOffering(lists.map(({ best }) => best))
+  // The places of containers sum to less than this, so one step of position outweighs them.
+  const positionWeight = goal * lists.length + 1
+  const shared = new Map<Uuid, FlowNode>()
+  return lists.map(({ container, best }, place) => {
+    const [inlet, outlet] = [network.addNode(), network.addNode()]
     // 1 + 3 + 5 + … = n²: the sum of squares as a cost per unit.
-    network.addArc(inlets[at] as number, outlet, best.length, { major: 1, minor: at, growth: 2 })
-    for (const ranked of best) {
-      const { group } = ranked.exercise
-      let node = groups.get(group)
-      if (node === undefined) {
-        node = network.addNode()
-        groups.set(group, node)
-        network.addArc(node, sink, 1)
-      }
-      const cost = { major: 0, minor: ranked.position * weights.position }
-      offers.push({ arc: network.addArc(outlet, node, 1, cost), container, ranked })
+    network.addArc(inlet, outlet, best.length, { major: 1, growth: 2, minor: place })
+    const offers: Offer[] = []
+    const addOffer = (to: FlowNode, ranked: readonly RankedExercise[]) => {
+      const minor = ranked.map(({ position }) => position * positionWeight)
+      offers.push({ arc: network.addArc(outlet, to, ranked.length, { major: 0, growth: 0, minor }), ranked })
     }
+    const isShared = ({ exercise }: RankedExercise) => (offering.get(exercise.group) ?? 0) > 1
+    for (const ranked of best.filter(isShared)) {
+      const { group } = ranked.exercise
+      const node = shared.get(group) ?? network.addNode()
+      if (!shared.has(group)) network.addArc(node, sink, 1)
+      shared.set(group, node)
+      addOffer(node, [ranked])
+    }
+    addOffer(
+      sink,
+      best.filter((ranked) => !isShared(ranked)),
+    )
+    return { container, inlet, offers }
+  })
+}
+
+/** Exercise group → how many of the containers offer it. */
+function countOffering(lists: readonly (readonly RankedExercise[])[]): Map<Uuid, number> {
+  const counts = new Map<Uuid, number>()
+  for (const list of lists) {
+    for (const { exercise } of list) counts.set(exercise.group, (counts.get(exercise.group) ?? 0) + 1)
   }
-  return offers
+  return counts
 }
 
 /** A container's picks, best first, go to the slots that use it in plan order: within a container they are exchangeable. */
-function collect(network: FlowNetwork, uses: readonly Use[], offers: readonly Offer[]): PickedExercise[] {
-  const taken = new Map<Uuid, RankedExercise[]>()
-  for (const { arc, container, ranked } of offers) {
-    if (network.flowOf(arc) === 0) continue
-    const list = taken.get(container)
-    if (list === undefined) taken.set(container, [ranked])
-    else list.push(ranked)
-  }
+function collect(uses: readonly Use[]): PickedExercise[] {
+  const taken = new Map<Supply, RankedExercise[]>()
   const picks: PickedExercise[] = []
-  const next = new Map<Uuid, number>()
-  for (const { arc, slot, container, displacement } of uses) {
-    const from = next.get(container) ?? 0
-    const until = from + network.flowOf(arc)
-    next.set(container, until)
-    for (const ranked of (taken.get(container) ?? []).slice(from, until)) {
-      picks.push({ ...ranked, slot, container, displacement })
+  for (const { arc, slot, supply, displacement } of uses) {
+    const left = taken.get(supply) ?? takenFrom(supply)
+    taken.set(supply, left)
+    for (const ranked of left.splice(0, arc.flow)) {
+      picks.push({ ...ranked, slot, container: supply.container, displacement })
     }
   }
   return picks
+}
+
+function takenFrom(supply: Supply): RankedExercise[] {
+  const taken = supply.offers.flatMap(({ arc, ranked }) => ranked.slice(0, arc.flow))
+  return taken.sort((a, b) => a.position - b.position)
 }

@@ -1,8 +1,8 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
 import { type EcosystemIndex, newestFirst, type PoolExercise, poolFor } from './ecosystem-index.ts'
-import { type ExclusionReason, exclusionOf, type StudentExclusions } from './exclusions.ts'
-import { chance, type Seed } from './random.ts'
+import { courseExclusion, type ExclusionReason, holds, type StudentExclusions } from './exclusions.ts'
+import { type Seed, seededOrder } from './random.ts'
 
 /** An exercise that a pool offers and that may not be given, and why. */
 export interface ExcludedExercise {
@@ -69,7 +69,7 @@ export function rankingOf(bestFirst: readonly Uuid[]): Ranking {
 
 export interface RankedExercise {
   readonly exercise: PoolExercise
-  /** Place in the order of all candidates; versions of a group that rank equally share it. */
+  /** Place in the algorithm's order; those it does not know follow after it. */
   readonly position: number
   readonly isRanked: boolean
 }
@@ -77,50 +77,54 @@ export interface RankedExercise {
 /** Container → one exercise per group, best first. */
 export type RankedCandidates = ReadonlyMap<Uuid, readonly RankedExercise[]>
 
+export interface RankInput {
+  readonly candidates: Candidates
+  readonly ranking: Ranking
+  readonly seed: Seed
+  /** More than this many of one container are never needed. */
+  readonly limit: number
+}
+
 /**
- * Puts the candidates of each container in order. Those that the ranking does not know come after all others, in an
+ * The best candidates of each container in order. Those that the ranking does not know come after all others, in an
  * order drawn by the seed (sparfa.md §12). Of several versions of a group that rank equally the newest is taken.
  */
-export function rankCandidates(candidates: Candidates, ranking: Ranking, seed: Seed): RankedCandidates {
-  const keys = new Map<PoolExercise, number>()
-  for (const pool of candidates.byContainer.values()) {
-    for (const exercise of pool) if (!keys.has(exercise)) keys.set(exercise, sortKey(exercise, ranking, seed))
-  }
-  const sorted = [...keys].sort((a, b) => a[1] - b[1] || newestFirst(a[0], b[0]))
-  const ranked = new Map<PoolExercise, RankedExercise>()
-  let position = -1
-  let before = Number.NaN
-  for (const [exercise, key] of sorted) {
-    if (key !== before) position += 1
-    before = key
-    ranked.set(exercise, { exercise, position, isRanked: key < unrankedFrom })
-  }
-  return byContainerInOrder(candidates, ranked)
-}
-
-/** Above any position in a ranking; unranked exercises get this plus a number in [0, 1) times itself. */
-const unrankedFrom = 2 ** 30
-
-function sortKey(exercise: PoolExercise, ranking: Ranking, seed: Seed): number {
-  const known = ranking.get(exercise.uuid) ?? ranking.get(exercise.group)
-  return known ?? unrankedFrom * (1 + chance(seed, exercise.group))
-}
-
-function byContainerInOrder(
-  candidates: Candidates,
-  ranked: ReadonlyMap<PoolExercise, RankedExercise>,
-): RankedCandidates {
-  const lists = new Map<Uuid, RankedExercise[]>()
+export function rankCandidates({ candidates, ranking, seed, limit }: RankInput): RankedCandidates {
+  const unranked = unrankedPositions(candidates, ranking, seed)
+  const ranked = new Map<Uuid, RankedExercise[]>()
   for (const [container, pool] of candidates.byContainer) {
-    const best = new Map<Uuid, RankedExercise>()
+    const best: RankedExercise[] = []
     for (const exercise of pool) {
-      const one = ranked.get(exercise)
-      const known = best.get(exercise.group)
-      if (one !== undefined && (known === undefined || bestFirst(one, known) < 0)) best.set(exercise.group, one)
+      const known = ranking.get(exercise.uuid) ?? ranking.get(exercise.group)
+      const position = known ?? unranked.get(exercise.group) ?? 0
+      // Most candidates end here: a full sort of all pools took twice the time of everything else.
+      if (best.length >= limit && position > (best.at(-1)?.position ?? -1)) continue
+      insert(best, { exercise, position, isRanked: known !== undefined }, limit)
     }
-    lists.set(container, [...best.values()].sort(bestFirst))
+    ranked.set(container, best)
   }
-  return lists
+  return ranked
+}
+
+/** Positions after the last of the ranking for groups with an exercise that it does not know. */
+function unrankedPositions(candidates: Candidates, ranking: Ranking, seed: Seed): Map<Uuid, number> {
+  const unknown = candidates.groups.filter((group) => !ranking.has(group))
+  if (unknown.length === 0) return new Map()
+  let after = 0
+  for (const position of ranking.values()) after = Math.max(after, position + 1)
+  return new Map(seededOrder(seed, unknown).map((group, at) => [group, after + at]))
+}
+
+/** Into a list that is in order, has one exercise per group, and keeps its best `limit`. */
+function insert(best: RankedExercise[], one: RankedExercise, limit: number): void {
+  const same = best.find(({ exercise }) => exercise.group === one.exercise.group)
+  if (same !== undefined) {
+    if (bestFirst(same, one) <= 0) return
+    best.splice(best.indexOf(same), 1)
+  }
+  const before = best.findLastIndex((other) => bestFirst(other, one) < 0)
+  best.splice(before + 1, 0, one)
+  if (best.length > limit) best.pop()
 }
 
 function bestFirst(a: RankedExercise, b: RankedExercise): number {
@@ -128,11 +132,12 @@ function bestFirst(a: RankedExercise, b: RankedExercise): number {
 }
 
 function reasonAgainst(exercise: PoolExercise, input: CandidateInput): ExclusionReason | undefined {
-  const reason = exclusionOf(input.exclusions, exercise)
-  if (reason !== undefined && reason !== 'open_work') return reason
-  // The assignment's own exercises are open work too while it is open; the nearer reason explains more.
-  if (input.own?.has(exercise.group) || input.own?.has(exercise.uuid)) return 'own_assignment'
+  const { course, openWork } = input.exclusions
+  const reason = courseExclusion(course, exercise.uuid, exercise.group)
   if (reason !== undefined) return reason
+  // The assignment's own exercises are open work too while it is open; the nearer reason explains more.
+  if (input.own !== undefined && holds(input.own, exercise)) return 'own_assignment'
+  if (holds(openWork, exercise)) return 'open_work'
   return input.picked?.has(exercise.group) ? 'already_picked' : undefined
 }
 

@@ -71,8 +71,12 @@ export function courseExclusion(exclusions: Exclusions, exercise: Uuid, group: U
 export function exclusionOf(exclusions: StudentExclusions, exercise: Exercise): ExclusionReason | undefined {
   const byCourse = courseExclusion(exclusions.course, exercise.uuid, exercise.group)
   if (byCourse) return byCourse
-  const isOpenWork = exclusions.openWork.has(exercise.group) || exclusions.openWork.has(exercise.uuid)
-  return isOpenWork ? 'open_work' : undefined
+  return holds(exclusions.openWork, exercise) ? 'open_work' : undefined
+}
+
+/** Is the exercise in a set of groups, or itself in it because nobody knew its group? */
+export function holds(groups: ReadonlySet<Uuid>, exercise: Exercise): boolean {
+  return groups.has(exercise.group) || groups.has(exercise.uuid)
 }
 
 function addGroups(groups: Set<Uuid>, assignment: Assignment, groupOf: GroupOf): void {

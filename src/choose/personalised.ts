@@ -59,7 +59,7 @@ export function choosePersonalised(input: PersonalisedInput): PersonalisedChoice
   const goal = assignment.goalPes ?? pesPerContainer * offering.length
   const picks = allocate({
     slots: [{ count: goal, displacement: new Map(containers.map((container) => [container, 0])) }],
-    candidates: rankCandidates(candidates, input.ranking, drawn),
+    candidates: rankCandidates({ candidates, ranking: input.ranking, seed: drawn, limit: goal }),
     containerOrder: seededOrder(drawn, containers),
   })
   const exercises = picks.map(({ exercise }) => exercise.uuid)

@@ -74,7 +74,7 @@ export function chooseSpaced(input: SpacedInput): SpacedChoice {
   const drawn = seedOf(seed, assignment.uuid, historyType)
   const allocated = allocate({
     slots: plan.map((entry) => slotOf(entry, kOf, input.fallback ?? 'spaced_first')),
-    candidates: rankCandidates(candidates, input.ranking, drawn),
+    candidates: rankCandidates({ candidates, ranking: input.ranking, seed: drawn, limit: goal }),
     containerOrder: seededOrder(drawn, kOf.keys()),
   })
   const picks = allocated.map((pick): SpacedPick => {

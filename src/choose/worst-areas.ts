@@ -1,8 +1,8 @@
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { allocate, type PickedExercise } from './allocate.ts'
-import { type Candidates, gatherCandidates, type Ranking, rankCandidates } from './candidates.ts'
-import type { EcosystemIndex } from './ecosystem-index.ts'
+import { type Candidates, type ExcludedExercise, gatherCandidates, type Ranking, rankCandidates } from './candidates.ts'
+import type { EcosystemIndex, PoolExercise } from './ecosystem-index.ts'
 import type { StudentExclusions } from './exclusions.ts'
 import { seedOf } from './random.ts'
 import { type Shortage, shortageOf } from './shortage.ts'
@@ -42,10 +42,22 @@ export interface PracticeContext {
   readonly exclusions: StudentExclusions
 }
 
-/** What may be practised in the areas that `worstAreas` returned. */
+/**
+ * What may be practised: the five worst of the areas that `worstAreas` returned, and further ones only as long as these
+ * cannot fill the practice.
+ */
 export function practiceCandidates({ areas, index, exclusions }: PracticeContext): Candidates {
-  const containers = areas.map(({ container }) => container)
-  return gatherCandidates({ index, containers, assignmentType: practiceType, exclusions })
+  const byContainer = new Map<Uuid, readonly PoolExercise[]>()
+  const groups = new Set<Uuid>()
+  const excluded: ExcludedExercise[] = []
+  for (const [at, { container }] of areas.entries()) {
+    if (at >= practiceSize && groups.size >= practiceSize) break
+    const found = gatherCandidates({ index, containers: [container], assignmentType: practiceType, exclusions })
+    for (const [one, pool] of found.byContainer) byContainer.set(one, pool)
+    for (const group of found.groups) groups.add(group)
+    excluded.push(...found.excluded)
+  }
+  return { byContainer, groups: [...groups], excluded }
 }
 
 export interface PracticeInput {
@@ -76,14 +88,14 @@ export interface PracticeChoice {
 export function choosePractice(input: PracticeInput): PracticeChoice {
   const { areas, candidates, seed } = input
   const drawn = seedOf(seed, input.student, 'practice_worst_areas')
-  const containers = areas.map(({ container }) => container)
+  const containers = areas.map(({ container }) => container).filter((one) => candidates.byContainer.has(one))
   const slots = slotTable[Math.min(areas.length, practiceSize)] ?? []
   const allocated = allocate({
     slots: slots.map((count, own) => ({
       count,
       displacement: new Map(containers.map((container, at) => [container, Math.abs(at - own)])),
     })),
-    candidates: rankCandidates(candidates, input.ranking, drawn),
+    candidates: rankCandidates({ candidates, ranking: input.ranking, seed: drawn, limit: practiceSize }),
     // Not drawn: between equals the worse area comes first.
     containerOrder: containers,
   })
