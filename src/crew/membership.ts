@@ -1,5 +1,5 @@
 import type { Uuid } from '#domain/ids.ts'
-import { decideOwnership, slotName } from './ownership.ts'
+import { decideOwnership, lostSlots, slotName } from './ownership.ts'
 import type { MembershipView, OwnershipStore, SlotGrant } from './slots.ts'
 import { jittered, type Time } from './time.ts'
 
@@ -121,7 +121,9 @@ export class Membership {
     if (view === undefined || !this.isBelieved()) return
     const { store, member, onError, onChange } = this.#options
     try {
+      const before = [...this.#held.values()]
       const slots = await store.slots()
+      for (const grant of lostSlots(member, before, slots)) this.drop(grant)
       const held = [...this.#held.values()]
       const moves = decideOwnership({ self: member, live: view.live, slots, held, isPaused: view.isPaused })
       await this.#release(moves.release.flatMap((key) => this.#held.get(slotName(key)) ?? []))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { toUuid, type Uuid } from '#domain/ids.ts'
-import { decideOwnership, quotaOf, type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
+import { decideOwnership, lostSlots, quotaOf, type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
 
 const memberCount = fc.integer({ min: 1, max: 16 })
 const slotCount = fc.integer({ min: 0, max: 256 })
@@ -136,4 +136,18 @@ test('the last acquired slots go first', () => {
     { part: 0, lane: 0 },
     { part: 2, lane: 0 },
   ])
+})
+
+test('a slot that was reset or taken by another one is noticed', () => {
+  const held = [0, 1, 2, 3].map((part) => ({ part, lane: 0, epoch: 2n }))
+  const slots = [
+    { part: 0, lane: 0, epoch: 2n, owner: member(1) },
+    { part: 1, lane: 0, epoch: 3n, owner: undefined },
+    { part: 2, lane: 0, epoch: 3n, owner: member(2) },
+  ]
+  const lost = lostSlots(member(1), held, slots)
+  assert.deepEqual(
+    lost.map((slot) => slot.part),
+    [1, 2, 3],
+  )
 })

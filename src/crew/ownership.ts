@@ -40,6 +40,22 @@ export function quotaOf(rank: number, members: number, slots: number): number {
   return Math.floor(slots / members) + (rank < slots % members ? 1 : 0)
 }
 
+/**
+ * Which held slots belong to somebody else by now, or were reset: an idle owner begins no transaction whose fence would
+ * tell it. Nothing rests on this but the time until somebody works on them again.
+ */
+export function lostSlots<Held extends SlotKey & { readonly epoch: bigint }>(
+  self: Uuid,
+  held: readonly Held[],
+  slots: readonly SlotOwnership[],
+): Held[] {
+  const shown = new Map(slots.map((slot) => [slotName(slot), slot]))
+  return held.filter((grant) => {
+    const slot = shown.get(slotName(grant))
+    return slot?.owner !== self || slot.epoch !== grant.epoch
+  })
+}
+
 export function decideOwnership(view: OwnershipView): OwnershipMoves {
   if (view.isPaused) return { release: view.held, acquire: [] }
   const members = [...new Set([...view.live, view.self])].sort()

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { StoredEvent, StreamKind } from '#domain/events.ts'
+import type { EventType, StoredEvent, StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 import type { LaneCursor, LaneEntry } from '#log/log.ts'
@@ -21,7 +21,7 @@ export class TestLanes implements LaneSource {
   }
 
   /** Adds the next `count` events of a stream as one entry at the end of its part's shared lane. */
-  add(stream: Uuid, count = 1, kind: StreamKind = 'course'): LaneEntry {
+  add(stream: Uuid, count = 1, kind: StreamKind = 'course', type: EventType = 'no_op'): LaneEntry {
     const part = partOf(kind, stream, this.parts)
     const known = this.#streams.get(stream) ?? []
     const events = Array.from(
@@ -31,7 +31,7 @@ export class TestLanes implements LaneSource {
         stream,
         number: known.length + index,
         eventUuid: toUuid(randomUUID()),
-        type: 'no_op',
+        type,
         data: {},
         recordedAt: new Date(0),
       }),
@@ -42,6 +42,10 @@ export class TestLanes implements LaneSource {
     this.#lanes.set(`${part}/0`, [...entries, entry])
     if (this.isSignalling) for (const listener of this.#listeners) listener([part])
     return entry
+  }
+
+  has(stream: Uuid): boolean {
+    return this.#streams.has(stream)
   }
 
   async readLanes(cursors: readonly LaneCursor[], runsMax: number): Promise<LaneEntry[]> {
