@@ -37,8 +37,7 @@ export interface List<Line> {
 }
 
 export interface Overview {
-  readonly at: number
-  /** When this server process started: a change tells the browser that the server was restarted. */
+  /** When this server process started. */
   readonly startedAt: number
   readonly version: string
   readonly counts: {
@@ -121,8 +120,6 @@ export interface CourseLine {
 
 export interface CourseView {
   readonly course: Uuid
-  readonly at: number
-  readonly startedAt: number
   readonly ecosystem: Uuid | null
   readonly isReal: boolean
   readonly students: number
@@ -172,7 +169,6 @@ export type ForecastSubject =
   | { readonly kind: 'student'; readonly student: Uuid }
 
 export interface Forecast {
-  readonly at: number
   /** Answers of the subject that there are now. */
   readonly answers: number
   /** Matrix that the CLUEs were computed with; `null` while there is none. */

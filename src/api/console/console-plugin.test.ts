@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import { toUuid } from '#domain/ids.ts'
+import type { ConsoleData, ListQuery, StudentQuery } from './console-data.ts'
+import { consolePlugin } from './console-plugin.ts'
+
+const course = toUuid('0b0e7c1e-5b0f-4b53-9b0a-0d6c3c1f2a10')
+const student = toUuid('f5f5c1de-0c3c-4f0c-8a43-9a3b8a1f7b22')
+const authorization = 'Bearer operator'
+
+/** What the routes asked their port for. */
+const asked: unknown[] = []
+const data: ConsoleData = {
+  overview: () => Promise.reject(new Error('the database is gone')),
+  courses: async (query: ListQuery) => {
+    asked.push(query)
+    return { lines: [], total: 0 }
+  },
+  course: async () => undefined,
+  students: async (_course, query: StudentQuery) => {
+    asked.push(query)
+    return { lines: [], total: 0 }
+  },
+  forecast: async (_course, subject) => {
+    asked.push(subject)
+    return { answers: 4, matrix: null, clues: [] }
+  },
+}
+
+let folder: string
+let server: FastifyInstance
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'biglearn-console-'))
+  await mkdir(join(folder, 'assets'))
+  await writeFile(join(folder, 'index.html'), '<!doctype html><title>console</title>')
+  await writeFile(join(folder, 'assets', 'main-1.js'), 'void 0')
+  server = Fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
+  await server.register(consolePlugin({ data, folder, isOperator: (given) => given === authorization }))
+  await server.ready()
+})
+after(async () => {
+  await server.close()
+  await rm(folder, { recursive: true })
+})
+
+const get = (url: string, headers: { [name: string]: string } = { authorization }): Promise<LightMyRequestResponse> =>
+  server.inject({ method: 'GET', url, headers })
+
+test('data needs the operator token, the application does not', async () => {
+  for (const headers of [{}, { authorization: 'Bearer other' }]) {
+    const refused = await server.inject({ method: 'GET', url: '/console/api/courses', headers })
+    assert.equal(refused.statusCode, 401)
+    assert.equal(refused.headers['www-authenticate'], 'Bearer')
+    assert.deepEqual(refused.json(), { errors: ['the console needs the operator token'] })
+  }
+  assert.equal((await get('/console/api/courses')).statusCode, 200)
+  assert.equal((await get('/console', {})).statusCode, 200)
+  assert.equal((await get('/console/assets/main-1.js', {})).statusCode, 200)
+})
+
+test('each page of the application answers with it, under a policy that lets nothing in from elsewhere', async () => {
+  const pages = ['/', '/console', `/console/courses/${course}`, `/console/courses/${course}/stream`]
+  for (const url of [...pages, `/console/courses/${course}/students/${student}`]) {
+    const page = await get(url, {})
+    assert.equal(page.statusCode, 200, url)
+    assert.match(page.body, /<title>console/)
+    assert.match(String(page.headers['content-security-policy']), /^default-src 'none'; script-src 'self';/)
+    assert.equal(page.headers['cache-control'], 'public, max-age=0')
+  }
+  const asset = await get('/console/assets/main-1.js', {})
+  assert.equal(asset.headers['cache-control'], 'public, max-age=31536000, immutable')
+})
+
+test('everything else is not found', async () => {
+  const urls = [
+    '/console/nonsense',
+    '/console/api/nonsense',
+    '/console/assets/other.js',
+    '/console/assets/../index.html',
+  ]
+  for (const url of [...urls, '/index.html']) assert.equal((await get(url)).statusCode, 404, url)
+  const unknown = await get(`/console/api/courses/${course}`)
+  assert.equal(unknown.statusCode, 404)
+})
+
+test('an unchanged view is a 304 without a body', async () => {
+  const url = `/console/api/courses/${course}/forecast`
+  const first = await get(url)
+  assert.deepEqual(first.json(), { answers: 4, matrix: null, clues: [] })
+  assert.equal(first.headers['cache-control'], 'private, no-cache')
+  const etag = String(first.headers['etag'])
+  const second = await get(url, { authorization, 'if-none-match': etag })
+  assert.deepEqual([second.statusCode, second.body], [304, ''])
+  const other = await get(url, { authorization, 'if-none-match': '"other"' })
+  assert.equal(other.statusCode, 200)
+})
+
+test('query strings become queries and subjects', async () => {
+  asked.length = 0
+  await get(`/console/api/courses?starts_with=0B0E&after=${student.toUpperCase()}`)
+  await get(`/console/api/courses/${course}/students?container=${student}`)
+  await get(`/console/api/courses/${course}/forecast?student=${student}`)
+  await get(`/console/api/courses/${course}/forecast?container=${student}`)
+  assert.deepEqual(asked, [
+    { startsWith: '0b0e', after: student, max: 50 },
+    { startsWith: '', after: undefined, max: 50, container: student },
+    { kind: 'student', student },
+    { kind: 'container', container: student },
+  ])
+})
+
+test('malformed input is refused before anything is read', async () => {
+  asked.length = 0
+  const urls = [
+    '/courses?starts_with=xyz',
+    '/courses?after=7',
+    '/courses/7',
+    `/courses/${course}/students?container=`,
+    `/courses/${course}/forecast?student=7`,
+    `/courses/${course}/forecast?student=${student}&container=${student}`,
+  ]
+  for (const url of urls) assert.equal((await get(`/console/api${url}`)).statusCode, 400, url)
+  assert.deepEqual(asked, [])
+})
+
+test('a view that cannot be read is a 500, and the instance is named on every answer', async () => {
+  const failed = await get('/console/api/overview')
+  assert.equal(failed.statusCode, 500)
+  const other = await get('/console/api/courses')
+  assert.match(String(failed.headers['biglearn-instance']), /^[0-9a-f-]{36}$/)
+  assert.equal(failed.headers['biglearn-instance'], other.headers['biglearn-instance'])
+})

@@ -1,0 +1,126 @@
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import type { CourseView } from '../api/console/console-data.ts'
+import { ForecastSection } from './forecast-section.tsx'
+import { formatAge, formatCount, plural, shortUuid } from './format.ts'
+import { useLive, useServerNow } from './live.ts'
+import { Link } from './navigation.tsx'
+import { Notice, NotReady } from './notice.tsx'
+import { pathOf, type Subject } from './router.ts'
+import { ShortUuid } from './short-uuid.tsx'
+import { StreamSection } from './stream-section.tsx'
+import { StreamStrip } from './stream-strip.tsx'
+import { SubjectPicker } from './subject-picker.tsx'
+
+type View = Subject | 'stream'
+
+/** One course: how well its class and each student understand each part of the book, and the state of its stream. */
+export function CoursePage({ course, view }: { course: string; view: View }): JSX.Element {
+  const live = useLive<CourseView>(`/courses/${course}`)
+  useEffect(() => {
+    document.title = `${titleOf(view)} · Course ${shortUuid(course)} · Biglearn console`
+  }, [course, view])
+  return (
+    <>
+      <h1>
+        Course <span class="uuid">{shortUuid(course)}</span>
+      </h1>
+      {live.state === 'ready' ? (
+        <CourseContent course={live.value} view={view} />
+      ) : (
+        <NotReady live={live} what="course" />
+      )}
+    </>
+  )
+}
+
+function titleOf(view: View): string {
+  if (view === 'stream') return 'Stream'
+  return view.kind === 'class' ? 'Class' : `${view.kind === 'student' ? 'Student' : 'Period'} ${shortUuid(view.uuid)}`
+}
+
+function CourseContent({ course, view }: { course: CourseView; view: View }): JSX.Element {
+  const classPath = pathOf({ name: 'course', course: course.course, subject: { kind: 'class' } })
+  const current = { 'aria-current': 'page' as const }
+  return (
+    <>
+      <CourseFacts course={course} />
+      <nav aria-label="Views of the course" class="tabs">
+        <Link to={classPath} {...(view === 'stream' ? {} : current)}>
+          Forecast
+        </Link>
+        <Link to={pathOf({ name: 'stream', course: course.course })} {...(view === 'stream' ? current : {})}>
+          Stream
+        </Link>
+      </nav>
+      {view === 'stream' ? (
+        <StreamSection stream={course.stream} />
+      ) : (
+        <div class="columns columns-aside">
+          <SubjectPicker course={course} subject={view} />
+          <ForecastSection course={course} subject={view} />
+        </div>
+      )}
+    </>
+  )
+}
+
+function CourseFacts({ course }: { course: CourseView }): JSX.Element {
+  const { stream } = course
+  const pages = course.book.filter((line) => line.kind === 'page').length
+  const chapters = course.book.filter((line) => line.kind === 'chapter').length
+  return (
+    <>
+      <dl class="facts">
+        <div>
+          <dt>Course uuid</dt>
+          <dd class="uuid">{course.course}</dd>
+        </div>
+        <div>
+          <dt>Ecosystem</dt>
+          <dd>
+            {course.ecosystem === null ? 'none yet' : <ShortUuid uuid={course.ecosystem} />}
+            {course.book.length > 0 && (
+              <span class="soft">
+                {' '}
+                {plural(chapters, 'chapter', 'chapters')}, {plural(pages, 'page', 'pages')}
+              </span>
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>Students</dt>
+          <dd>
+            {formatCount(course.students)}
+            {!course.isReal && <span class="tag">not a real course</span>}
+          </dd>
+        </div>
+        <div class="fact-wide">
+          <dt>Stream</dt>
+          <dd>
+            {plural(stream.nextSequenceNumber, 'number', 'numbers')},{' '}
+            {stream.gaps.length === 0
+              ? 'all in order'
+              : `contiguous to ${formatCount(stream.contiguousSequenceNumber)}`}
+          </dd>
+          <dd>
+            <StreamStrip stream={stream} />
+          </dd>
+        </div>
+      </dl>
+      {stream.blockedSince !== null && <BlockedNotice course={course} blockedSince={stream.blockedSince} />}
+    </>
+  )
+}
+
+function BlockedNotice({ course, blockedSince }: { course: CourseView; blockedSince: number }): JSX.Element {
+  const now = useServerNow()
+  const { contiguousSequenceNumber } = course.stream
+  return (
+    <Notice kind="attention">
+      Number {formatCount(contiguousSequenceNumber)} has been missing for {formatAge(now - blockedSince)}. What came
+      after it is kept and waits, so the figures below end before it.{' '}
+      <Link to={pathOf({ name: 'stream', course: course.course })}>See the gaps</Link>
+    </Notice>
+  )
+}

@@ -1,0 +1,138 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { CourseView, Forecast } from '../api/console/console-data.ts'
+import { ForecastBar, ForecastLegend } from './forecast-bar.tsx'
+import { formatBookName, formatShare, plural, shortUuid } from './format.ts'
+import { listEveryMs, useLive } from './live.ts'
+import { Notice, NotReady } from './notice.tsx'
+import type { Subject } from './router.ts'
+import { ShortUuid } from './short-uuid.tsx'
+
+type Clue = Forecast['clues'][number]
+
+/** The forecast of one subject: a bar for each chapter and page of the book, beside the class's own mark. */
+export function ForecastSection({ course, subject }: { course: CourseView; subject: Subject }): JSX.Element {
+  const [withPages, setWithPages] = useState(true)
+  const path = `/courses/${course.course}/forecast`
+  const live = useLive<Forecast>(subject.kind === 'class' ? path : `${path}?${subject.kind}=${subject.uuid}`)
+  const classLive = useLive<Forecast>(subject.kind === 'class' ? undefined : path, listEveryMs)
+  const classClues = subject.kind !== 'class' && classLive.state === 'ready' ? classLive.value.clues : undefined
+  const what = subject.kind === 'class' ? 'class' : subject.kind === 'student' ? 'student' : 'period'
+  return (
+    <section aria-labelledby="forecast-heading" class="panel forecast">
+      <div class="panel-head">
+        <h2 id="forecast-heading" aria-live="polite">
+          {subject.kind === 'class' ? 'Whole class' : `${what === 'student' ? 'Student' : 'Period'} `}
+          {subject.kind !== 'class' && <span class="uuid">{shortUuid(subject.uuid)}</span>}
+        </h2>
+        <label class="check">
+          <input type="checkbox" checked={withPages} onChange={(event) => setWithPages(event.currentTarget.checked)} />
+          Show pages
+        </label>
+      </div>
+      {live.state !== 'ready' ? (
+        <NotReady live={live} what={`${what} in this course`} />
+      ) : (
+        <ForecastContent {...{ course, forecast: live.value, classClues, withPages, isCurrent: live.isCurrent }} />
+      )}
+    </section>
+  )
+}
+
+interface ForecastContentProps {
+  readonly course: CourseView
+  readonly forecast: Forecast
+  readonly classClues: readonly Clue[] | undefined
+  readonly withPages: boolean
+  readonly isCurrent: boolean
+}
+
+function ForecastContent(props: ForecastContentProps): JSX.Element {
+  const { course, forecast, classClues, withPages, isCurrent } = props
+  if (course.book.length === 0) {
+    return <Notice kind="empty">The course’s ecosystem has not arrived yet, so there is no book to forecast.</Notice>
+  }
+  const lines = course.book.map((line, index) => ({
+    line,
+    clue: forecast.clues[index],
+    classClue: classClues?.[index],
+  }))
+  return (
+    <>
+      <p class="help">
+        From {plural(forecast.answers, 'answer', 'answers')}
+        {forecast.matrix === null ? (
+          '; no matrix has been learnt yet, so nothing is known'
+        ) : (
+          <>
+            {' '}
+            and matrix <ShortUuid uuid={forecast.matrix} />
+          </>
+        )}
+        .
+      </p>
+      <ForecastLegend withClass={classClues !== undefined} />
+      <table class="forecast-table" aria-labelledby="forecast-heading" aria-busy={!isCurrent}>
+        <thead>
+          <tr>
+            <th scope="col">Part of the book</th>
+            <th scope="col">
+              <span class="visually-hidden">Interval as a bar</span>
+              <span class="scale" aria-hidden="true">
+                {[0, 25, 50, 75, 100].map((at) => (
+                  <span key={at} style={{ left: `${at}%` }}>
+                    {at} %
+                  </span>
+                ))}
+              </span>
+            </th>
+            <th scope="col" class="number">
+              Expected
+            </th>
+            <th scope="col" class="number">
+              Interval
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map(({ line, clue, classClue }) =>
+            line.kind === 'page' && !withPages ? null : (
+              <tr key={line.container} class={`row-${line.kind}`} data-container={line.container}>
+                <th scope="row" title={line.container} class={`depth-${Math.min(line.depth, 4)}`}>
+                  {formatBookName(line)}
+                </th>
+                <ClueCells clue={clue} classClue={classClue} />
+              </tr>
+            ),
+          )}
+        </tbody>
+      </table>
+    </>
+  )
+}
+
+function ClueCells({ clue, classClue }: { clue: Clue | undefined; classClue: Clue | undefined }): JSX.Element {
+  if (clue === undefined || !clue.isReal) {
+    return (
+      <>
+        <td class="bar-cell">
+          <ForecastBar clue={undefined} classClue={classClue} />
+        </td>
+        <td class="number soft" colSpan={2}>
+          too few answers
+        </td>
+      </>
+    )
+  }
+  return (
+    <>
+      <td class="bar-cell">
+        <ForecastBar clue={clue} classClue={classClue} />
+      </td>
+      <td class="number expected">{formatShare(clue.mostLikely)}</td>
+      <td class="number soft">
+        {Math.round(clue.minimum * 100)}–{formatShare(clue.maximum)}
+      </td>
+    </>
+  )
+}

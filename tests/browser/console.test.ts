@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { contrastOf, focused, namesOf, unnamedRoles } from './accessibility.ts'
+import { chromiumPath, missingChromiumNotice } from './chromium.ts'
+import { type FixtureServer, startFixtureServer } from './fixture-server.ts'
+import { type SeededConsoleData, seedConsoleData } from './seeded-console-data.ts'
+
+/** The console in a real browser over seeded data: by keyboard, live, through a restart, and for every eye. */
+
+const artefacts = fileURLToPath(new URL('../../artefacts/console/', import.meta.url))
+const notice = missingChromiumNotice()
+
+test('in continuous integration there must be a browser', () => {
+  if (process.env['CI'] !== undefined) assert.equal(notice, undefined)
+})
+
+describe('console', { skip: notice ?? false, concurrency: false }, () => {
+  let data: SeededConsoleData
+  let server: FixtureServer
+  let browser: Browser
+
+  before(async () => {
+    await mkdir(artefacts, { recursive: true })
+    data = seedConsoleData()
+    server = await startFixtureServer({ data })
+    browser = await chromium.launch({ executablePath: chromiumPath() ?? '' })
+  })
+  after(async () => {
+    await browser.close()
+    await server.close()
+  })
+
+  test('the keyboard leads from the first page to a course, its gaps and a student', async () => {
+    await withPage(browser, {}, async (page) => {
+      await page.goto(`${server.address}/`)
+      await page.getByRole('heading', { name: 'Courses' }).waitFor()
+      await page.keyboard.press('Tab')
+      assert.equal((await focused(page)).text, 'Skip to content')
+      await page.keyboard.press('Enter')
+      await tabTo(page, 'Find a course')
+      await page.keyboard.type(data.blockedCourse.slice(0, 8).toUpperCase())
+      await page.getByText('1 course', { exact: true }).waitFor()
+      await page.keyboard.press('ArrowDown')
+      assert.equal((await focused(page)).text, data.blockedCourse.slice(0, 8))
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: `Course ${data.blockedCourse.slice(0, 8)}` }).waitFor()
+      assert.equal(await page.evaluate(() => document.activeElement?.id), 'main')
+
+      await tabTo(page, 'See the gaps')
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'Gaps' }).waitFor()
+      assert.equal(new URL(page.url()).pathname, `/console/courses/${data.blockedCourse}/stream`)
+      assert.deepEqual(await page.locator('.gaps-table tbody th').allTextContents(), ['1,150–1,152', '1,180'])
+      assert.equal(await page.locator('[data-figure=contiguous]').textContent(), '1,150')
+      assert.equal(await page.locator('[data-figure=missing]').textContent(), '4')
+      assert.equal(await page.locator('.panel .strip .strip-missing').count(), 2)
+      await shot(page, 'stream')
+
+      await tabTo(page, 'Forecast')
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'Whole class' }).waitFor()
+      await tabTo(page, `Whole class${data.studentsOf(data.blockedCourse).length}`)
+      await page.keyboard.press('End')
+      const student = data.studentsOf(data.blockedCourse).at(-1)
+      assert.ok(student !== undefined)
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: `Student ${student.slice(0, 8)}` }).waitFor()
+      assert.equal(new URL(page.url()).pathname, `/console/courses/${data.blockedCourse}/students/${student}`)
+      assert.ok((await focused(page)).text.startsWith(student.slice(0, 8)), 'the focus stays in the list')
+      await assertBarsShow(page, data, student)
+      await shot(page, 'student')
+    })
+  })
+
+  test('a new answer moves the bars of an open page within a second', async () => {
+    const course = data.blockedCourse
+    const [student, page3] = [data.studentsOf(course)[0], data.pagesOf(course)[3]]
+    assert.ok(student !== undefined && page3 !== undefined)
+    await withPage(browser, {}, async (page) => {
+      await page.goto(`${server.address}/console/courses/${course}/students/${student}`)
+      const expected = page.locator(`tr[data-container="${page3}"] .expected`)
+      for (let answer = 0; answer < 3; answer++) data.answer(course, student, page3, true)
+      await expected.waitFor()
+      await page.locator('.forecast-table[aria-busy=false]').waitFor()
+      const before = await expected.textContent()
+      for (let answer = 0; answer < 20; answer++) data.answer(course, student, page3, false)
+      const changedAt = performance.now()
+      await page.waitForFunction(
+        ([selector, text]) => document.querySelector(selector ?? '')?.textContent !== text,
+        [`tr[data-container="${page3}"] .expected`, before],
+        { polling: 20, timeout: 5_000 },
+      )
+      const tookMs = performance.now() - changedAt
+      assert.ok(tookMs < 1_000, `the bar moved after ${tookMs} ms`)
+      await assertBarsShow(page, data, student)
+    })
+  })
+
+  test('a restarted server is found again, and the page says so', async () => {
+    const course = data.blockedCourse
+    const own = await startFixtureServer({ data })
+    let again: FixtureServer | undefined
+    try {
+      await withPage(browser, { mayFail: true }, async (page) => {
+        await page.goto(`${own.address}/console/courses/${course}/stream`)
+        const next = page.locator('.figure-note', { hasText: 'next number' })
+        await next.waitFor()
+        const before = await next.textContent()
+        await own.close()
+        await page.getByText('No connection to the server since').waitFor()
+        assert.equal(await page.locator('.connection').textContent(), 'No connection')
+        assert.equal(await next.textContent(), before, 'what was read stays on the page')
+        await shot(page, 'connection-lost')
+        again = await startFixtureServer({ data, port: own.port })
+        await page.getByText('the server was restarted').waitFor()
+        const [student, page3] = [data.studentsOf(course)[0], data.pagesOf(course)[3]]
+        assert.ok(student !== undefined && page3 !== undefined)
+        data.answer(course, student, page3, true)
+        await page.waitForFunction(
+          (text) =>
+            [...document.querySelectorAll('.figure-note')].some(
+              (note) => note.textContent?.startsWith('next number') === true && note.textContent !== text,
+            ),
+          before,
+        )
+      })
+    } finally {
+      await again?.close()
+    }
+  })
+
+  test('the operator token is asked for once', async () => {
+    const locked = await startFixtureServer({ data, token: 'right' })
+    try {
+      await withPage(browser, { mayFail: true }, async (page) => {
+        await page.goto(`${locked.address}/console`)
+        const field = page.getByLabel('Token', { exact: true })
+        await field.waitFor()
+        assert.equal(await page.getByRole('heading', { name: 'Overview' }).count(), 0)
+        await page.keyboard.type('wrong')
+        await page.keyboard.press('Enter')
+        await page.getByText('The server refused this token.').waitFor()
+        await shot(page, 'token')
+        await field.fill('right')
+        await page.keyboard.press('Enter')
+        await page.locator('[data-figure=courses]').waitFor()
+        await page.reload()
+        await page.locator('[data-figure=courses]').waitFor()
+        assert.equal(await field.count(), 0)
+      })
+    } finally {
+      await locked.close()
+    }
+  })
+
+  test('roles, names, focus order and contrast hold on each page, light and dark', async () => {
+    const course = `/console/courses/${data.blockedCourse}`
+    const student = `${course}/students/${data.studentsOf(data.blockedCourse)[0]}`
+    const paths = {
+      overview: '/console',
+      class: course,
+      student,
+      stream: `${course}/stream`,
+      missing: '/console/courses/7',
+    }
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const [name, path] of Object.entries(paths)) {
+        await withPage(browser, { colorScheme, mayFail: name === 'missing' }, async (page) => {
+          await page.goto(`${server.address}${path}`)
+          await page.locator('.forecast-table, [data-figure], .notice-empty').first().waitFor()
+          await assertAccessible(page, `${name} ${colorScheme}`)
+          await shot(page, `${name}-${colorScheme}`)
+        })
+      }
+    }
+  })
+
+  test('a projector and a narrow window show everything without scrolling sideways', async () => {
+    for (const viewport of [
+      { width: 1920, height: 1080 },
+      { width: 1366, height: 768 },
+      { width: 640, height: 900 },
+    ]) {
+      await withPage(browser, { viewport }, async (page) => {
+        for (const path of ['/console', `/console/courses/${data.blockedCourse}`]) {
+          await page.goto(`${server.address}${path}`)
+          await page.locator('table').first().waitFor()
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+          assert.ok(overflow <= 0, `${path} is ${overflow} px too wide for ${viewport.width}`)
+        }
+        await shot(page, `class-${viewport.width}`)
+      })
+    }
+  })
+})
+
+interface PageOptions {
+  readonly colorScheme?: 'light' | 'dark'
+  readonly viewport?: { readonly width: number; readonly height: number }
+  /** Lost connections and refused tokens are written to the browser's console by the browser itself. */
+  readonly mayFail?: boolean
+}
+
+/** A page of its own; fails on script errors, refused content, and any request that leaves the server. */
+async function withPage(browser: Browser, options: PageOptions, use: (page: Page) => Promise<void>): Promise<void> {
+  const { colorScheme = 'light', viewport = { width: 1366, height: 768 } } = options
+  const context = await browser.newContext({ colorScheme, viewport })
+  try {
+    const page = await context.newPage()
+    page.setDefaultTimeout(10_000)
+    const faults: string[] = []
+    page.on('pageerror', (error) => faults.push(String(error)))
+    page.on('console', (message) => {
+      if (message.type() === 'error' && options.mayFail !== true) faults.push(message.text())
+    })
+    page.on('request', (request) => {
+      if (new URL(request.url()).hostname !== '127.0.0.1') faults.push(`asked ${request.url()}`)
+    })
+    await use(page)
+    assert.deepEqual(faults, [])
+  } finally {
+    await context.close()
+  }
+}
+
+/** Presses Tab until the control with this label has the focus. */
+async function tabTo(page: Page, text: string): Promise<void> {
+  const seen: string[] = []
+  for (let press = 0; press < 100; press++) {
+    await page.keyboard.press('Tab')
+    const at = await focused(page)
+    if (at.text === text) return
+    seen.push(at.text)
+  }
+  assert.fail(`“${text}” cannot be reached with Tab: ${seen.join(' | ')}`)
+}
+
+/** Each row's bar runs from minimum to maximum with its mark at most likely; unknown rows have neither. */
+async function assertBarsShow(page: Page, data: SeededConsoleData, student: string): Promise<void> {
+  const subject = { kind: 'student', student } as Parameters<SeededConsoleData['forecast']>[1]
+  const forecast = await data.forecast(data.blockedCourse, subject)
+  assert.ok(forecast !== undefined)
+  // The bars glide to new values for 200 ms.
+  await page.waitForTimeout(300)
+  const bars = await page.locator('.forecast-table tbody tr').evaluateAll((rows) =>
+    rows.map((row) => {
+      const bar = row.querySelector('.bar')?.getBoundingClientRect()
+      const interval = row.querySelector('.bar-interval')?.getBoundingClientRect()
+      const mark = row.querySelector('.bar-mark')?.getBoundingClientRect()
+      if (bar === undefined || interval === undefined || mark === undefined) return row.textContent
+      const share = (x: number): number => (x - bar.left) / bar.width
+      return {
+        minimum: share(interval.left),
+        mostLikely: share(mark.left + mark.width / 2),
+        maximum: share(interval.right),
+      }
+    }),
+  )
+  assert.equal(bars.length, forecast.clues.length)
+  assert.ok(forecast.clues.some((clue) => clue.isReal) && forecast.clues.some((clue) => !clue.isReal))
+  for (const [index, clue] of forecast.clues.entries()) {
+    const bar = bars[index]
+    if (typeof bar === 'string' || bar === undefined || bar === null) {
+      assert.equal(clue.isReal, false)
+      assert.match(String(bar), /too few answers/)
+      continue
+    }
+    assert.equal(clue.isReal, true)
+    for (const key of ['minimum', 'mostLikely', 'maximum'] as const) {
+      assert.ok(Math.abs(bar[key] - clue[key]) < 0.005, `row ${index}: ${key} drawn at ${bar[key]}, is ${clue[key]}`)
+    }
+  }
+}
+
+async function assertAccessible(page: Page, where: string): Promise<void> {
+  assert.deepEqual(await unnamedRoles(page), [], where)
+  assert.equal(await page.locator('h1').count(), 1, where)
+  assert.equal(await page.locator('html').getAttribute('lang'), 'en')
+  assert.equal((await namesOf(page, 'main')).length, 1, where)
+  assert.ok((await namesOf(page, 'navigation')).includes('Main'), where)
+  assert.match(await page.title(), /Biglearn console$/)
+  const contrast = await contrastOf(page)
+  assert.ok(contrast.texts > 8, where)
+  assert.ok(
+    contrast.lowest >= 7,
+    `${where}: “${contrast.lowestText}” has a contrast of ${contrast.lowest.toFixed(2)}`,
+  )
+  let order = -1
+  for (let press = 0; press < 12; press++) {
+    await page.keyboard.press('Tab')
+    const at = await focused(page)
+    if (at.order < order) break
+    assert.ok(at.outlineWidth >= 2, `${where}: the focus on “${at.text}” cannot be seen`)
+    order = at.order
+  }
+  assert.ok(order > 0, where)
+}
+
+async function shot(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(artefacts, `${name}.png`), fullPage: true })
+}
