@@ -1,0 +1,43 @@
+import type { Static, TSchema } from 'typebox'
+import type { Refusal } from './errors.ts'
+import type { ApiPorts } from './ports.ts'
+
+/*
+ * One endpoint of the wire: its schemas, and what it does with a valid body. Validation, static types and the OpenAPI
+ * document all come from `request` and `response`.
+ */
+export interface Endpoint {
+  readonly name: string
+  readonly tag: string
+  readonly summary: string
+  readonly description: string
+  /** Whose token it asks for. */
+  readonly audience: 'api' | 'sparfa'
+  readonly request: TSchema
+  readonly response: TSchema
+  /** Objects of the body are stored as they came, so their depth has a limit. */
+  readonly keepsNested: boolean
+  readonly examples: { readonly request: object; readonly response: object }
+  /** Rules that a schema can not say; each text names the JSON path. */
+  readonly check: ((body: never) => readonly string[]) | undefined
+  /** The JSON text of the answer, or a refusal. */
+  readonly run: (body: never, ports: ApiPorts) => Promise<string | Refusal>
+}
+
+type Defaulted = 'audience' | 'keepsNested'
+
+interface EndpointDefinition<Request extends TSchema> extends Omit<Endpoint, 'request' | 'check' | 'run' | Defaulted> {
+  readonly audience?: 'api' | 'sparfa'
+  readonly keepsNested?: boolean
+  readonly request: Request
+  readonly check?: (body: Static<Request>) => readonly string[]
+  readonly run: (body: Static<Request>, ports: ApiPorts) => Promise<string | Refusal>
+}
+
+/** Ties the body's static type to its schema, then forgets it: the server treats all endpoints alike. */
+export function endpoint<Request extends TSchema>(definition: EndpointDefinition<Request>): Endpoint {
+  const { audience = 'api', keepsNested = false, check } = definition
+  return { ...definition, audience, keepsNested, check }
+}
+
+export const isRefusal = (outcome: string | Refusal): outcome is Refusal => typeof outcome !== 'string'

@@ -1,0 +1,31 @@
+import type { Endpoint } from './endpoint.ts'
+import { assignmentEndpoints } from './routes/assignments.ts'
+import { clueEndpoints } from './routes/clues.ts'
+import { courseEndpoints } from './routes/courses.ts'
+import { ecosystemEndpoints } from './routes/ecosystems.ts'
+import { eventEndpoints } from './routes/events.ts'
+import { exclusionEndpoints } from './routes/exclusions.ts'
+import { matrixEndpoints } from './routes/matrices.ts'
+import { metadataEndpoints } from './routes/metadatas.ts'
+import { pickEndpoints } from './routes/picks.ts'
+import { preparationEndpoints } from './routes/preparations.ts'
+import { responseEndpoints } from './routes/responses.ts'
+import { rosterEndpoints } from './routes/rosters.ts'
+import { streamEndpoints } from './routes/streams.ts'
+
+/** Every endpoint of the wire. */
+export const wireEndpoints: readonly Endpoint[] = [
+  ...ecosystemEndpoints,
+  ...courseEndpoints,
+  ...rosterEndpoints,
+  ...preparationEndpoints,
+  ...exclusionEndpoints,
+  ...assignmentEndpoints,
+  ...responseEndpoints,
+  ...metadataEndpoints,
+  ...eventEndpoints,
+  ...streamEndpoints,
+  ...clueEndpoints,
+  ...pickEndpoints,
+  ...matrixEndpoints,
+]

@@ -1,0 +1,24 @@
+/*
+ * Path normalisation (api.md §1): repeated slashes collapse, a trailing slash and a `.json` suffix are ignored, and an
+ * optional prefix is taken off. Only paths of the wire are touched; all others reach the router as they came.
+ */
+export function pathNormaliser(wirePaths: ReadonlySet<string>, prefix: string): (url: string) => string {
+  const cleanPrefix = prefix === '' ? '' : collapse(`/${prefix}/`).slice(0, -1)
+  return (url) => {
+    if (wirePaths.has(url)) return url
+    const path = canonical(url, cleanPrefix)
+    return wirePaths.has(path) ? path : url
+  }
+}
+
+function canonical(url: string, prefix: string): string {
+  const end = url.search(/[?#]/)
+  let path = collapse(end === -1 ? url : url.slice(0, end))
+  if (prefix !== '' && path.startsWith(`${prefix}/`)) path = path.slice(prefix.length)
+  if (path.endsWith('/')) path = path.slice(0, -1)
+  return path.endsWith('.json') ? path.slice(0, -5) : path
+}
+
+function collapse(path: string): string {
+  return path.replace(/\/{2,}/g, '/')
+}

@@ -1,0 +1,53 @@
+import type { Answers } from '#answers/answers.ts'
+import type { Uuid } from '#domain/ids.ts'
+import type { Results } from '#due/results.ts'
+import type { Log } from '#log/log.ts'
+
+/** Everything the HTTP interface needs from the rest of the program. */
+export interface ApiPorts {
+  readonly log: Log
+  readonly answers: Answers
+  readonly results: Results
+  /** Absent where no matrices are kept; then no preparation is ever ready by itself (design D27). */
+  readonly matrices?: Matrices | undefined
+  readonly readiness: Readiness
+  readonly clock: { now(): number }
+  readonly logger: ApiLogger
+}
+
+/** Matrices of SPARFA fits, one per ecosystem and fit (design D31). */
+export interface Matrices {
+  /** Which of these ecosystems have at least one matrix. */
+  ecosystemsWithMatrix(ecosystems: readonly Uuid[]): Promise<ReadonlySet<Uuid>>
+  /** One answer per line, `undefined` for an unknown ecosystem or matrix. */
+  read(lines: readonly MatrixLine[]): Promise<readonly (MatrixAnswer | undefined)[]>
+}
+
+/** Exactly one of the two is given. */
+export interface MatrixLine {
+  readonly ecosystem: Uuid | undefined
+  readonly matrix: Uuid | undefined
+}
+
+export interface MatrixAnswer {
+  readonly ecosystem: Uuid
+  readonly matrix: Uuid
+  /** The remaining keys of the wire, from `Q_ids` to `made_by`. */
+  readonly fields: { readonly [key: string]: unknown }
+}
+
+/** What `/readyz` shows. `isFailing` makes the wire answer 503 at once instead of queueing (OP-P1). */
+export interface Readiness {
+  check(): Promise<ReadinessReport>
+  isFailing(): boolean
+}
+
+export interface ReadinessReport {
+  readonly ready: boolean
+  readonly checks: Readonly<Record<string, { ok: boolean; ms: number; detail: string }>>
+}
+
+export interface ApiLogger {
+  error(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}

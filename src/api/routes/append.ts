@@ -1,0 +1,51 @@
+import type { StreamEvent } from '#domain/events.ts'
+import type { AppendConflict, Log } from '#log/log.ts'
+import type { Refusal } from '../errors.ts'
+
+/**
+ * Stores the events of one request, whole or not at all. `undefined` means stored and durable; a conflict is a 422 that
+ * wrote nothing, numbers too far ahead are a 503, because the missing ones may still come (design D7).
+ */
+export async function append(log: Log, events: readonly StreamEvent[]): Promise<Refusal | undefined> {
+  if (events.length === 0) return undefined
+  const result = await log.append(events)
+  if (result.kind === 'stored') return undefined
+  if (result.kind === 'refused') return conflictRefusal(result.conflicts, events)
+  const missing = result.missing.map(({ stream, from, to }) => `${stream} lacks numbers ${from} to ${to}`)
+  return { refused: 'too_far_ahead', details: missing, retryAfterSeconds: 5 }
+}
+
+function conflictRefusal(conflicts: readonly AppendConflict[], events: readonly StreamEvent[]): Refusal {
+  return {
+    refused: 'sequence_number_taken',
+    details: conflicts.map(
+      (conflict) =>
+        `${conflict.kind} ${conflict.stream}: number ${conflict.number} is taken by ${conflict.existingEventUuid}`,
+    ),
+    conflicts: conflicts.map((conflict) => wireConflict(conflict, events)),
+  }
+}
+
+/** Names the stream and the event as the client spelt them. */
+function wireConflict(conflict: AppendConflict, events: readonly StreamEvent[]): object {
+  const event = events.find(
+    ({ kind, stream, number, eventUuid }) =>
+      kind === conflict.kind &&
+      stream === conflict.stream &&
+      number === conflict.number &&
+      eventUuid === conflict.eventUuid,
+  )
+  const streamKey = `${conflict.kind}_uuid`
+  return {
+    [streamKey]: event?.data[streamKey] ?? conflict.stream,
+    sequence_number: conflict.number,
+    event_uuid: spellingOf(event) ?? conflict.eventUuid,
+    existing_event_uuid: conflict.existingEventUuid,
+    existing_event_type: conflict.existingType,
+  }
+}
+
+function spellingOf(event: StreamEvent | undefined): unknown {
+  if (event === undefined) return undefined
+  return Object.values(event.data).find((value) => typeof value === 'string' && value.toLowerCase() === event.eventUuid)
+}

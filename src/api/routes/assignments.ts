@@ -1,0 +1,29 @@
+import { type Endpoint, endpoint } from '../endpoint.ts'
+import { createUpdateAssignmentsRequest, createUpdateAssignmentsResponse } from '../schemas/assignments.ts'
+import { assignmentExample } from '../schemas/examples.ts'
+import { assignmentUpdated } from '../wire-events.ts'
+import { append } from './append.ts'
+
+export const assignmentEndpoints: readonly Endpoint[] = [
+  endpoint({
+    name: 'create_update_assignments',
+    tag: 'assignments',
+    summary: "State what students' assignments are now",
+    description:
+      "Each line is the full current state of one student's assignment; the highest number wins. " +
+      'Idempotent on request_uuid.',
+    keepsNested: true,
+    request: createUpdateAssignmentsRequest,
+    response: createUpdateAssignmentsResponse,
+    examples: assignmentExample,
+    run: async ({ assignments }, { log }) => {
+      const refusal = await append(log, assignments.map(assignmentUpdated))
+      if (refusal !== undefined) return refusal
+      const lines = assignments.map((line) => ({
+        request_uuid: line.request_uuid,
+        updated_assignment_uuid: line.assignment_uuid,
+      }))
+      return JSON.stringify({ updated_assignments: lines })
+    },
+  }),
+]

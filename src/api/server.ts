@@ -1,0 +1,79 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify'
+import type { ApiConfig } from './config.ts'
+import { wireEndpoints } from './endpoints.ts'
+import { refuse } from './errors.ts'
+import { type ApiMetrics, createMetrics } from './metrics.ts'
+import { openApiDocument } from './openapi.ts'
+import { registerOperational } from './operational.ts'
+import { pathNormaliser } from './paths.ts'
+import type { ApiPorts } from './ports.ts'
+import { sendRefusal } from './replies.ts'
+import { registerWire } from './wire.ts'
+
+/**
+ * The HTTP server: the wire, its OpenAPI document at `/openapi.json`, a page to read it at `/docs`, and the operational
+ * paths unless a management port has them (design D32). Whoever serves the console registers its files on the result.
+ */
+export async function buildServer(
+  ports: ApiPorts,
+  config: ApiConfig,
+  metrics: ApiMetrics = createMetrics(),
+): Promise<FastifyInstance> {
+  const wirePaths = new Set(wireEndpoints.map((endpoint) => `/${endpoint.name}`))
+  const normalise = pathNormaliser(wirePaths, config.pathPrefix)
+  const server = emptyServer({ rewriteUrl: (request) => normalise(request.url ?? '/') })
+  await server.register(swagger, { openapi: openApiDocument as never })
+  await server.register(swaggerUi, { routePrefix: '/docs' })
+  await server.register(async (scope) => {
+    takeRawBodies(scope)
+    registerWire(scope, { endpoints: wireEndpoints, ports, config, metrics })
+  })
+  server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
+  if (config.operationalPaths === 'here') {
+    registerOperational(server, { readiness: ports.readiness, version: config.version, metrics })
+  }
+  return server
+}
+
+/** The operational paths alone, for `--management-port`. */
+export function buildManagementServer(
+  ports: Pick<ApiPorts, 'readiness'>,
+  config: Pick<ApiConfig, 'version'>,
+  metrics: ApiMetrics,
+): FastifyInstance {
+  const server = emptyServer({})
+  registerOperational(server, { readiness: ports.readiness, version: config.version, metrics })
+  return server
+}
+
+function emptyServer(options: FastifyServerOptions): FastifyInstance {
+  const server = Fastify({
+    ...options,
+    logger: false,
+    // While stopping, requests in flight and on kept connections are still answered (OP-P2).
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    requestTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    frameworkErrors: (_error, _request, reply) => void notFound(reply as never),
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+  })
+  server.decorateRequest('arrivedAt', 0)
+  server.setValidatorCompiler(() => () => true)
+  server.setSerializerCompiler(() => (value) => JSON.stringify(value))
+  server.setNotFoundHandler((_request, reply) => notFound(reply))
+  return server
+}
+
+function notFound(reply: FastifyReply): FastifyReply {
+  return sendRefusal(reply, refuse('not_found'))
+}
+
+/** Any content type reaches the handler as bytes, because a refusal repeats the body whatever it was. */
+function takeRawBodies(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+}

@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto'
+import type { StoredEvent, StreamEvent, StreamKind } from '#domain/events.ts'
+import { toUuid, type Uuid } from '#domain/ids.ts'
+import type {
+  AppendConflict,
+  AppendResult,
+  BlockedStream,
+  Log,
+  ReadStreamOptions,
+  StreamMetadata,
+  StreamStatus,
+} from '#log/log.ts'
+
+/*
+ * The streams of the log as a plain map from number to event: the model that tests compare the server with. It has no
+ * lanes, because no HTTP endpoint reads one.
+ */
+interface MemoryStream {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+  readonly events: Map<number, StoredEvent>
+  blockedSince: Date | undefined
+}
+
+/** Numbers that are further ahead of the first missing one are not taken in. */
+const aheadMax = 1_000_000
+
+export interface MemoryLog extends Log {
+  /** Every stored event, stream by stream. */
+  all(): Iterable<StoredEvent>
+}
+
+export function createMemoryLog(now: () => Date): MemoryLog {
+  const streams = new Map<string, MemoryStream>()
+  const created: Record<StreamKind, StreamMetadata[]> = { course: [], ecosystem: [] }
+  const find = (kind: StreamKind, stream: Uuid): MemoryStream | undefined => streams.get(`${kind}/${stream}`)
+
+  function append(events: readonly StreamEvent[]): AppendResult {
+    const decision = decide(events, find)
+    if (decision.kind !== 'stored') return decision
+    for (const event of decision.fresh) {
+      const key = `${event.kind}/${event.stream}`
+      const stream = streams.get(key) ?? emptyStream(event)
+      streams.set(key, stream)
+      stream.events.set(event.number, { ...event, recordedAt: now() })
+      if (event.number === 0) created[event.kind].push(metadataOf(event, created[event.kind].length))
+      const isBlocked = nextOf(stream) > contiguousOf(stream)
+      stream.blockedSince = isBlocked ? (stream.blockedSince ?? now()) : undefined
+    }
+    return { kind: 'stored', outcomes: decision.outcomes }
+  }
+
+  return {
+    append: async (events) => append(events),
+    readStream: async (kind, stream, options) => readPrefix(find(kind, stream), options),
+    hasBeyondGap: async (kind, uuid, from, types) => {
+      const stream = find(kind, uuid)
+      if (stream === undefined) return false
+      const first = Math.max(from, contiguousOf(stream))
+      return [...stream.events.values()].some(({ number, type }) => number >= first && (types?.has(type) ?? true))
+    },
+    statuses: async (wanted, gapsMax) =>
+      wanted.map(({ kind, stream }) => statusOf(kind, stream, find(kind, stream), gapsMax)),
+    readMetadata: async (kind, from, max) => created[kind].slice(from, from + max),
+    blockedStreams: async (max) => [...streams.values()].flatMap(blockedOf).slice(0, max),
+    all: () => [...streams.values()].flatMap((stream) => [...stream.events.values()]),
+    readLane: async () => [],
+    readLanes: async () => [],
+    laneHeads: async () => new Map(),
+    onAppended: () => () => undefined,
+  }
+}
+
+function emptyStream({ kind, stream }: StreamEvent): MemoryStream {
+  return { kind, stream, events: new Map(), blockedSince: undefined }
+}
+
+function metadataOf(event: StreamEvent, number: number): StreamMetadata {
+  const ecosystem = event.kind === 'course' ? event.data['ecosystem_uuid'] : undefined
+  return {
+    uuid: event.stream,
+    number,
+    initialEcosystem: typeof ecosystem === 'string' ? toUuid(ecosystem) : undefined,
+  }
+}
+
+type Decision =
+  | { kind: 'stored'; outcomes: ('recorded' | 'duplicate')[]; fresh: StreamEvent[] }
+  | Exclude<AppendResult, { kind: 'stored' }>
+
+/** Whole or not at all; the only refusal is a number taken by another uuid (design D4). */
+function decide(
+  events: readonly StreamEvent[],
+  find: (kind: StreamKind, stream: Uuid) => MemoryStream | undefined,
+): Decision {
+  const fresh = new Map<string, StreamEvent>()
+  const conflicts: AppendConflict[] = []
+  const outcomes: ('recorded' | 'duplicate')[] = []
+  const missing: { stream: Uuid; from: number; to: number }[] = []
+  for (const event of events) {
+    const stored = find(event.kind, event.stream)
+    const place = `${event.kind}/${event.stream}/${event.number}`
+    const existing = stored?.events.get(event.number) ?? fresh.get(place)
+    const { isSame, replacement } = compare(event, existing, [...(stored?.events.values() ?? []), ...fresh.values()])
+    if (existing !== undefined && !isSame) conflicts.push(conflictOf(event, existing))
+    const contiguous = stored === undefined ? 0 : contiguousOf(stored)
+    if (event.number > contiguous + aheadMax) {
+      missing.push({ stream: event.stream, from: contiguous, to: event.number - 1 })
+    }
+    if (existing === undefined) fresh.set(place, replacement ?? event)
+    outcomes.push(existing === undefined && replacement === undefined ? 'recorded' : 'duplicate')
+  }
+  if (conflicts.length > 0) return { kind: 'refused', conflicts }
+  if (missing.length > 0) return { kind: 'too_far_ahead', missing }
+  return { kind: 'stored', outcomes, fresh: [...fresh.values()] }
+}
+
+/** The same uuid again under a free number leaves a no_op there, so that the number is no gap (M12). */
+function compare(
+  event: StreamEvent,
+  existing: StreamEvent | undefined,
+  others: readonly StreamEvent[],
+): { isSame: boolean; replacement: StreamEvent | undefined } {
+  const second = secondCopyUuid(event.eventUuid, event.number)
+  if (existing !== undefined) {
+    return { isSame: existing.eventUuid === event.eventUuid || existing.eventUuid === second, replacement: undefined }
+  }
+  const first = others.find(
+    ({ kind, stream, eventUuid }) => kind === event.kind && stream === event.stream && eventUuid === event.eventUuid,
+  )
+  if (first === undefined) return { isSame: false, replacement: undefined }
+  const data = { event_uuid: event.eventUuid, sequence_number: event.number, original_sequence_number: first.number }
+  return { isSame: false, replacement: { ...event, type: 'no_op', eventUuid: second, data } }
+}
+
+/** Version 5 of RFC 9562 within the namespace of the event itself. */
+function secondCopyUuid(eventUuid: Uuid, number: number): Uuid {
+  const namespace = Buffer.from(eventUuid.replaceAll('-', ''), 'hex')
+  const bytes = createHash('sha1').update(namespace).update(String(number)).digest().subarray(0, 16)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  return toUuid(bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'))
+}
+
+function conflictOf(event: StreamEvent, existing: StreamEvent): AppendConflict {
+  return {
+    kind: event.kind,
+    stream: event.stream,
+    number: event.number,
+    eventUuid: event.eventUuid,
+    existingEventUuid: existing.eventUuid,
+    existingType: existing.type,
+  }
+}
+
+function contiguousOf(stream: MemoryStream): number {
+  let number = 0
+  while (stream.events.has(number)) number += 1
+  return number
+}
+
+function nextOf(stream: MemoryStream): number {
+  let next = 0
+  for (const number of stream.events.keys()) next = Math.max(next, number + 1)
+  return next
+}
+
+function readPrefix(stream: MemoryStream | undefined, options: ReadStreamOptions): StoredEvent[] {
+  const events: StoredEvent[] = []
+  let bytes = 0
+  if (stream === undefined) return events
+  for (let number = options.from; stream.events.has(number) && number < contiguousOf(stream); number += 1) {
+    const event = stream.events.get(number)
+    if (event === undefined || options.types?.has(event.type) === false) continue
+    if (events.length >= options.eventsMax || (events.length > 0 && bytes >= options.bytesMax)) break
+    bytes += Buffer.byteLength(JSON.stringify(event.data))
+    events.push(event)
+  }
+  return events
+}
+
+function statusOf(kind: StreamKind, uuid: Uuid, stream: MemoryStream | undefined, gapsMax: number): StreamStatus {
+  const next = stream === undefined ? 0 : nextOf(stream)
+  const gaps: { from: number; to: number }[] = []
+  for (let number = 0; number < next && gaps.length < gapsMax; number += 1) {
+    if (stream?.events.has(number)) continue
+    const from = number
+    while (stream?.events.has(number + 1) === false && number + 1 < next) number += 1
+    gaps.push({ from, to: number })
+  }
+  return {
+    kind,
+    stream: uuid,
+    isKnown: stream !== undefined,
+    isCreated: stream?.events.has(0) ?? false,
+    nextSequenceNumber: next,
+    contiguousSequenceNumber: stream === undefined ? 0 : contiguousOf(stream),
+    gaps,
+    oldestBlockedAt: stream?.blockedSince,
+  }
+}
+
+function blockedOf(stream: MemoryStream): BlockedStream[] {
+  const { kind, stream: uuid, blockedSince } = stream
+  if (blockedSince === undefined) return []
+  const numbers = { contiguousSequenceNumber: contiguousOf(stream), nextSequenceNumber: nextOf(stream) }
+  return [{ kind, stream: uuid, blockedSince, ...numbers }]
+}

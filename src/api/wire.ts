@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { LogOverloaded } from '#log/log.ts'
+import { isJsonContentType, isNestedTooDeep, nestingMax, parseBody } from './body.ts'
+import type { ApiConfig } from './config.ts'
+import { type Endpoint, isRefusal } from './endpoint.ts'
+import { type Refusal, refuse } from './errors.ts'
+import { DatabaseUnavailable, throughFailover } from './failover.ts'
+import type { ApiMetrics, RouteMetrics } from './metrics.ts'
+import { openApiSchema } from './openapi.ts'
+import type { ApiPorts } from './ports.ts'
+import { jsonType, type RefusalContext, sendRefusal } from './replies.ts'
+import { tokenCheck } from './tokens.ts'
+import { compileValidation, type Validation } from './validation.ts'
+
+/*
+ * The routes of the wire. Order of checks: token, content type, parse, schema, effect (api.md §1). Everything happens
+ * in the handler on the raw bytes: Fastify's own parsing and validation would answer in other shapes.
+ */
+interface WireRoute {
+  readonly endpoint: Endpoint
+  readonly validation: Validation
+  readonly metrics: RouteMetrics
+  readonly hasToken: (request: FastifyRequest) => boolean
+  readonly tokenHeader: string
+  readonly ports: ApiPorts
+  readonly failoverWaitMs: number
+}
+
+const tokenHeaders = { api: 'Biglearn-Api-Token', sparfa: 'Biglearn-Sparfa-Token' } as const
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** When the head of the request was read, milliseconds of `performance.now()`. */
+    arrivedAt: number
+  }
+}
+
+export interface WireSetup {
+  readonly endpoints: readonly Endpoint[]
+  readonly ports: ApiPorts
+  readonly config: ApiConfig
+  readonly metrics: ApiMetrics
+}
+
+export function registerWire(server: FastifyInstance, { endpoints, ports, config, metrics }: WireSetup): void {
+  for (const endpoint of endpoints) {
+    const tokenHeader = tokenHeaders[endpoint.audience]
+    const headerKey = tokenHeader.toLowerCase()
+    const isValid = tokenCheck(config.tokens[endpoint.audience])
+    const route: WireRoute = {
+      endpoint,
+      validation: compileValidation(endpoint.request, config.strict),
+      metrics: metrics.forRoute(endpoint.name),
+      hasToken: (request) => isValid(request.headers[headerKey]),
+      tokenHeader,
+      ports,
+      failoverWaitMs: config.failoverWaitMs,
+    }
+    server.route({
+      method: 'POST',
+      url: `/${endpoint.name}`,
+      schema: openApiSchema(endpoint),
+      bodyLimit: config.bodyBytesMax,
+      onRequest: (request, reply, done) => {
+        request.arrivedAt = performance.now()
+        if (route.hasToken(request)) done()
+        else answerRefusal(route, { request, reply }, invalidToken(tokenHeader))
+      },
+      errorHandler: (error, request, reply) => answerRefusal(route, { request, reply }, httpRefusal(error)),
+      handler: (request, reply) => handle(route, { request, reply }),
+    })
+  }
+}
+
+interface Exchange {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+function invalidToken(tokenHeader: string): Refusal {
+  return refuse('token_invalid', [`request has an invalid ${tokenHeader}`])
+}
+
+/** What Fastify refuses before the handler: bodies that are too large, or cut off. */
+function httpRefusal(error: unknown): Refusal {
+  const code = error instanceof Error && 'code' in error ? error.code : ''
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refuse('body_too_large')
+  return refuse('body_not_json', [error instanceof Error ? error.message : 'the request can not be read'])
+}
+
+async function handle(route: WireRoute, exchange: Exchange): Promise<FastifyReply> {
+  const { request, reply } = exchange
+  const rawBody = Buffer.isBuffer(request.body) ? request.body : undefined
+  const refusalOf = (refusal: Refusal) => answerRefusal(route, exchange, refusal, { rawBody })
+  if (!isJsonContentType(request.headers['content-type'])) return refusalOf(refuse('content_type_invalid'))
+  const parsed = parseBody(rawBody)
+  if ('problem' in parsed) return refusalOf(refuse('body_not_json', [parsed.problem]))
+  const problems = validate(route, parsed.object)
+  if (problems.length > 0) return refusalOf(refuse('body_invalid', problems))
+  const outcome = await runSafely(route, parsed.object)
+  if (isRefusal(outcome)) return refusalOf(outcome)
+  route.metrics.answered(200, secondsSince(request.arrivedAt))
+  return reply.header('content-type', jsonType).send(outcome)
+}
+
+function validate({ endpoint, validation, metrics }: WireRoute, body: object): readonly string[] {
+  if (!validation.passes(body)) return validation.explain(body)
+  if (endpoint.keepsNested && isNestedTooDeep(body)) return [`$ is nested deeper than ${nestingMax} levels`]
+  if (validation.exceedsSoftLimit(body)) metrics.softLimitExceeded()
+  return endpoint.check?.(body as never) ?? []
+}
+
+/** Every failure becomes a refusal here; what is not foreseen is logged once, with an id the caller gets as well. */
+async function runSafely(route: WireRoute, body: object): Promise<string | Refusal> {
+  const { endpoint, ports } = route
+  if (ports.readiness.isFailing()) return refuse('database_unavailable')
+  try {
+    return await throughFailover(() => endpoint.run(body as never, ports), {
+      budgetMs: route.failoverWaitMs,
+      now: ports.clock.now,
+      random: Math.random,
+    })
+  } catch (error) {
+    if (error instanceof LogOverloaded) return { refused: 'overloaded', retryAfterSeconds: error.retryAfterSeconds }
+    if (error instanceof DatabaseUnavailable) {
+      ports.logger.warn({ err: error.cause, route: endpoint.name }, 'database unavailable')
+      return { refused: 'database_unavailable', retryAfterSeconds: 1 }
+    }
+    const errorId = randomUUID().slice(0, 8)
+    ports.logger.error({ err: error, route: endpoint.name, error_id: errorId }, 'request failed')
+    return { refused: 'internal_error', errorId }
+  }
+}
+
+function answerRefusal(
+  route: WireRoute,
+  { request, reply }: Exchange,
+  refusal: Refusal,
+  context: RefusalContext = {},
+): FastifyReply {
+  const sent = sendRefusal(reply, refusal, context)
+  route.metrics.answered(reply.statusCode, secondsSince(request.arrivedAt))
+  return sent
+}
+
+function secondsSince(arrivedAt: number): number {
+  return (performance.now() - arrivedAt) / 1000
+}
