@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { clues } from './clues.ts'
 import { ingest, ingestShapes } from './ingest.ts'
+import { projection } from './projection.ts'
 
 /*
  * `npm run bench -- NAME`: one JSON line per shape on standard output, progress on standard error. A benchmark that finds
@@ -29,6 +30,13 @@ program
   .option('--seconds <n>', 'measured time of each part', positive, 10)
   .option('--seed <n>', 'seed of the class', positive, 1)
   .action((options) => clues(options))
+
+program
+  .command('projection')
+  .description('folding answers into the read models beside COPY of the same answers')
+  .option('--answers <n>', 'answers per shape', positive, 200_000)
+  .option('--seed <n>', 'seed of the answers', positive, 1)
+  .action((options) => projection(options))
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
