@@ -1,5 +1,4 @@
 import type { Uuid } from '#domain/ids.ts'
-import type { Assignment } from '#domain/student.ts'
 import { type EcosystemIndex, newestFirst, type PoolExercise, poolFor } from './ecosystem-index.ts'
 import { courseExclusion, type ExclusionReason, holds, type StudentExclusions } from './exclusions.ts'
 import { type Seed, seededOrder } from './random.ts'
@@ -139,21 +138,4 @@ function reasonAgainst(exercise: PoolExercise, input: CandidateInput): Exclusion
   if (input.own !== undefined && holds(input.own, exercise)) return 'own_assignment'
   if (holds(openWork, exercise)) return 'open_work'
   return input.picked?.has(exercise.group) ? 'already_picked' : undefined
-}
-
-/** What an assignment still needs: a choice, what it already has (design D23), or nothing. */
-export type Need = 'choose' | 'assigned' | 'nothing'
-
-export function needOfPes(assignment: Assignment): Need {
-  return needOf(assignment, assignment.pesAreAssigned, assignment.goalPes)
-}
-
-export function needOfSpes(assignment: Assignment): Need {
-  return needOf(assignment, assignment.spesAreAssigned, assignment.goalSpes)
-}
-
-function needOf(assignment: Assignment, isAssigned: boolean, goal: number | undefined): Need {
-  if (assignment.isDeleted) return 'nothing'
-  if (isAssigned) return 'assigned'
-  return goal === undefined || goal > 0 ? 'choose' : 'nothing'
 }

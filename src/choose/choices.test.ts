@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment, Exclusions } from '#domain/student.ts'
-import { needOfPes, needOfSpes, rankingOf } from './candidates.ts'
+import { rankingOf } from './candidates.ts'
 import { indexEcosystem } from './ecosystem-index.ts'
 import { nothingExcluded, studentExclusions } from './exclusions.ts'
+import { assignedPes, assignedSpes, needOfPes, needOfSpes } from './need.ts'
 import { choosePersonalised, personalisedCandidates } from './personalised.ts'
 import { chooseSpaced, type Fallback, spacedCandidates, spacedReport } from './spaced.ts'
 import { assignment, book, day, groupName, groupOf, id, ids, nameOf, now, numbered } from './test-book.ts'
@@ -95,6 +96,8 @@ describe('personalised exercises (scheduler.md §10)', () => {
     assert.equal(needOfSpes(assignment('A', { goalSpes: 0 })), 'nothing')
     assert.equal(needOfSpes(assignment('A', { spesAreAssigned: true, goalSpes: 3 })), 'assigned')
     assert.equal(needOfPes(assignment('A')), 'choose')
+    const assigned = assignment('A', { core: ['c'], pes: ['p2', 'p1'], spes: ['s', 's'] })
+    assert.deepEqual([assignedPes(assigned), assignedSpes(assigned)], [ids('p2', 'p1'), ids('s')])
     assert.deepEqual(pes({ sizes: { a: 9 }, goal: 0 }).exercises, [])
   })
 
