@@ -49,7 +49,7 @@ export function Application(): JSX.Element {
           <Link class="wordmark" to="/console">
             Biglearn <span>console</span>
           </Link>
-          <nav aria-label="Main">
+          <nav aria-label="Main" class="main-links">
             <Link to="/console" {...(page.name === 'overview' ? { 'aria-current': 'page' as const } : {})}>
               Overview
             </Link>

@@ -98,7 +98,7 @@ function CourseFacts({ course }: { course: CourseView }): JSX.Element {
         <div class="fact-wide">
           <dt>Stream</dt>
           <dd>
-            {plural(stream.nextSequenceNumber, 'number', 'numbers')},{' '}
+            Next number {formatCount(stream.nextSequenceNumber)},{' '}
             {stream.gaps.length === 0
               ? 'all in order'
               : `contiguous to ${formatCount(stream.contiguousSequenceNumber)}`}

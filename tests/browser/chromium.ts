@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, appendFileSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** Finds the system's Chromium: no browser is downloaded. `CHROMIUM_PATH` names one that is not on the PATH. */
@@ -10,10 +10,16 @@ export function chromiumPath(): string | undefined {
   return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable)
 }
 
-/** What the test runner prints in its last lines when the browser tests could not run; they fail then when `CI` is set. */
+/**
+ * Why the browser tests cannot run here, or `undefined` when they can. Written where the test runner collects such
+ * notices for its last lines; in continuous integration the runner fails on this one.
+ */
 export function missingChromiumNotice(): string | undefined {
   if (chromiumPath() !== undefined) return undefined
-  return 'Browser tests skipped: no chromium, chromium-browser or google-chrome on the PATH (or set CHROMIUM_PATH).'
+  const notice = 'browser tests: Chromium is not on the PATH (chromium, chromium-browser, google-chrome; CHROMIUM_PATH)'
+  const noticesFile = process.env['BIGLEARN_TEST_NOTICES']
+  if (noticesFile !== undefined) appendFileSync(noticesFile, `${notice}\n`)
+  return notice
 }
 
 function isExecutable(file: string): boolean {
