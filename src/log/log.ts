@@ -34,11 +34,52 @@ export interface Log {
   blockedStreams(max: number): Promise<BlockedStream[]>
 }
 
-export interface ReadStreamOptions {
-  readonly from: number
-  readonly types?: ReadonlySet<EventType>
+/** What `openLog` gives. */
+export interface OpenedLog extends Log {
+  /**
+   * Many streams in one answer: the limits hold for all lines together and are spent breadth first, every line's first
+   * event before any line's second (api.md §4). One result a line, in the order of the lines.
+   */
+  readStreams(lines: readonly StreamLine[], limits: ReadLimits): Promise<StreamAnswer[]>
+  /** What this process did since it opened the log. */
+  counters(): LogCounters
+  /** Waits for what is being written. The pool stays the caller's. */
+  close(): Promise<void>
+}
+
+/** `bytesMax` counts the UTF-8 bytes of `event_data` as it is sent (design D16); the first event always fits. */
+export interface ReadLimits {
   readonly eventsMax: number
   readonly bytesMax: number
+}
+
+export interface ReadStreamOptions extends ReadLimits {
+  readonly from: number
+  readonly types?: ReadonlySet<EventType>
+}
+
+export interface StreamLine {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+  readonly from: number
+  /** Absent: all types. */
+  readonly types?: ReadonlySet<EventType>
+}
+
+/** `isGap` and `isEnd` are those of api.md §4, rules 6 and 7; neither means that a limit cut the line short. */
+export interface StreamAnswer {
+  readonly events: readonly StoredEvent[]
+  readonly isGap: boolean
+  readonly isEnd: boolean
+}
+
+export interface LogCounters {
+  readonly appendedEvents: number
+  readonly appendedGroups: number
+  readonly refusedRequests: number
+  /** Requests that wait for their transaction now, and the bytes they hold. */
+  readonly waitingRequests: number
+  readonly waitingBytes: number
 }
 
 export type AppendResult =

@@ -1,0 +1,476 @@
+-- kind: expand
+--
+-- The log: streams of numbered events, sealed at append. `part` leads every key of the hot path, so that the same tables
+-- can be distributed by it. Storage parameters are hints: a server that refuses them works without them.
+
+-- Fixed when the database is made: courses use parts 0 … parts-1, ecosystems the next `parts` ones. A process that was
+-- configured otherwise refuses to start.
+create table log_installation (
+  parts smallint not null,
+  id boolean primary key default true check (id)
+);
+
+-- Locks of `append`: part % 16. Never updated, so a waiter never has to look again at a row that changed meanwhile.
+create table gate (
+  bin smallint primary key
+);
+
+-- Head: highest position given out. The row of lane 0 also counts what its part holds in `pending` (early runs and their
+-- bytes) and the streams of the part that have a lane of their own, so that the common append looks at neither.
+create table lane (
+  part smallint not null,
+  lane smallint not null,
+  head bigint not null default 0,
+  early_runs integer not null default 0,
+  early_bytes bigint not null default 0,
+  moved_streams integer not null default 0,
+  primary key (part, lane)
+) with (fillfactor = 20, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0);
+
+-- A gap-free run of one stream's events (`next_number - events` up to, not including, `next_number`) at one position of
+-- a lane. Inserted once, never updated but for erasure of bodies. The head of a stream is its highest next_number.
+-- `types` has bit (code + 1) set for each type of event inside. The body's form: src/log/codec.ts.
+create table segment (
+  position bigint not null,
+  recorded_at timestamptz not null,
+  stream uuid not null,
+  next_number integer not null,
+  part smallint not null,
+  lane smallint not null,
+  events smallint not null,
+  types smallint not null,
+  body bytea not null
+) with (toast_tuple_target = 8160, autovacuum_vacuum_insert_scale_factor = 0.05);
+alter table segment alter column body set storage external;
+create unique index segment_by_position on segment (part, lane, position);
+create unique index segment_by_number on segment (part, stream, next_number);
+
+-- Runs that came before an earlier number of their stream. A queue: rows leave when the hole before them closes.
+create table pending (
+  part smallint not null,
+  stream uuid not null,
+  next_number integer not null,
+  events smallint not null,
+  types smallint not null,
+  arrived_at timestamptz not null,
+  body bytea not null,
+  primary key (part, stream, next_number)
+) with (toast_tuple_target = 8160, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
+alter table pending alter column body set storage external;
+
+-- Only streams that have, or had, a lane of their own.
+create table stream_lane (
+  part smallint not null,
+  stream uuid not null,
+  lane smallint not null,
+  primary key (part, stream)
+);
+
+-- Created streams of a kind (0 course, 1 ecosystem) by a gapless number in commit order. Not distributed by part: a
+-- number is given under the lock of one counter row per kind, taken last and by creates alone.
+create table stream_counter (
+  kind smallint primary key,
+  next_number integer not null
+);
+create table stream_metadata (
+  kind smallint not null,
+  number integer not null,
+  part smallint not null,
+  stream uuid not null,
+  initial_ecosystem uuid,
+  primary key (kind, number)
+);
+
+-- Events that were refused because their number is taken; capped per stream by the writer and aged out.
+create table rejected_event (
+  part smallint not null,
+  stream uuid not null,
+  number integer not null,
+  event_uuid uuid not null,
+  type smallint not null,
+  existing_event_uuid uuid not null,
+  existing_type smallint not null,
+  rejected_at timestamptz not null default clock_timestamp(),
+  data json not null,
+  primary key (part, stream, number, event_uuid)
+);
+
+-- Who repaired, skipped, moved or erased what, and why.
+create table stream_audit (
+  part smallint not null,
+  stream uuid not null,
+  at timestamptz not null default clock_timestamp(),
+  action text not null,
+  actor text not null,
+  reason text not null,
+  detail jsonb not null default '{}',
+  id uuid not null default gen_random_uuid(),
+  primary key (part, stream, at, id)
+);
+
+insert into log_installation (parts) values (64);
+insert into lane (part, lane) select part, 0 from generate_series(0, 127) part;
+insert into gate select generate_series(0, 15);
+insert into stream_counter values (0, 0), (1, 0);
+
+-- The common case: every stream's first number is its head, and nothing of it waits or has a lane of its own. Stores the
+-- runs and returns true, or returns false and has changed nothing.
+create function append_at_heads(
+  parts smallint[], part_runs integer[],
+  stream_parts smallint[], streams uuid[], stream_starts integer[],
+  run_streams integer[], run_parts integer[], run_ranks integer[],
+  run_nexts integer[], run_events smallint[], run_types smallint[], run_bodies bytea[],
+  moment timestamptz
+) returns boolean language plpgsql volatile as $$
+declare
+  bases bigint[];
+  early bigint;
+  moved bigint;
+  fits boolean;
+begin
+  with taken as (
+    update lane l
+    set head = l.head + g.runs
+    from unnest(parts, part_runs) g (part, runs)
+    where l.part = g.part
+      and l.lane = 0
+    returning l.part, l.head - g.runs as base, l.early_runs, l.moved_streams
+  )
+  select array_agg(t.base order by t.part), sum(t.early_runs), sum(t.moved_streams)
+  into bases, early, moved
+  from taken t;
+  if cardinality(bases) is distinct from cardinality(parts) then
+    raise exception 'a lane is missing for one of the parts %', parts;
+  end if;
+
+  -- A backward step in the index for each stream: the end of its last run is its head.
+  select bool_and(g.start = coalesce(h.next_number, 0))
+  into fits
+  from unnest(stream_parts, streams, stream_starts) g (part, stream, start)
+  left join lateral (
+    select s.next_number
+    from segment s
+    where s.part = g.part
+      and s.stream = g.stream
+    order by s.part desc, s.stream desc, s.next_number desc
+    limit 1
+  ) h on true;
+
+  if fits and early > 0 then
+    select not exists (
+      select
+      from unnest(stream_parts, streams, stream_starts) g (part, stream, start)
+      cross join lateral (
+        select
+        from pending p
+        where p.part = g.part
+          and p.stream = g.stream
+          and p.next_number > g.start
+        order by p.part, p.stream, p.next_number
+        limit 1
+      ) waiting
+    )
+    into fits;
+  end if;
+  if fits and moved > 0 then
+    select not exists (
+      select
+      from unnest(stream_parts, streams) g (part, stream)
+      cross join lateral (
+        select
+        from stream_lane m
+        where m.part = g.part
+          and m.stream = g.stream
+          and m.lane <> 0
+        limit 1
+      ) elsewhere
+    )
+    into fits;
+  end if;
+
+  if not fits then
+    update lane l
+    set head = l.head - g.runs
+    from unnest(parts, part_runs) g (part, runs)
+    where l.part = g.part
+      and l.lane = 0;
+    return false;
+  end if;
+  insert into segment (position, recorded_at, stream, next_number, part, lane, events, types, body)
+  select bases[g.part] + g.rank, moment, streams[g.stream], g.next_number, parts[g.part], 0, g.events, g.types, g.body
+  from unnest(run_streams, run_parts, run_ranks, run_nexts, run_events, run_types, run_bodies)
+    g (stream, part, rank, next_number, events, types, body);
+  return true;
+end
+$$;
+
+-- Is any number of the runs stored already, contiguous or early? The first row that ends behind a run's start decides.
+create function overlaps_stored(
+  stream_parts smallint[], streams uuid[], run_streams integer[], run_nexts integer[], run_events smallint[]
+) returns boolean language plpgsql volatile as $$
+begin
+  return exists (
+    select
+    from unnest(run_streams, run_nexts, run_events) g (stream, next_number, events)
+    cross join lateral (
+      select s.next_number - s.events as start
+      from segment s
+      where s.part = stream_parts[g.stream]
+        and s.stream = streams[g.stream]
+        and s.next_number > g.next_number - g.events
+      order by s.part, s.stream, s.next_number
+      limit 1
+    ) s
+    where s.start < g.next_number
+  ) or exists (
+    select
+    from unnest(run_streams, run_nexts, run_events) g (stream, next_number, events)
+    cross join lateral (
+      select p.next_number - p.events as start
+      from pending p
+      where p.part = stream_parts[g.stream]
+        and p.stream = streams[g.stream]
+        and p.next_number > g.next_number - g.events
+      order by p.part, p.stream, p.next_number
+      limit 1
+    ) p
+    where p.start < g.next_number
+  );
+end
+$$;
+
+-- The general case: given and early runs of each stream in order; what chains on to the head is sealed, the rest waits in
+-- `pending`. Early runs are looked at only where something given closes the hole at the head (or, with a null start, on
+-- a call to fold alone), and at most `fold_limit` of them. Status and refused: see append_runs.
+create function append_anywhere(
+  stream_parts smallint[], streams uuid[], stream_starts integer[],
+  run_streams integer[], run_nexts integer[], run_events smallint[], run_types smallint[], run_bodies bytea[],
+  window_events integer, window_bytes bigint, fold_limit integer, moment timestamptz,
+  out status integer, out refused integer[]
+) language plpgsql volatile as $$
+declare
+  heads integer[];
+  lanes smallint[];
+  folded integer;
+  is_heavy boolean;
+begin
+  select array_agg(coalesce(h.next_number, 0) order by g.stream_index), array_agg(coalesce(m.lane, 0) order by g.stream_index)
+  into heads, lanes
+  from unnest(stream_parts, streams) with ordinality g (part, stream, stream_index)
+  left join lateral (
+    select s.next_number
+    from segment s
+    where s.part = g.part
+      and s.stream = g.stream
+    order by s.part desc, s.stream desc, s.next_number desc
+    limit 1
+  ) h on true
+  left join lateral (
+    select m.lane from stream_lane m where m.part = g.part and m.stream = g.stream limit 1
+  ) m on true;
+
+  with candidate as (
+    select g.run_index, g.stream, g.next_number, g.events, g.types, g.body, null::tid as place
+    from unnest(run_streams, run_nexts, run_events, run_types, run_bodies)
+      with ordinality g (stream, next_number, events, types, body, run_index)
+    union all
+    select null, g.stream, p.next_number, p.events, p.types, p.body, p.place
+    from unnest(stream_starts) with ordinality g (start, stream)
+    cross join lateral (
+      select p.next_number, p.events, p.types, p.body, p.ctid as place
+      from pending p
+      where (g.start is null or g.start = heads[g.stream])
+        and p.part = stream_parts[g.stream]
+        and p.stream = streams[g.stream]
+        and p.next_number > heads[g.stream]
+      order by p.part, p.stream, p.next_number
+      limit fold_limit
+    ) p
+  ),
+  chained as (
+    select c.*, stream_parts[c.stream] as part, lanes[c.stream] as lane,
+      c.next_number = heads[c.stream] + sum(c.events) over (partition by c.stream order by c.next_number) as is_next
+    from candidate c
+  ),
+  ranked as (
+    select c.*,
+      row_number() over (partition by c.part, c.lane, c.is_next order by c.stream, c.next_number) as rank,
+      max(case when c.is_next then c.next_number else heads[c.stream] end) over (partition by c.stream) as new_head
+    from chained c
+  ),
+  left_pending as (
+    delete from pending p
+    using ranked r
+    where r.is_next
+      and p.ctid = r.place
+  ),
+  went_pending as (
+    insert into pending (part, stream, next_number, events, types, arrived_at, body)
+    select r.part, streams[r.stream], r.next_number, r.events, r.types, moment, r.body
+    from ranked r
+    where not r.is_next
+      and r.place is null
+  ),
+  change as (
+    select c.part, c.lane, sum(c.runs)::bigint as runs, sum(c.early)::integer as early, sum(c.bytes)::bigint as bytes
+    from (
+      select r.part, r.lane, 1 as runs, 0 as early, 0 as bytes
+      from ranked r
+      where r.is_next
+      union all
+      select r.part, 0, 0, case when r.is_next then -1 else 1 end,
+        case when r.is_next then -octet_length(r.body) else octet_length(r.body) end
+      from ranked r
+      where r.is_next = (r.place is not null)
+    ) c
+    group by c.part, c.lane
+  ),
+  taken as (
+    update lane l
+    set head = l.head + c.runs,
+      early_runs = l.early_runs + c.early,
+      early_bytes = l.early_bytes + c.bytes
+    from change c
+    where l.part = c.part
+      and l.lane = c.lane
+    returning l.part, l.lane, l.head - c.runs as base, l.early_bytes
+  ),
+  sealed as (
+    insert into segment (position, recorded_at, stream, next_number, part, lane, events, types, body)
+    select t.base + r.rank, moment, streams[r.stream], r.next_number, r.part, r.lane, r.events, r.types, r.body
+    from ranked r
+    join taken t on t.part = r.part and t.lane = r.lane
+    where r.is_next
+  )
+  select
+    (select array_agg(r.run_index) from ranked r
+      where not r.is_next and r.place is null and r.next_number - 1 > r.new_head + window_events),
+    (select max(f.runs) from (
+      select count(*) as runs from ranked r where r.is_next and r.place is not null group by r.stream) f),
+    (select bool_or(t.early_bytes > window_bytes) from taken t where t.lane = 0)
+  into refused, folded, is_heavy;
+
+  if is_heavy and refused is null then
+    select array_agg(g.run_index)
+    into refused
+    from unnest(run_streams, run_nexts) with ordinality g (stream, next_number, run_index)
+    cross join lateral (
+      select sum(octet_length(p.body)) as bytes, bool_or(p.next_number = g.next_number) as waits
+      from pending p
+      where p.part = stream_parts[g.stream]
+        and p.stream = streams[g.stream]
+    ) p
+    where p.waits
+      and p.bytes > window_bytes;
+  end if;
+  status := case when refused is not null then 2 when folded >= fold_limit then 3 else 0 end;
+end
+$$;
+
+-- Gives created streams their gapless numbers. The counter's row is locked until commit, after everything else.
+create function number_created(kinds smallint[], parts smallint[], streams uuid[], ecosystems uuid[])
+returns void language plpgsql volatile as $$
+declare
+  given smallint;
+  base integer;
+begin
+  foreach given in array array[0, 1]::smallint[] loop
+    continue when not given = any (kinds);
+    update stream_counter c
+    set next_number = c.next_number + (select count(*) from unnest(kinds) k where k = given)
+    where c.kind = given
+    returning c.next_number - (select count(*) from unnest(kinds) k where k = given)
+    into base;
+    insert into stream_metadata (kind, number, part, stream, initial_ecosystem)
+    select given, base + row_number() over (order by g.place) - 1, g.part, g.stream, g.ecosystem
+    from unnest(kinds, parts, streams, ecosystems) with ordinality g (kind, part, stream, ecosystem, place)
+    where g.kind = given;
+  end loop;
+end
+$$;
+
+-- Stores planned runs (src/log/plan.ts), all or none. Arrays are in order of part, stream, number; `run_streams` and
+-- `run_parts` are 1-based indexes. status 0: stored. 1: a number is stored already, roll back. 2: the runs in `refused`
+-- are too far ahead of a hole, roll back. 3: stored, and more of `pending` may be folded.
+-- Planner settings are pinned: plans made on empty tables must be right on full ones (append.plan.test.ts).
+create function append_runs(
+  bins smallint[], parts smallint[], part_runs integer[],
+  stream_parts smallint[], streams uuid[], stream_starts integer[],
+  run_streams integer[], run_parts integer[], run_ranks integer[],
+  run_nexts integer[], run_events smallint[], run_types smallint[], run_bodies bytea[], has_hole boolean,
+  created_kinds smallint[], created_parts smallint[], created_streams uuid[], created_ecosystems uuid[],
+  window_events integer, window_bytes bigint, fold_limit integer,
+  out status integer, out refused integer[]
+) language plpgsql volatile
+  set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+  set plan_cache_mode = force_generic_plan set jit = off
+as $$
+declare
+  moment timestamptz;
+begin
+  -- Each later statement has a newer snapshot and so sees what the holder of the gate before us committed.
+  perform from gate g where g.bin = any (bins) order by g.bin for no key update;
+  moment := clock_timestamp();
+  if not has_hole and append_at_heads(parts, part_runs, stream_parts, streams, stream_starts, run_streams, run_parts,
+      run_ranks, run_nexts, run_events, run_types, run_bodies, moment) then
+    status := 0;
+  elsif overlaps_stored(stream_parts, streams, run_streams, run_nexts, run_events) then
+    status := 1;
+  else
+    select a.status, a.refused
+    into status, refused
+    from append_anywhere(stream_parts, streams, stream_starts, run_streams, run_nexts, run_events, run_types,
+      run_bodies, window_events, window_bytes, fold_limit, moment) a;
+  end if;
+  -- A create is number 0 of its stream, so the call that stores it seals it.
+  if status in (0, 3) and cardinality(created_kinds) > 0 then
+    perform number_created(created_kinds, created_parts, created_streams, created_ecosystems);
+  end if;
+end
+$$;
+
+-- Folds what is contiguous in `pending`, a limited number of runs a transaction.
+create procedure fold_pending(
+  bins smallint[], stream_parts smallint[], streams uuid[], fold_limit integer
+) language plpgsql as $$
+declare
+  outcome integer := 3;
+  unknown_starts integer[] := array_fill(null::integer, array[cardinality(streams)]);
+begin
+  while outcome = 3 loop
+    select a.status
+    into outcome
+    from append_runs(bins, '{}', '{}', stream_parts, streams, unknown_starts, '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+      true, '{}', '{}', '{}', '{}', 0, 0, fold_limit) a;
+    commit;
+  end loop;
+end
+$$;
+
+-- One group. Ends its transaction itself: a client that stops between Execute and Sync holds no gate.
+create procedure append(
+  bins smallint[], parts smallint[], part_runs integer[],
+  stream_parts smallint[], streams uuid[], stream_starts integer[],
+  run_streams integer[], run_parts integer[], run_ranks integer[],
+  run_nexts integer[], run_events smallint[], run_types smallint[], run_bodies bytea[], has_hole boolean,
+  created_kinds smallint[], created_parts smallint[], created_streams uuid[], created_ecosystems uuid[],
+  window_events integer, window_bytes bigint, fold_limit integer,
+  inout status integer, inout refused integer[]
+) language plpgsql as $$
+begin
+  select a.status, a.refused
+  into status, refused
+  from append_runs(bins, parts, part_runs, stream_parts, streams, stream_starts, run_streams, run_parts, run_ranks,
+    run_nexts, run_events, run_types, run_bodies, has_hole, created_kinds, created_parts, created_streams,
+    created_ecosystems, window_events, window_bytes, fold_limit) a;
+  if status in (1, 2) then
+    rollback;
+    return;
+  end if;
+  commit;
+  if status = 3 then
+    call fold_pending(bins, stream_parts, streams, fold_limit);
+    status := 0;
+  end if;
+end
+$$;

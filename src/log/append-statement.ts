@@ -1,0 +1,141 @@
+import type pg from 'pg'
+import { byteaArray, int2Array, int4Array, uuidArray } from './binary-arrays.ts'
+import { eventType, scanBody, slotUuid } from './codec.ts'
+import type { Plan } from './plan.ts'
+import type { StoredSlot } from './request.ts'
+import { slotKey } from './request.ts'
+
+/**
+ * The statements of `append`: one call stores a planned group (sql/000001_log.sql), one query reads what is stored under
+ * the numbers of a group that overlaps.
+ */
+export interface AppendWindow {
+  /** How far beyond a hole a stream's early events may reach, in numbers and in stored bytes (design D7). */
+  readonly events: number
+  readonly bytes: number
+  /** Early runs folded in one transaction. */
+  readonly foldRuns: number
+}
+
+export type CallOutcome =
+  | { readonly kind: 'stored' }
+  | { readonly kind: 'overlap' }
+  /** Indexes of runs that reach too far. */
+  | { readonly kind: 'too_far_ahead'; readonly runs: readonly number[] }
+
+export const gates = 16
+
+const callText = `call append(
+  $1::int2[], $2::int2[], $3::int4[], $4::int2[], $5::uuid[], $6::int4[], $7::int4[], $8::int4[], $9::int4[],
+  $10::int4[], $11::int2[], $12::int2[], $13::bytea[], $14, $15::int2[], $16::int2[], $17::uuid[], $18::uuid[],
+  $19, $20, $21, null, null)`
+
+export async function callAppend(client: pg.ClientBase, plan: Plan, window: AppendWindow): Promise<CallOutcome> {
+  const { parts, partRuns, streams, runs, created } = plan
+  const created2 = createdColumns(plan)
+  const answer = await client.query<{ status: number; refused: number[] | null }>({
+    name: 'append',
+    text: callText,
+    values: [
+      int2Array(binsOf(parts)),
+      int2Array(parts),
+      int4Array(partRuns),
+      int2Array(streams.map((stream) => stream.part)),
+      uuidArray(streams.map((stream) => stream.stream)),
+      int4Array(streams.map((stream) => stream.start)),
+      int4Array(runs.map((run) => run.streamIndex + 1)),
+      int4Array(runs.map((run) => run.partIndex + 1)),
+      int4Array(runs.map((run) => run.rank)),
+      int4Array(runs.map((run) => run.next)),
+      int2Array(runs.map((run) => run.events)),
+      int2Array(runs.map((run) => run.types)),
+      byteaArray(runs.map((run) => run.body)),
+      plan.hasHole,
+      int2Array(created2.kinds),
+      int2Array(created2.parts),
+      uuidArray(created.map(({ event }) => event.stream)),
+      uuidArray(created2.ecosystems),
+      window.events,
+      window.bytes,
+      window.foldRuns,
+    ],
+  })
+  const row = answer.rows[0]
+  if (row === undefined) throw new Error('append gave no answer')
+  if (row.status === 1) return { kind: 'overlap' }
+  if (row.status === 2) return { kind: 'too_far_ahead', runs: (row.refused ?? []).map((index) => index - 1) }
+  return { kind: 'stored' }
+}
+
+export function binsOf(parts: readonly number[]): number[] {
+  return [...new Set(parts.map((part) => part % gates))].sort((one, other) => one - other)
+}
+
+interface CreatedColumns {
+  readonly kinds: number[]
+  readonly parts: number[]
+  readonly ecosystems: (string | undefined)[]
+}
+
+function createdColumns({ created, streams }: Plan): CreatedColumns {
+  const columns: CreatedColumns = { kinds: [], parts: [], ecosystems: [] }
+  for (const { event } of created) {
+    const stream = streams.find((given) => given.stream === event.stream && given.kind === event.kind)
+    const ecosystem = event.data['ecosystem_uuid']
+    columns.kinds.push(event.kind === 'course' ? 0 : 1)
+    columns.parts.push(stream?.part ?? -1)
+    const isNamed = event.kind === 'course' && typeof ecosystem === 'string'
+    columns.ecosystems.push(isNamed ? ecosystem.toLowerCase() : undefined)
+  }
+  return columns
+}
+
+/**
+ * Rows, contiguous or early, that share a number with a planned run. What is stored never changes, so what it says is
+ * final. A large event's row is cut: its header is enough.
+ */
+const overlapText = `
+  select g.run, s.next_number, s.events, encode(substring(s.body for 16384), 'hex') as body
+  from unnest($1::int2[], $2::uuid[], $3::int4[], $4::int2[]) with ordinality g (part, stream, next_number, events, run)
+  cross join lateral (
+    (select s.next_number, s.events, s.body
+    from segment s
+    where s.part = g.part
+      and s.stream = g.stream
+      and s.next_number > g.next_number - g.events
+    order by s.part, s.stream, s.next_number
+    limit g.events)
+    union all
+    (select p.next_number, p.events, p.body
+    from pending p
+    where p.part = g.part
+      and p.stream = g.stream
+      and p.next_number > g.next_number - g.events
+    order by p.part, p.stream, p.next_number
+    limit g.events)
+  ) s
+  where s.next_number - s.events < g.next_number`
+
+/** What is stored under the numbers of the plan's runs, by `slotKey`. */
+export async function readOverlaps(client: pg.ClientBase, plan: Plan): Promise<Map<string, StoredSlot>> {
+  const { runs, streams } = plan
+  const answer = await client.query<{ run: bigint; next_number: number; events: number; body: string }>({
+    name: 'append overlaps',
+    text: overlapText,
+    values: [
+      int2Array(runs.map((run) => streams[run.streamIndex]!.part)),
+      uuidArray(runs.map((run) => streams[run.streamIndex]!.stream)),
+      int4Array(runs.map((run) => run.next)),
+      int2Array(runs.map((run) => run.events)),
+    ],
+  })
+  const stored = new Map<string, StoredSlot>()
+  for (const row of answer.rows) {
+    const { kind, stream } = streams[runs[Number(row.run) - 1]!.streamIndex]!
+    for (const slot of scanBody(row.body, row.next_number - row.events)) {
+      const type = eventType(kind, slot.code)
+      stored.set(slotKey({ kind, stream, number: slot.number }), { eventUuid: slotUuid(row.body, slot), type })
+    }
+  }
+  return stored
+}

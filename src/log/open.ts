@@ -1,0 +1,109 @@
+import type pg from 'pg'
+import type { StreamKind } from '#domain/events.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { partOf, partsDefault } from '#domain/parts.ts'
+import { ConfigurationError } from '#platform/config.ts'
+import { Appender, type AppendLimits, appendLimits } from './append.ts'
+import type { AppendWindow } from './append-statement.ts'
+import { foldContiguous } from './fold.ts'
+import { readLaneHeads, readLanes } from './lane.ts'
+import type { LogCounters, OpenedLog } from './log.ts'
+import { hasBeyondGap, readStreams } from './read.ts'
+import { readBlockedStreams, readMetadata, readStatuses } from './status.ts'
+
+/** Opens the log on a migrated database. The pool stays the caller's; `close` waits for what is being written. */
+export interface LogOptions {
+  /** Number of parts the database was made with. */
+  readonly parts?: number
+  readonly limits?: Partial<AppendLimits>
+  readonly window?: Partial<AppendWindow>
+}
+
+/** Design D7 and streams.md §4.8. */
+const windowDefault: AppendWindow = { events: 100_000, bytes: 64 * 1024 * 1024, foldRuns: 500 }
+const foldEveryMs = 30_000
+
+export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<OpenedLog> {
+  const parts = options.parts ?? partsDefault
+  await checkInstallation(pool, parts)
+  await foldContiguous(pool)
+
+  const partOfStream = rememberParts(parts)
+  const listeners = new Set<(parts: readonly number[]) => void>()
+  const counted = { appendedEvents: 0, appendedGroups: 0, refusedRequests: 0 }
+  const appender = new Appender({
+    pool,
+    partOf: partOfStream,
+    window: { ...windowDefault, ...options.window },
+    limits: { ...appendLimits, ...options.limits },
+    committed: (touched, events) => {
+      counted.appendedEvents += events
+      counted.appendedGroups += 1
+      for (const listener of listeners) listener(touched)
+    },
+  })
+  // Only a process killed in the middle of a long fold leaves work for this.
+  const folding = setInterval(() => void foldContiguous(pool).catch(() => undefined), foldEveryMs)
+  folding.unref()
+
+  return {
+    async append(events) {
+      const result = await appender.append(events)
+      if (result.kind === 'refused') counted.refusedRequests += 1
+      return result
+    },
+    async readStream(kind, stream, { from, types, ...limits }) {
+      const line = types === undefined ? { kind, stream, from } : { kind, stream, from, types }
+      const [answer] = await readStreams(pool, [line], limits, partOfStream)
+      return [...(answer?.events ?? [])]
+    },
+    hasBeyondGap: (kind, stream, from, types) =>
+      hasBeyondGap(pool, types === undefined ? { kind, stream, from } : { kind, stream, from, types }, partOfStream),
+    readStreams: (lines, limits) => readStreams(pool, lines, limits, partOfStream),
+    readLane: (part, lane, after, runsMax) => readLanes(pool, [{ part, lane, after }], runsMax, parts),
+    readLanes: (cursors, runsMax) => readLanes(pool, cursors, runsMax, parts),
+    laneHeads: () => readLaneHeads(pool),
+    statuses: (streams, gapsMax) => readStatuses(pool, streams, gapsMax, partOfStream),
+    readMetadata: (kind, from, max) => readMetadata(pool, kind, from, max),
+    blockedStreams: (max) => readBlockedStreams(pool, max, parts),
+    onAppended(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    counters(): LogCounters {
+      const { waiters, bytes } = appender.load
+      return { ...counted, waitingRequests: waiters, waitingBytes: bytes }
+    },
+    async close() {
+      clearInterval(folding)
+      await appender.idle()
+    },
+  }
+}
+
+async function checkInstallation(pool: pg.Pool, parts: number): Promise<void> {
+  const answer = await pool.query<{ parts: number }>('select i.parts from log_installation i')
+  const made = answer.rows[0]?.parts
+  if (made === parts) return
+  throw new ConfigurationError(
+    `this database was made with ${made ?? 'no'} parts, this process is configured for ${parts}`,
+    'parts are fixed when the database is made: use the same number',
+  )
+}
+
+const rememberedMax = 200_000
+
+/** The part of a stream is a hash; those of recent streams are remembered. */
+function rememberParts(parts: number): (kind: StreamKind, stream: Uuid) => number {
+  const known = { course: new Map<Uuid, number>(), ecosystem: new Map<Uuid, number>() }
+  return (kind, stream) => {
+    const ofKind = known[kind]
+    let part = ofKind.get(stream)
+    if (part === undefined) {
+      part = partOf(kind, stream, parts)
+      if (ofKind.size >= rememberedMax) ofKind.clear()
+      ofKind.set(stream, part)
+    }
+    return part
+  }
+}

@@ -1,0 +1,167 @@
+import type { StreamKind } from '#domain/events.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { encodeBody, eventCode, type PreparedEvent } from './codec.ts'
+
+/**
+ * Turns a group of requests into runs of the streams they touch, in the one order the database is asked in (part,
+ * stream, number). Pure: the same requests give the same plan.
+ */
+export const runEventsMax = 80
+/** A row of this size still fits a page; a larger event gets a row of its own, kept out of line. */
+export const runBytesMax = 7900
+
+export interface PlanRequest {
+  /** Without repetitions: one event a number, at least one event. */
+  readonly events: readonly PreparedEvent[]
+}
+
+export interface PlannedStream {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+  readonly part: number
+  /** Lowest number given. */
+  readonly start: number
+}
+
+export interface PlannedRun {
+  /** Indexes into `streams` and `parts`. */
+  readonly streamIndex: number
+  readonly partIndex: number
+  /** 1, 2, … within its part: the position it takes behind the lane's head. */
+  readonly rank: number
+  /** Exclusive end. */
+  readonly next: number
+  readonly events: number
+  readonly types: number
+  readonly body: Buffer
+}
+
+export interface Plan {
+  readonly parts: readonly number[]
+  readonly partRuns: readonly number[]
+  readonly streams: readonly PlannedStream[]
+  readonly runs: readonly PlannedRun[]
+  /** True when a stream's numbers have a hole within the group, so that something has to wait. */
+  readonly hasHole: boolean
+  readonly created: readonly PreparedEvent[]
+  /** Indexes of requests left out because a number of theirs is in an earlier request of the group. */
+  readonly putOff: readonly number[]
+}
+
+interface GivenStream {
+  readonly kind: StreamKind
+  readonly stream: Uuid
+  readonly part: number
+  readonly events: PreparedEvent[]
+}
+
+export type PartOfStream = (kind: StreamKind, stream: Uuid) => number
+
+export function planGroup(requests: readonly PlanRequest[], partOf: PartOfStream): Plan {
+  const putOff = findOverlaps(requests)
+  const given = gather(requests, new Set(putOff), partOf)
+  const parts: number[] = []
+  const partRuns: number[] = []
+  const streams: PlannedStream[] = []
+  const runs: PlannedRun[] = []
+  const created: PreparedEvent[] = []
+  let hasHole = false
+  for (const { kind, stream, part, events } of given) {
+    if (parts.at(-1) !== part) {
+      parts.push(part)
+      partRuns.push(0)
+    }
+    const partIndex = parts.length - 1
+    const streamIndex = streams.push({ kind, stream, part, start: events[0]!.event.number }) - 1
+    for (const run of cutRuns(events)) {
+      partRuns[partIndex]! += 1
+      runs.push({ ...describeRun(run), streamIndex, partIndex, rank: partRuns[partIndex]! })
+    }
+    hasHole ||= events.at(-1)!.event.number - events[0]!.event.number >= events.length
+    if (isCreate(events[0]!)) created.push(events[0]!)
+  }
+  return { parts, partRuns, streams, runs, hasHole, created, putOff }
+}
+
+/** Requests that hold a number which an earlier request of the group, itself not put off, holds as well. */
+function findOverlaps(requests: readonly PlanRequest[]): number[] {
+  const putOff: number[] = []
+  const claimed = new Map<string, Set<number>>()
+  requests.forEach((request, index) => {
+    const isTaken = ({ event }: PreparedEvent): boolean => claimed.get(streamKey(event))?.has(event.number) ?? false
+    if (request.events.some(isTaken)) {
+      putOff.push(index)
+      return
+    }
+    for (const { event } of request.events) {
+      const key = streamKey(event)
+      const numbers = claimed.get(key)
+      if (numbers === undefined) claimed.set(key, new Set([event.number]))
+      else numbers.add(event.number)
+    }
+  })
+  return putOff
+}
+
+/** A course and an ecosystem may carry the same uuid. */
+export function streamKey({ kind, stream }: { readonly kind: StreamKind; readonly stream: Uuid }): string {
+  return kind === 'course' ? stream : `e${stream}`
+}
+
+function gather(requests: readonly PlanRequest[], left: ReadonlySet<number>, partOf: PartOfStream): GivenStream[] {
+  const byStream = new Map<string, GivenStream>()
+  requests.forEach((request, index) => {
+    if (left.has(index)) return
+    for (const prepared of request.events) {
+      const { kind, stream } = prepared.event
+      const key = streamKey(prepared.event)
+      const known = byStream.get(key)
+      if (known === undefined) byStream.set(key, { kind, stream, part: partOf(kind, stream), events: [prepared] })
+      else known.events.push(prepared)
+    }
+  })
+  const streams = [...byStream.values()]
+  for (const { events } of streams) {
+    if (!isAscending(events)) events.sort((one, other) => one.event.number - other.event.number)
+  }
+  return streams.sort((one, other) => one.part - other.part || (one.stream < other.stream ? -1 : 1))
+}
+
+function isAscending(events: readonly PreparedEvent[]): boolean {
+  for (let index = 1; index < events.length; index += 1) {
+    if (events[index - 1]!.event.number > events[index]!.event.number) return false
+  }
+  return true
+}
+
+/** Cuts at holes, at the size of a row, and around events that are larger than one. */
+function cutRuns(events: readonly PreparedEvent[]): PreparedEvent[][] {
+  const runs: PreparedEvent[][] = []
+  let bytes = 0
+  for (const prepared of events) {
+    const run = runs.at(-1)
+    const fits =
+      run !== undefined &&
+      run.at(-1)!.event.number + 1 === prepared.event.number &&
+      run.length < runEventsMax &&
+      bytes + prepared.bytes <= runBytesMax
+    if (fits) {
+      run.push(prepared)
+      bytes += prepared.bytes
+    } else {
+      runs.push([prepared])
+      bytes = prepared.bytes
+    }
+  }
+  return runs
+}
+
+function describeRun(run: readonly PreparedEvent[]): Pick<PlannedRun, 'next' | 'events' | 'types' | 'body'> {
+  let types = 0
+  for (const { event } of run) types |= 1 << (eventCode(event.type) + 1)
+  return { next: run.at(-1)!.event.number + 1, events: run.length, types, body: encodeBody(run) }
+}
+
+function isCreate({ event }: PreparedEvent): boolean {
+  return event.number === 0 && (event.type === 'create_course' || event.type === 'create_ecosystem')
+}
