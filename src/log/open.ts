@@ -3,6 +3,7 @@ import type { StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import { ConfigurationError } from '#platform/config.ts'
+import { withRetry } from '#platform/postgres.ts'
 import { Appender, type AppendLimits, appendLimits } from './append.ts'
 import type { AppendWindow } from './append-statement.ts'
 import { foldContiguous } from './fold.ts'
@@ -22,6 +23,7 @@ export interface LogOptions {
 /** Design D7 and streams.md §4.8. */
 const windowDefault: AppendWindow = { events: 100_000, bytes: 64 * 1024 * 1024, foldRuns: 500 }
 const foldEveryMs = 30_000
+const retryReadsMs = 25_000
 
 export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<OpenedLog> {
   const parts = options.parts ?? partsDefault
@@ -46,6 +48,9 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
   const folding = setInterval(() => void foldContiguous(pool).catch(() => undefined), foldEveryMs)
   folding.unref()
 
+  // Reads change nothing, so a dropped connection or a failover costs the reader time and nothing else (OP-P5).
+  const reading = <Answer>(work: () => Promise<Answer>): Promise<Answer> => withRetry(work, { budgetMs: retryReadsMs })
+
   return {
     async append(events) {
       const result = await appender.append(events)
@@ -54,18 +59,18 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
     },
     async readStream(kind, stream, { from, types, ...limits }) {
       const line = types === undefined ? { kind, stream, from } : { kind, stream, from, types }
-      const [answer] = await readStreams(pool, [line], limits, partOfStream)
+      const [answer] = await reading(() => readStreams(pool, [line], limits, partOfStream))
       return [...(answer?.events ?? [])]
     },
     hasBeyondGap: (kind, stream, from, types) =>
-      hasBeyondGap(pool, types === undefined ? { kind, stream, from } : { kind, stream, from, types }, partOfStream),
-    readStreams: (lines, limits) => readStreams(pool, lines, limits, partOfStream),
-    readLane: (part, lane, after, runsMax) => readLanes(pool, [{ part, lane, after }], runsMax, parts),
-    readLanes: (cursors, runsMax) => readLanes(pool, cursors, runsMax, parts),
-    laneHeads: () => readLaneHeads(pool),
-    statuses: (streams, gapsMax) => readStatuses(pool, streams, gapsMax, partOfStream),
-    readMetadata: (kind, from, max) => readMetadata(pool, kind, from, max),
-    blockedStreams: (max) => readBlockedStreams(pool, max, parts),
+      reading(() => hasBeyondGap(pool, types ? { kind, stream, from, types } : { kind, stream, from }, partOfStream)),
+    readStreams: (lines, limits) => reading(() => readStreams(pool, lines, limits, partOfStream)),
+    readLane: (part, lane, after, runsMax) => reading(() => readLanes(pool, [{ part, lane, after }], runsMax, parts)),
+    readLanes: (cursors, runsMax) => reading(() => readLanes(pool, cursors, runsMax, parts)),
+    laneHeads: () => reading(() => readLaneHeads(pool)),
+    statuses: (streams, gapsMax) => reading(() => readStatuses(pool, streams, gapsMax, partOfStream)),
+    readMetadata: (kind, from, max) => reading(() => readMetadata(pool, kind, from, max)),
+    blockedStreams: (max) => reading(() => readBlockedStreams(pool, max, parts)),
     onAppended(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -155,7 +155,8 @@ class Model {
   }
 
   async sendRest(send: (events: readonly StreamEvent[]) => Promise<AppendResult>): Promise<void> {
-    for (const events of this.#held.splice(0)) this.told(events, await send(events))
+    const rest = this.#held.splice(0)
+    await Promise.all(rest.map(async (events) => this.told(events, await send(events))))
   }
 
   expectedCount(course: Uuid): number {

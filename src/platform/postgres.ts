@@ -45,6 +45,8 @@ export function openPool(url: string, options: PoolOptions): pg.Pool {
   })
   // An idle connection that breaks is replaced at its next use; without a listener it would end the process.
   pool.on('error', () => undefined)
+  // The same for one that breaks while it is checked out, between two statements: the next statement reports it.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
 
