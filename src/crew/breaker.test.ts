@@ -13,32 +13,27 @@ test('one poisoned course among many never opens it', () => {
   }
 })
 
-test('two failing courses of two are not enough to blame a dependency', () => {
+test('two failing courses of two, in two slots, are not enough to blame a dependency', () => {
   const breaker = new CircuitBreaker()
-  breaker.failed('a', 0)
-  breaker.failed('b', 1)
+  for (const name of ['0/0', '1/0', 'a', 'b']) breaker.failed(name, 0)
   assert.equal(breaker.state(2), 'closed')
 })
 
 test('successes from before the trouble do not hide it', () => {
   const breaker = new CircuitBreaker()
   breaker.succeeded(courses, 0)
-  for (const course of ['a', 'b', 'c']) breaker.failed(course, 100)
+  for (const course of ['a', 'b', 'c', 'd', 'e']) breaker.failed(course, 100)
   assert.equal(breaker.state(101), 'open')
 })
 
 test('more than a fifth within ten seconds opens it, older failures do not count', () => {
   const breaker = new CircuitBreaker()
-  breaker.trouble(0)
-  breaker.failed('a', 0)
-  breaker.failed('b', 0)
-  breaker.succeeded(courses.slice(0, 10), 10_500)
-  breaker.failed('c', 10_600)
-  assert.equal(breaker.state(10_600), 'closed')
-  breaker.failed('d', 10_700)
-  assert.equal(breaker.state(10_700), 'closed')
-  breaker.failed('e', 10_800)
-  assert.equal(breaker.state(10_800), 'open')
+  for (const course of ['a', 'b', 'c']) breaker.failed(course, 0)
+  breaker.succeeded(courses, 10_500)
+  for (const course of ['d', 'e', 'f', 'g', 'h']) breaker.failed(course, 10_600)
+  assert.equal(breaker.state(10_600), 'closed', 'five of twenty-five')
+  breaker.failed('i', 10_700)
+  assert.equal(breaker.state(10_700), 'open', 'six of twenty-six')
 })
 
 test('probes are further and further apart, up to half a minute, and one success closes it', () => {

@@ -1,16 +1,17 @@
 /*
  * Tells a poisoned course from a dead dependency (streams.md §4.6): when more than a fifth of the courses fail within
- * ten seconds, nobody is set aside, the lanes stop and back off. Pure state, clocked from outside.
+ * ten seconds, nobody is set aside, the lanes stop and back off. A slot whose batch fails counts as well, as long as it
+ * is not known which of its courses is to blame. Pure state, clocked from outside.
  */
 const windowMs = 10_000
 const failedShareMax = 0.2
-/** Below this many failing courses it is never the dependency: a small installation has only a handful of courses. */
-const failedMin = 3
+/** Below this many it is never the dependency: two bad courses of a small installation are set aside like any other. */
+const failedMin = 5
 const pauseFirstMs = 1000
 const pauseMaxMs = 30_000
 
 export class CircuitBreaker {
-  /** Latest outcome of each course, by time; a course counts once. */
+  /** Latest outcome of each course and slot, by time; each counts once. */
   readonly #failed = new Map<string, number>()
   readonly #succeeded = new Map<string, number>()
   #troubleSinceMs: number | undefined
@@ -22,19 +23,19 @@ export class CircuitBreaker {
     this.#troubleSinceMs ??= nowMs
   }
 
-  succeeded(courses: Iterable<string>, nowMs: number): void {
+  succeeded(names: Iterable<string>, nowMs: number): void {
     if (this.#troubleSinceMs === undefined) return
-    for (const course of courses) {
-      this.#failed.delete(course)
-      this.#succeeded.set(course, nowMs)
+    for (const name of names) {
+      this.#failed.delete(name)
+      this.#succeeded.set(name, nowMs)
     }
     this.#forget(nowMs)
   }
 
-  failed(course: string, nowMs: number): void {
+  failed(name: string, nowMs: number): void {
     this.trouble(nowMs)
-    this.#succeeded.delete(course)
-    this.#failed.set(course, nowMs)
+    this.#succeeded.delete(name)
+    this.#failed.set(name, nowMs)
     this.#forget(nowMs)
     const total = this.#failed.size + this.#succeeded.size
     if (this.#failed.size < failedMin || this.#failed.size / total <= failedShareMax) return
@@ -69,7 +70,7 @@ export class CircuitBreaker {
 
   #forget(nowMs: number): void {
     for (const outcomes of [this.#failed, this.#succeeded]) {
-      for (const [course, atMs] of outcomes) if (atMs < nowMs - windowMs) outcomes.delete(course)
+      for (const [name, atMs] of outcomes) if (atMs < nowMs - windowMs) outcomes.delete(name)
     }
     // Trouble is over when nothing failed for a whole window.
     if (this.#failed.size === 0 && (this.#troubleSinceMs ?? nowMs) < nowMs - windowMs) this.#troubleSinceMs = undefined

@@ -75,7 +75,7 @@ async function readOwed(context: CatchUpContext, exception: StreamException): Pr
     throw new Error(`event ${nextNumber} of ${stream} was passed by its lane and can not be read`)
   }
   const owed = { part, lane, position: 0n, events: events.filter((event) => event.number < untilNumber) }
-  return withoutSkipped(owed, await readSkips(context.pool, context.subscription.name))
+  return withoutSkipped(owed, await readSkips(context.client, context.subscription.name))
 }
 
 async function applyOwed(
@@ -84,8 +84,8 @@ async function applyOwed(
   exception: StreamException,
   entry: LaneEntry | undefined,
 ): Promise<StepResult> {
-  const { pool, limits, subscription } = context
-  return runTransaction(pool, limits, async (transaction) => {
+  const { client, limits, subscription } = context
+  return runTransaction(client, limits, async (transaction) => {
     const locked = await lockException(context, transaction, grant, exception)
     if (locked === undefined) return { kind: 'stale' }
     if (entry !== undefined) await subscription.apply(transaction, [entry])
@@ -130,11 +130,11 @@ async function recordFailure(
   exception: StreamException,
   error: unknown,
 ): Promise<StepResult> {
-  const { pool, limits, subscription } = context
+  const { client, limits, subscription } = context
   const awaited = awaitedBy(error)
   const attempts = awaited === undefined ? exception.attempts + 1 : exception.attempts
   const isParked = attempts >= attemptsMax
-  return runTransaction(pool, limits, async (transaction) => {
+  return runTransaction(client, limits, async (transaction) => {
     const locked = await lockException(context, transaction, grant, exception)
     if (locked === undefined) return { kind: 'stale' }
     await moveException(transaction, subscription.name, exception, {

@@ -16,6 +16,7 @@ export interface FencedSlot {
 /** Removes one safety mechanism at a time, to show that the tests would notice. Never set outside of tests. */
 export interface Ablation {
   readonly withoutToken?: boolean
+  /** Neither in the fence nor after a new connection. */
   readonly withoutPositionCheck?: boolean
   readonly withoutExceptionRecheck?: boolean
 }
@@ -48,6 +49,30 @@ export async function lockSlots(
   return new Map(
     locked.rows.map(({ part, lane, position, exceptions }) => [slotName({ part, lane }), { position, exceptions }]),
   )
+}
+
+/** Where the slots really are, by the same proof but without a lock. */
+export async function readPositions(
+  client: pg.ClientBase,
+  subscription: string,
+  grants: readonly SlotGrant[],
+): Promise<Map<string, bigint>> {
+  const found = await client.query<SlotKey & { position: bigint }>(
+    `select slot.part, slot.lane, slot.position
+       from unnest($2::smallint[], $3::int[], $4::uuid[]) as held (part, lane, token)
+       join slot
+         on slot.part = held.part
+        and slot.lane = held.lane
+        and slot.subscription = $1
+        and slot.token = held.token`,
+    [
+      subscription,
+      grants.map((grant) => grant.part),
+      grants.map((grant) => grant.lane),
+      grants.map((grant) => grant.token),
+    ],
+  )
+  return new Map(found.rows.map((row) => [slotName(row), row.position]))
 }
 
 /** Moves the positions of slots that this transaction has locked. Positions never go back here (S2). */

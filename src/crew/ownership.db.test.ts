@@ -6,7 +6,7 @@ import { confirmSlots, lockSlots } from './fence.ts'
 import { createOwnershipStore, registerSubscription, type SlotGrant } from './slots.ts'
 import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
-import { runTransaction } from './transaction.ts'
+import { runTransactionOn } from './transaction.ts'
 
 let crew: TestCrew
 before(async () => {
@@ -52,7 +52,7 @@ test('the fence locks what is owned, and nothing under an old token', async () =
   const { pool, take } = await register('fence')
   const old = await take()
   const current = await take()
-  await runTransaction(pool, limits, async (transaction) => {
+  await runTransactionOn(pool, limits, async (transaction) => {
     assert.equal((await lockSlots(transaction, 'fence', old.grants)).size, 0)
     assert.equal((await lockSlots(transaction, 'fence', current.grants)).size, parts)
   })
@@ -63,7 +63,7 @@ test('L2: a take-over waits for an effect that holds the fence, and an effect th
   const old = await take()
   const seen = await store.slots()
   let tooEarly: SlotGrant[] = []
-  await runTransaction(pool, limits, async (transaction) => {
+  await runTransactionOn(pool, limits, async (transaction) => {
     await lockSlots(transaction, 'order', old.grants.slice(0, 1))
     // All but the locked one can be taken meanwhile; the locked one gives up after its 100 ms.
     tooEarly = await store.acquire(toUuid(randomUUID()), seen)
@@ -85,7 +85,7 @@ test('L2: a take-over waits for an effect that holds the fence, and an effect th
   await holder.query(`update slot set token = $1, epoch = epoch + 1 where subscription = 'order' and part = 0`, [
     randomUUID(),
   ])
-  const waiting = runTransaction(pool, limits, (transaction) => lockSlots(transaction, 'order', late))
+  const waiting = runTransactionOn(pool, limits, (transaction) => lockSlots(transaction, 'order', late))
   await eventually('the fence waits', async () => {
     const found = await crew.admin.query(`select 1 from pg_stat_activity where wait_event_type = 'Lock'`)
     return found.rowCount === 1
@@ -99,7 +99,7 @@ test('scenario 27: a confirmation never goes back', async () => {
   const { pool, take } = await register('monotonic')
   await take()
   for (const position of [5n, 3n]) {
-    await runTransaction(pool, limits, (transaction) =>
+    await runTransactionOn(pool, limits, (transaction) =>
       confirmSlots(transaction, 'monotonic', [{ part: 0, lane: 0, position }]),
     )
   }
@@ -176,7 +176,8 @@ async function staleBatch(name: string, withoutToken: boolean): Promise<number[]
       }
     },
   })
-  const runner = await crew.run(recording(name), source, withoutToken ? { ablation: { withoutToken } } : {})
+  // A long lease: no tick may notice the loss before the transaction does.
+  const runner = await crew.run(recording(name), source, { ttlMs: 30_000, ablation: { withoutToken } })
   await eventually('the batch was tried', () => runner.status().passes > 0)
   await runner.stop()
   return (await crew.effects(name)).get(stream) ?? []

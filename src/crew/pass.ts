@@ -24,7 +24,8 @@ export interface SlotBatch {
 }
 
 export interface PassContext {
-  readonly pool: pg.Pool
+  /** The connection that was open before the entries were read (see session.ts). */
+  readonly client: pg.PoolClient
   readonly subscription: Subscription
   readonly limits: TransactionLimits
   readonly ablation: Ablation
@@ -58,11 +59,11 @@ export async function runPass(
   batches: readonly SlotBatch[],
   isolation?: Isolation,
 ): Promise<PassResult> {
-  const { pool, subscription, limits, ablation } = context
+  const { client, subscription, limits, ablation } = context
   const unlocked = ablation.withoutExceptionRecheck
-    ? await findExceptions(pool, subscription.name, streamsOf(batches.flatMap((batch) => batch.entries)), false)
+    ? await findExceptions(client, subscription.name, streamsOf(batches.flatMap((batch) => batch.entries)), false)
     : undefined
-  return runTransaction(pool, limits, async (transaction) => {
+  return runTransaction(client, limits, async (transaction) => {
     const fenced = await lockSlots(
       transaction,
       subscription.name,

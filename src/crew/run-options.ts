@@ -13,7 +13,7 @@ export type LaneSource = Pick<Log, 'readLanes' | 'laneHeads' | 'readStream' | 's
 export interface RunOptions {
   readonly subscription: Subscription
   readonly source: LaneSource
-  /** For passes: one connection at a time. */
+  /** For passes: one connection is kept for as long as the subscription runs. */
   readonly pool: pg.Pool
   /** For heartbeats and ownership only, never behind the work: two connections. */
   readonly heartbeatPool: pg.Pool

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type pg from 'pg'
 import { toUuid } from '#domain/ids.ts'
 import { kindOfPart, partsDefault } from '#domain/parts.ts'
 import type { LaneEntry } from '#log/log.ts'
@@ -8,10 +9,12 @@ import { CircuitBreaker } from './breaker.ts'
 import { type CatchUpContext, stepException, unblocked } from './catch-up.ts'
 import { type DueException, dueExceptions } from './exceptions.ts'
 import { awaitedBy, inPlacePausesMs } from './failure.ts'
+import { readPositions } from './fence.ts'
 import { Membership } from './membership.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import { BreakerOpened, type PassResult, runPass, type SlotBatch, streamOf } from './pass.ts'
 import type { CrewEvent, RunOptions, SubscriptionStatus } from './run-options.ts'
+import { Session } from './session.ts'
 import { readSkips, type Skips, withoutSkipped } from './skips.ts'
 import { createOwnershipStore, createSlots, forgetDeadMembers, registerSubscription, type SlotGrant } from './slots.ts'
 import { jittered, systemTime, type Time } from './time.ts'
@@ -75,7 +78,8 @@ export async function startSubscription(options: RunOptions): Promise<Subscripti
 
 export class SubscriptionRunner {
   readonly #options: RunOptions
-  readonly #context: CatchUpContext
+  readonly #context: Omit<CatchUpContext, 'client'>
+  readonly #session: Session
   readonly #time: Time
   readonly #membership: Membership
   readonly #breaker = new CircuitBreaker()
@@ -103,8 +107,8 @@ export class SubscriptionRunner {
     const totalTimeoutMs = hasTransactionTimeout ? 2 * ttlMs : undefined
     this.#options = options
     this.#time = options.time ?? systemTime
+    this.#session = new Session(options.pool, () => this.#wake.call())
     this.#context = {
-      pool: options.pool,
       subscription: options.subscription,
       source: options.source,
       parts: options.parts ?? partsDefault,
@@ -138,6 +142,7 @@ export class SubscriptionRunner {
     this.#wake.call()
     this.#urgent.call()
     await this.#loop
+    this.#session.discard()
     await this.#membership.stop()
     this.#slots.clear()
   }
@@ -226,8 +231,8 @@ export class SubscriptionRunner {
       this.#failuresInARow = 0
       return pauseMs
     } catch (error) {
-      // The outcome of the last commit may be unknown; the fence will say where the slots are.
-      this.#options.subscription.released?.([...this.#slots.values()].map((slot) => slot.grant.part))
+      // The outcome of the last commit may be unknown: the next connection will find out where the slots are.
+      this.#session.discard()
       for (const slot of this.#slots.values()) slot.isDirty = true
       this.#report({ kind: 'failed', error, isPassing: isPassing(error) })
       this.#failuresInARow += 1
@@ -240,17 +245,33 @@ export class SubscriptionRunner {
     this.#hasBacklog = false
     const breaker = this.#breaker.state(nowMs)
     if (breaker === 'open') return Math.max(1, (this.#breaker.openUntilMs() ?? nowMs) - nowMs)
-    await this.#discoverLanes(nowMs)
     if (nowMs >= this.#pollDueMs) {
       for (const slot of this.#slots.values()) slot.isDirty = true
       const isBusy = nowMs - this.#lastFoundMs < busyForMs
       this.#pollDueMs = nowMs + jittered(isBusy ? pollBusyMs : pollIdleMs, this.#time)
     }
     const owned = this.#membership.owned().flatMap((grant) => this.#slots.get(slotName(grant)) ?? [])
+    const context = { ...this.#context, client: await this.#connect(owned) }
+    await this.#discoverLanes(context.client, nowMs)
     const ready = owned.filter((slot) => slot.isDirty && slot.heldUntilMs <= nowMs)
-    await this.#deliverAll(breaker === 'probing' ? this.#oneOf(ready) : ready)
-    if (breaker === 'closed') await this.#workExceptions(owned, nowMs)
+    await this.#deliverAll(context, breaker === 'probing' ? this.#oneOf(ready) : ready)
+    if (breaker === 'closed') await this.#workExceptions(context, owned, nowMs)
     return this.#hasBacklog ? 0 : this.#pauseMs(owned)
+  }
+
+  /** A new connection may speak to a server that lost the last commits, or kept one whose answer we never got. */
+  async #connect(owned: readonly SlotState[]): Promise<pg.PoolClient> {
+    const { client, isNew } = await this.#session.open()
+    if (!isNew || this.#context.ablation.withoutPositionCheck === true) return client
+    const grants = owned.map((slot) => slot.grant)
+    const positions = await readPositions(client, this.#options.subscription.name, grants)
+    const moved = owned.filter((slot) => slot.position !== (positions.get(slotName(slot.grant)) ?? slot.position))
+    for (const slot of moved) {
+      slot.position = positions.get(slotName(slot.grant)) ?? slot.position
+      slot.isDirty = true
+    }
+    if (moved.length > 0) this.#options.subscription.released?.(moved.map((slot) => slot.grant.part))
+    return client
   }
 
   /** Any one: the same slot each time might be the one with a poisoned course. */
@@ -266,7 +287,7 @@ export class SubscriptionRunner {
   }
 
   /** Slots of lanes that appeared are made by whoever sees them first. */
-  async #discoverLanes(nowMs: number): Promise<void> {
+  async #discoverLanes(client: pg.PoolClient, nowMs: number): Promise<void> {
     if (nowMs < this.#discoveryDueMs) return
     const kinds = this.#options.subscription.kinds
     const heads = await this.#options.source.laneHeads()
@@ -278,15 +299,15 @@ export class SubscriptionRunner {
       (key) => key.lane > 0 && (kinds?.includes(kindOfPart(key.part, this.#context.parts)) ?? true),
     )
     if (dedicated.length > 0) {
-      await createSlots(this.#options.pool, this.#options.subscription.name, dedicated, new Map())
+      await createSlots(client, this.#options.subscription.name, dedicated, new Map())
     }
     this.#discoveryDueMs = nowMs + jittered(discoveryMs, this.#time)
   }
 
-  async #deliverAll(ready: readonly SlotState[]): Promise<void> {
+  async #deliverAll(context: CatchUpContext, ready: readonly SlotState[]): Promise<void> {
     if (ready.length === 0) return
     for (const slot of ready) slot.isDirty = false
-    const batches = await this.#read(ready)
+    const batches = await this.#read(context, ready)
     if (batches.length === 0) return
     this.#lastFoundMs = this.#time.monotonicMs()
     const isSuspect = (batch: SlotBatch): boolean => (this.#slots.get(slotName(batch.grant))?.failures ?? 0) > 0
@@ -298,7 +319,7 @@ export class SubscriptionRunner {
     const alone = batches.filter(isSuspect).map((batch) => [batch])
     for (const chunk of [...together, ...alone]) {
       const mayGoOn = !this.#isStopping && this.#breaker.state(this.#time.monotonicMs()) !== 'open'
-      if (mayGoOn) await this.#deliver(chunk)
+      if (mayGoOn) await this.#deliver(context, chunk)
       else this.#lookAgain(chunk)
     }
   }
@@ -311,21 +332,21 @@ export class SubscriptionRunner {
   }
 
   /** Everything after the confirmed positions, course lanes and content lanes in one round trip each. */
-  async #read(ready: readonly SlotState[]): Promise<SlotBatch[]> {
+  async #read(context: CatchUpContext, ready: readonly SlotState[]): Promise<SlotBatch[]> {
     const isContent = (slot: SlotState): boolean => kindOfPart(slot.grant.part, this.#context.parts) === 'ecosystem'
     const courses = ready.filter((slot) => !isContent(slot))
     const eventsMax = this.#options.subscription.eventsMax ?? eventsMaxDefault
     const courseRunsMax = Math.max(4, Math.min(256, Math.floor(eventsMax / 4 / Math.max(1, courses.length))))
     return [
-      ...(await this.#readSome(courses, courseRunsMax)),
-      ...(await this.#readSome(ready.filter(isContent), contentRunsMax)),
+      ...(await this.#readSome(context, courses, courseRunsMax)),
+      ...(await this.#readSome(context, ready.filter(isContent), contentRunsMax)),
     ]
   }
 
-  async #readSome(slots: readonly SlotState[], runsMax: number): Promise<SlotBatch[]> {
+  async #readSome(context: CatchUpContext, slots: readonly SlotState[], runsMax: number): Promise<SlotBatch[]> {
     if (slots.length === 0) return []
     const cursors = slots.map(({ grant, position }) => ({ part: grant.part, lane: grant.lane, after: position }))
-    this.#skips ??= await readSkips(this.#options.pool, this.#options.subscription.name)
+    this.#skips ??= await readSkips(context.client, context.subscription.name)
     const skips = this.#skips
     const entries = Map.groupBy(await this.#options.source.readLanes(cursors, runsMax), slotName)
     return slots.flatMap((slot): SlotBatch[] => {
@@ -342,23 +363,23 @@ export class SubscriptionRunner {
     })
   }
 
-  async #deliver(batches: readonly SlotBatch[]): Promise<void> {
+  async #deliver(context: CatchUpContext, batches: readonly SlotBatch[]): Promise<void> {
     const current = batches.filter((batch) => this.#isCurrent(batch))
     const [only] = current
     if (only === undefined) return
     const state = this.#slots.get(slotName(only.grant))
     const isLastTry = current.length === 1 && (state?.failures ?? 0) >= inPlacePausesMs.length
     try {
-      await this.#pass(current, isLastTry)
+      await this.#pass(context, current, isLastTry)
     } catch (error) {
       if (isPassing(error)) throw error
-      this.#breaker.trouble(this.#time.monotonicMs())
       if (current.length > 1) {
+        this.#breaker.trouble(this.#time.monotonicMs())
         const half = Math.ceil(current.length / 2)
-        await this.#deliver(current.slice(0, half))
-        await this.#deliver(current.slice(half))
+        await this.#deliver(context, current.slice(0, half))
+        await this.#deliver(context, current.slice(half))
       } else {
-        await this.#slotFailed(only, error)
+        await this.#slotFailed(context, only, error)
       }
     }
   }
@@ -370,9 +391,9 @@ export class SubscriptionRunner {
     return state.position === batch.from && state.heldUntilMs <= this.#time.monotonicMs()
   }
 
-  async #pass(batches: readonly SlotBatch[], isLastTry: boolean): Promise<void> {
+  async #pass(context: CatchUpContext, batches: readonly SlotBatch[], isLastTry: boolean): Promise<void> {
     const isolation = { breaker: this.#breaker, nowMs: () => this.#time.monotonicMs() }
-    const result = await runPass(this.#context, batches, isLastTry ? isolation : undefined)
+    const result = await runPass(context, batches, isLastTry ? isolation : undefined)
     this.#passes += 1
     this.#settle(batches, result)
     if (result.setAside.length > 0) {
@@ -392,6 +413,7 @@ export class SubscriptionRunner {
       state.position = position
       state.failures = 0
     }
+    this.#breaker.succeeded([...result.positions.keys()], this.#time.monotonicMs())
     for (const grant of result.lost) this.#membership.drop(grant)
     if (result.lost.length > 0) {
       this.#fencedOff += result.lost.length
@@ -410,7 +432,7 @@ export class SubscriptionRunner {
     this.#options.subscription.committed?.(entries)
   }
 
-  async #slotFailed(batch: SlotBatch, error: unknown): Promise<void> {
+  async #slotFailed(context: CatchUpContext, batch: SlotBatch, error: unknown): Promise<void> {
     const state = this.#slots.get(slotName(batch.grant))
     if (state === undefined) return
     const nowMs = this.#time.monotonicMs()
@@ -422,31 +444,32 @@ export class SubscriptionRunner {
     } else if (awaitedBy(error) !== undefined && state.failures < inPlacePausesMs.length) {
       // Waiting for another stream does not get better within a second: set the stream aside at once.
       state.failures = inPlacePausesMs.length
-      await this.#deliver([batch])
+      await this.#deliver(context, [batch])
     } else {
+      this.#breaker.failed(slotName(batch.grant), nowMs)
       state.heldUntilMs = nowMs + (inPlacePausesMs[state.failures] ?? failurePauseMaxMs)
       state.failures += 1
     }
   }
 
-  async #workExceptions(owned: readonly SlotState[], nowMs: number): Promise<void> {
+  async #workExceptions(context: CatchUpContext, owned: readonly SlotState[], nowMs: number): Promise<void> {
     if (nowMs < this.#exceptionsDueMs) return
     this.#exceptionsDueMs = nowMs + jittered(exceptionsPollMs, this.#time)
     const parts = [...new Set(owned.map((slot) => slot.grant.part))]
     if (parts.length === 0) return
-    const { pool, subscription, source } = this.#options
-    const due = await dueExceptions(pool, subscription.name, parts, ['retry', 'replay'], exceptionsAtOnce)
-    const blocked = await dueExceptions(pool, subscription.name, parts, ['blocked'], blockedAtOnce)
+    const { client, subscription, source } = context
+    const due = await dueExceptions(client, subscription.name, parts, ['retry', 'replay'], exceptionsAtOnce)
+    const blocked = await dueExceptions(client, subscription.name, parts, ['blocked'], blockedAtOnce)
     for (const exception of [...due, ...(await unblocked(source, blocked))]) {
       if (this.#isStopping || this.#breaker.state(this.#time.monotonicMs()) !== 'closed') return
-      await this.#step(exception)
+      await this.#step(context, exception)
     }
   }
 
-  async #step(exception: DueException): Promise<void> {
+  async #step(context: CatchUpContext, exception: DueException): Promise<void> {
     const state = this.#slots.get(slotName(exception))
     if (state === undefined || !this.#membership.isBelieved()) return
-    const result = await stepException(this.#context, state.grant, exception)
+    const result = await stepException(context, state.grant, exception)
     if (result.kind === 'advanced' || result.kind === 'ended') {
       this.#applied(result.entry === undefined ? [] : [result.entry])
       if (result.kind === 'ended') this.#report({ kind: 'rejoined', stream: exception.stream })

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Uuid } from '#domain/ids.ts'
 import { listSetAside, replayStream, retryStream, skipEvent } from './control.ts'
 import { type Subscription, WaitsForStream } from './subscription.ts'
-import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
+import { eventually, faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
 let crew: TestCrew
@@ -168,22 +168,13 @@ async function raceOfSkipAndRejoin(name: string, withoutExceptionRecheck: boolea
   const lanes = new TestLanes(1)
   const stream = newStream()
   const { switches, subscription } = poisoned(name, stream, 0)
-  const pool = crew.pool(2)
   let beforePass: (() => Promise<void>) | undefined
-  const delayed = new Proxy(pool, {
-    get(target, key) {
-      if (key !== 'connect') {
-        const value = Reflect.get(target, key)
-        return typeof value === 'function' ? value.bind(target) : value
-      }
-      // Runs after the entries were read (and, without the re-check, after the decision) and before the pass begins.
-      return async () => {
-        await beforePass?.()
-        return target.connect()
-      }
-    },
+  // Runs after the entries were read (and, without the re-check, after the decision) and before the pass begins.
+  const pool = faultyPool(crew.pool(1), crew.admin, async (statement) => {
+    if (statement.startsWith('begin')) await beforePass?.()
+    return 'go' as const
   })
-  await crew.run(subscription, lanes, { pool: delayed, ablation: { withoutExceptionRecheck } })
+  await crew.run(subscription, lanes, { pool, ablation: { withoutExceptionRecheck } })
   lanes.add(stream, 1)
   await eventually('set aside', async () => (await listSetAside(crew.admin, name, 1)).length === 1)
   switches.isBroken = false

@@ -4,7 +4,7 @@ import type { StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partsDefault } from '#domain/parts.ts'
 import { type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
-import { runTransaction, type TransactionLimits } from './transaction.ts'
+import { runTransactionOn, type TransactionLimits } from './transaction.ts'
 
 /*
  * The SQL of membership and ownership. Every statement is a compare-and-set or an insert that may lose quietly; none
@@ -153,7 +153,7 @@ async function acquireSlots(
   member: Uuid,
   seen: readonly SlotOwnership[],
 ): Promise<SlotGrant[]> {
-  return runTransaction(pool, ownershipLimits, async (transaction) => {
+  return runTransactionOn(pool, ownershipLimits, async (transaction) => {
     const granted = await transaction.query<GrantRow>(
       `update slot
           set owner = $2, token = wanted.token, epoch = slot.epoch + 1
@@ -180,7 +180,7 @@ async function acquireSlots(
 }
 
 async function releaseSlots(pool: pg.Pool, subscription: string, grants: readonly SlotGrant[]): Promise<SlotGrant[]> {
-  await runTransaction(pool, ownershipLimits, (transaction) =>
+  await runTransactionOn(pool, ownershipLimits, (transaction) =>
     transaction.query(
       `update slot
           set owner = null, token = null
@@ -228,7 +228,7 @@ export async function registerSubscription(
 
 /** Lanes that got their first entry after the subscription began: their slots start at 0, whatever the policy. */
 export async function createSlots(
-  pool: pg.Pool,
+  pool: Pick<pg.ClientBase, 'query'>,
   subscription: string,
   keys: readonly SlotKey[],
   positions: ReadonlyMap<string, bigint>,

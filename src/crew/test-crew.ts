@@ -131,6 +131,8 @@ export async function eventually(
   }
 }
 
+type Fault = 'go' | 'kill' | 'lose_answer'
+
 /**
  * A pool whose clients ask before each statement what should happen to it: `kill` ends the session in the server before
  * the statement, `lose_answer` lets it take effect and then loses the connection.
@@ -138,7 +140,7 @@ export async function eventually(
 export function faultyPool(
   pool: pg.Pool,
   admin: pg.Pool,
-  decide: (statement: string) => 'go' | 'kill' | 'lose_answer',
+  decide: (statement: string) => Fault | Promise<Fault>,
 ): pg.Pool {
   const wrap = (client: pg.PoolClient): pg.PoolClient =>
     new Proxy(client, {
@@ -148,7 +150,7 @@ export function faultyPool(
           return typeof value === 'function' ? value.bind(target) : value
         }
         return async (text: string, values?: unknown[]) => {
-          const fault = decide(text)
+          const fault = await decide(text)
           const killed = Reflect.get(target, 'processID')
           const kill = () => admin.query('select pg_terminate_backend($1, 1000)', [killed])
           if (fault === 'kill') await kill()

@@ -32,28 +32,43 @@ export function beginStatement(limits: TransactionLimits): string {
   return settings.join('; ')
 }
 
-/** Runs `work` between begin and commit on one connection; rolls back when it throws. */
+/** Runs `work` between begin and commit; rolls back when it throws. */
 export async function runTransaction<Value>(
-  pool: pg.Pool,
+  client: pg.PoolClient,
   limits: TransactionLimits,
   work: (transaction: pg.PoolClient) => Promise<Value>,
 ): Promise<Value> {
-  const client = await pool.connect()
-  let broken: Error | undefined
-  const onError = (error: Error): void => {
-    broken = error
-  }
-  client.on('error', onError)
   try {
     await client.query(beginStatement(limits))
     const value = await work(client)
     await client.query('commit')
     return value
   } catch (error) {
-    await client.query('rollback').catch((failure: Error) => (broken = failure))
+    // On a broken connection there is nothing to roll back.
+    await client.query('rollback').catch(() => undefined)
+    throw error
+  }
+}
+
+/** The same on any connection of a pool, which is thrown away after an error. */
+export async function runTransactionOn<Value>(
+  pool: pg.Pool,
+  limits: TransactionLimits,
+  work: (transaction: pg.PoolClient) => Promise<Value>,
+): Promise<Value> {
+  const client = await pool.connect()
+  let failure: Error | undefined
+  const onError = (error: Error): void => {
+    failure = error
+  }
+  client.on('error', onError)
+  try {
+    return await runTransaction(client, limits, work)
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error))
     throw error
   } finally {
     client.off('error', onError)
-    client.release(broken)
+    client.release(failure)
   }
 }

@@ -1,0 +1,41 @@
+import type pg from 'pg'
+
+/*
+ * The one connection on which a runner does its work. Entries are read while it is open and applied through it: if it
+ * still works, the server has neither crashed nor been replaced since the entries were read, so what was read is still
+ * what the lane holds, and positions remembered from earlier commits still stand. After a failover that lost commits,
+ * a position could hold another entry; a new session therefore reads everything again (streams.md §4.5).
+ */
+export class Session {
+  readonly #pool: pg.Pool
+  readonly #onEnd: () => void
+  #client: pg.PoolClient | undefined
+
+  constructor(pool: pg.Pool, onEnd: () => void) {
+    this.#pool = pool
+    this.#onEnd = onEnd
+  }
+
+  /** The connection; `isNew` when it is not the one of the last call. */
+  async open(): Promise<{ client: pg.PoolClient; isNew: boolean }> {
+    if (this.#client !== undefined) return { client: this.#client, isNew: false }
+    const client = await this.#pool.connect()
+    client.on('error', this.#onError)
+    client.on('end', this.#onError)
+    this.#client = client
+    return { client, isNew: true }
+  }
+
+  /** Ends the connection: it is broken, or nobody knows what it did last. */
+  discard(): void {
+    const client = this.#client
+    this.#client = undefined
+    client?.off('end', this.#onError)
+    client?.release(true)
+  }
+
+  readonly #onError = (): void => {
+    this.discard()
+    this.#onEnd()
+  }
+}
