@@ -19,6 +19,15 @@ create table learning_course (
 ) with (fillfactor = 50);
 create index learning_course_by_course on learning_course (course);
 
+-- Uuids of the events that replace state, so that a second copy of one under another number does not bring the old
+-- state back (design D5). Answers need no row here: they carry their event's uuid themselves.
+create table learning_applied_event (
+  part smallint not null,
+  course uuid not null,
+  event_uuid uuid not null,
+  primary key (part, course, event_uuid)
+);
+
 -- Complete lists: scope `global` is the administrator's, `course` the teacher's.
 create table learning_exclusion (
   part smallint not null,

@@ -257,3 +257,26 @@ test('course pages: by prefix, in uuid order, with the total', async () => {
   assert.equal((await reader.coursePage({ startsWith: 'a1000000-00', after: undefined, max: 5 })).total, 1)
   assert.equal((await reader.coursePage({ startsWith: 'xyz', after: undefined, max: 5 })).total, 0)
 })
+
+test('a second copy of an event that replaces state does not bring the old state back (design D5)', async () => {
+  const course = new TestStream(uuidOf(1, 14)).create(book)
+  const copy = uuidOf(98, 1)
+  const seen: [string, number][] = []
+  const options = { onSecondCopy: (stream: string, number: number) => seen.push([stream, number]) }
+  const dates = { starts_at: at(1), ends_at: at(2) }
+  course.write('update_course_active_dates', dates, copy)
+  course.write('update_course_active_dates', { starts_at: at(3), ends_at: at(4) })
+  await fold(pool, [course], options)
+  course.write('update_course_active_dates', dates, copy).write('update_course_active_dates', dates, uuidOf(98, 2))
+  course.write('update_course_active_dates', { starts_at: at(5), ends_at: at(6) })
+  course.write('update_course_active_dates', dates, uuidOf(98, 2))
+  const events = course.take()
+  await foldEntries(pool, [entryOf(events)], options)
+  assert.equal((await reader.course(course.stream))?.startsAt, noon + 5 * 60_000)
+  // A replay of the same events is not a second copy.
+  await foldEntries(pool, [entryOf(events)], options)
+  assert.deepEqual(seen, [
+    [course.stream, 3],
+    [course.stream, 6],
+  ])
+})

@@ -40,7 +40,7 @@ export async function writeRosters(client: pg.ClientBase, changes: readonly Rost
 }
 
 /** Dropped students stay listed in the snapshot: they are known, with their chain, and inactive. */
-function studentsAfter(before: readonly Student[], course: Uuid, roster: RosterSnapshot): Student[] {
+export function studentsAfter(before: readonly Student[], course: Uuid, roster: RosterSnapshot): Student[] {
   const parentOf = new Map(roster.containers.map(({ uuid, parent }) => [uuid, parent]))
   const dropped = roster.students
     .filter(({ isDropped }) => isDropped)
