@@ -13,6 +13,27 @@ export interface Answers {
   worstAreas(lines: readonly StudentPickLine[]): Promise<PickAnswer[]>
 }
 
+/** For people who look: CLUEs of many book containers for one set of students, defaults where nothing is known. */
+export interface Forecasts {
+  forecast(question: ForecastQuestion): Promise<ForecastAnswer>
+}
+
+export interface ForecastQuestion {
+  readonly students: readonly Uuid[]
+  readonly ecosystem: Uuid
+  readonly bookContainers: readonly Uuid[]
+  /** `student`: without the answers whose feedback is not out. */
+  readonly audience: 'student' | 'teacher'
+}
+
+export interface ForecastAnswer {
+  /** One per book container, in order. */
+  readonly clues: readonly Clue[]
+  readonly matrix: Uuid | undefined
+  /** Answers of these students, withheld ones included. */
+  readonly answers: number
+}
+
 /** Absent algorithm (2017 clients) is an algorithm without results (api.md M39). Names compare case-insensitively. */
 export interface StudentClueLine {
   readonly student: Uuid

@@ -1,0 +1,150 @@
+import { type ClueInputs, clueInputs } from '#choose/clue-inputs.ts'
+import type { Audience } from '#choose/visible-answers.ts'
+import { type Clue, unknownClue } from '#domain/clue.ts'
+import type { Uuid } from '#domain/ids.ts'
+import type { ClueOptions } from '#estimate/algorithm.ts'
+import { sparfa } from '#estimate/sparfa/algorithm.ts'
+import type { ClueAnswer, ForecastAnswer, ForecastQuestion, StudentClueLine, TeacherClueLine } from './answers.ts'
+import { calculationUuid } from './calculation.ts'
+import type { Edition } from './editions.ts'
+import type { AnswerPorts } from './open.ts'
+import type { StudentRecord } from './student-records.ts'
+
+/*
+ * CLUEs at read time (design D19–D22). A student sees the effect of answers whose feedback is out; a teacher of all.
+ * Uploaded results of remote algorithms go before everything else, in the caller.
+ */
+export const clueOptions: ClueOptions = { confidence: 0.5, minResponses: 3 }
+
+/** Students of one line; `undefined` for a subject that no roster named. */
+type Subject = readonly StudentRecord[] | undefined
+
+interface Line {
+  readonly subject: Uuid
+  readonly bookContainer: Uuid
+  readonly algorithm: string | undefined
+}
+
+export async function studentClues(ports: AnswerPorts, lines: readonly StudentClueLine[]): Promise<ClueAnswer[]> {
+  const students = [...new Set(lines.map(({ student }) => student))]
+  await ports.freshness.untilFresh(students)
+  const records = await ports.records.load(students)
+  const subjects = new Map<Uuid, Subject>(students.map((student) => [student, optional(records.get(student))]))
+  const wanted = lines.map((line) => ({ ...line, subject: line.student }))
+  return answerLines(ports, wanted, subjects, 'student')
+}
+
+export async function teacherClues(ports: AnswerPorts, lines: readonly TeacherClueLine[]): Promise<ClueAnswer[]> {
+  const containers = [...new Set(lines.map(({ courseContainer }) => courseContainer))]
+  await ports.freshness.untilFresh(containers)
+  const subjects = new Map<Uuid, Subject>()
+  for (const container of containers) {
+    const found = await ports.reader.courseContainer(container)
+    subjects.set(container, found && (await ports.records.loadMembers(found.students)))
+  }
+  const wanted = lines.map((line) => ({ ...line, subject: line.courseContainer }))
+  return answerLines(ports, wanted, subjects, 'teacher')
+}
+
+function optional(record: StudentRecord | undefined): Subject {
+  return record === undefined ? undefined : [record]
+}
+
+async function answerLines(
+  ports: AnswerPorts,
+  lines: readonly Line[],
+  subjects: ReadonlyMap<Uuid, Subject>,
+  audience: Audience,
+): Promise<ClueAnswer[]> {
+  const containers = [...new Set(lines.map(({ bookContainer }) => bookContainer))]
+  const ecosystems = await ecosystemsOf(ports, containers)
+  const bases = new Map<Uuid, Basis | undefined>()
+  for (const ecosystem of new Set(ecosystems.values())) bases.set(ecosystem, await basisOf(ports, ecosystem))
+  return lines.map((line) => {
+    const ecosystem = ecosystems.get(line.bookContainer)
+    if (ecosystem === undefined) return notReady('book_container_unknown', undefined)
+    const records = subjects.get(line.subject)
+    if (records === undefined) return notReady('subject_unknown', ecosystem)
+    const basis = bases.get(ecosystem)
+    if (basis === undefined || line.algorithm?.toLowerCase() !== sparfa.name) return notReady('unready', ecosystem)
+    return answer(ports, line, { ecosystem, records, basis, audience })
+  })
+}
+
+/** A container that is not known may belong to a book that was acknowledged a moment ago. */
+async function ecosystemsOf(ports: AnswerPorts, containers: readonly Uuid[]): Promise<Map<Uuid, Uuid>> {
+  const known = await ports.editions.ecosystemsOfContainers(containers)
+  const unknown = containers.filter((container) => !known.has(container))
+  if (unknown.length === 0) return known
+  await ports.freshness.untilFresh(unknown)
+  return ports.editions.ecosystemsOfContainers(containers)
+}
+
+interface Basis {
+  readonly edition: Edition
+  readonly matrix: NonNullable<Awaited<ReturnType<AnswerPorts['matrices']['current']>>>
+}
+
+async function basisOf(ports: AnswerPorts, ecosystem: Uuid): Promise<Basis | undefined> {
+  const [edition, matrix] = await Promise.all([ports.editions.edition(ecosystem), ports.matrices.current(ecosystem)])
+  return edition !== undefined && matrix !== undefined ? { edition, matrix } : undefined
+}
+
+interface Question {
+  readonly ecosystem: Uuid
+  readonly records: readonly StudentRecord[]
+  readonly basis: Basis
+  readonly audience: Audience
+}
+
+/** `undefined`: none of the students has an answer in the container's groups (design D20). */
+function estimate(ports: AnswerPorts, bookContainer: Uuid, { records, basis, audience }: Question): Clue | undefined {
+  const now = ports.clock.now()
+  const known = records.map((record) => ports.knowledge.of(record, basis.edition, basis.matrix, audience, now))
+  const exclusions = records[0]?.course.exclusions
+  if (exclusions === undefined) return undefined
+  const inputs: ClueInputs = clueInputs({
+    pools: basis.edition.pools,
+    container: bookContainer,
+    exclusions,
+    learners: known.map(({ learner }) => learner),
+  })
+  if (!inputs.isReady) return undefined
+  const learners = known.map(({ knowledge }) => knowledge)
+  return sparfa.clue(basis.matrix.matrix, learners, inputs.pool, clueOptions)
+}
+
+function answer(ports: AnswerPorts, line: Line, question: Question): ClueAnswer {
+  const { ecosystem, records, basis, audience } = question
+  const clue = estimate(ports, line.bookContainer, question)
+  if (clue === undefined) return notReady('unready', ecosystem)
+  return {
+    status: 'ready',
+    calculation: calculationUuid({
+      algorithm: sparfa.name,
+      kind: audience === 'student' ? 'student_clue' : 'teacher_clue',
+      subject: line.subject,
+      container: line.bookContainer,
+      matrix: basis.matrix.uuid,
+      position: Math.max(...records.map(({ position }) => position)),
+    }),
+    clue,
+    ecosystem,
+  }
+}
+
+function notReady(status: Exclude<ClueAnswer['status'], 'ready'>, ecosystem: Uuid | undefined): ClueAnswer {
+  return { status, calculation: undefined, clue: unknownClue, ecosystem }
+}
+
+export async function forecast(ports: AnswerPorts, question: ForecastQuestion): Promise<ForecastAnswer> {
+  const { students, ecosystem, bookContainers, audience } = question
+  const records = [...(await ports.records.load(students)).values()]
+  const basis = await basisOf(ports, ecosystem)
+  const answers = records.reduce((sum, record) => sum + record.answers.length, 0)
+  if (basis === undefined) return { clues: bookContainers.map(() => unknownClue), matrix: undefined, answers }
+  const clues = bookContainers.map(
+    (container) => estimate(ports, container, { ecosystem, records, basis, audience }) ?? unknownClue,
+  )
+  return { clues, matrix: basis.matrix.uuid, answers }
+}

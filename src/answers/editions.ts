@@ -1,0 +1,99 @@
+import { LRUCache } from 'lru-cache'
+import { type CluePools, cluePoolsOf } from '#choose/clue-pools.ts'
+import { type EcosystemIndex, indexEcosystem } from '#choose/ecosystem-index.ts'
+import type { GroupOf } from '#choose/exclusions.ts'
+import type { Mapping } from '#choose/mapping.ts'
+import type { Uuid } from '#domain/ids.ts'
+import type { LearningReader } from '#learning/reader.ts'
+
+/*
+ * A book edition with everything that rules need to look up, and the editions it is related to by shared exercise
+ * groups. Editions never change; only the relations between them do, so what is derived is kept until those move.
+ */
+export interface Edition {
+  readonly ecosystem: Uuid
+  readonly index: EcosystemIndex
+  readonly pools: CluePools
+  readonly mapping: Mapping
+  /** The group of an exercise of this edition or of a related one. */
+  readonly groupOf: GroupOf
+}
+
+export interface Editions {
+  /** `undefined` until the book has arrived. */
+  edition(ecosystem: Uuid): Promise<Edition | undefined>
+  ecosystemsOfContainers(containers: readonly Uuid[]): Promise<Map<Uuid, Uuid>>
+}
+
+type EditionReader = Pick<
+  LearningReader,
+  'ecosystem' | 'ecosystemsSharingGroups' | 'ecosystemsOfContainers' | 'mapping'
+>
+
+interface Kept {
+  readonly mapping: Mapping
+  readonly related: readonly Uuid[]
+  readonly edition: Edition
+}
+
+export function openEditions(reader: EditionReader): Editions {
+  const indexes = new LRUCache<Uuid, EcosystemIndex>({ max: 64 })
+  const kept = new LRUCache<Uuid, Kept>({ max: 64 })
+
+  async function indexOf(ecosystem: Uuid): Promise<EcosystemIndex | undefined> {
+    const known = indexes.get(ecosystem)
+    if (known !== undefined) return known
+    const parsed = await reader.ecosystem(ecosystem)
+    if (parsed === undefined) return undefined
+    const index = indexEcosystem(parsed)
+    indexes.set(ecosystem, index)
+    return index
+  }
+
+  async function build(index: EcosystemIndex, related: readonly Uuid[], mapping: Mapping): Promise<Edition> {
+    const others = new Map<Uuid, EcosystemIndex>()
+    for (const other of related) {
+      const found = other === index.ecosystem ? undefined : await indexOf(other)
+      if (found !== undefined) others.set(other, found)
+    }
+    const all = [index, ...others.values()]
+    return {
+      ecosystem: index.ecosystem,
+      index,
+      pools: cluePoolsOf(index, others, mapping),
+      mapping,
+      groupOf: (exercise) => {
+        for (const one of all) {
+          const found = one.exercises.get(exercise)
+          if (found !== undefined) return found.group
+        }
+        return undefined
+      },
+    }
+  }
+
+  return {
+    edition: async (ecosystem) => {
+      const index = await indexOf(ecosystem)
+      if (index === undefined) return undefined
+      const [mapping, sharing] = await Promise.all([reader.mapping(), reader.ecosystemsSharingGroups(ecosystem)])
+      const related = [...new Set([...sharing, ...mappedInto(index, mapping)])]
+      const before = kept.get(ecosystem)
+      const isCurrent = before?.mapping === mapping && before.related.length === related.length
+      if (before !== undefined && isCurrent) return before.edition
+      const edition = await build(index, related, mapping)
+      kept.set(ecosystem, { mapping, related, edition })
+      return edition
+    },
+    ecosystemsOfContainers: (containers) => reader.ecosystemsOfContainers(containers),
+  }
+}
+
+/** Editions from which some container leads into this one. */
+function mappedInto(index: EcosystemIndex, mapping: Mapping): Set<Uuid> {
+  const sources = new Set<Uuid>()
+  for (const container of index.containers) {
+    for (const { ecosystem } of mapping.preimages(container, index.ecosystem)) sources.add(ecosystem)
+  }
+  return sources
+}
