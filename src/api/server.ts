@@ -28,6 +28,9 @@ export async function buildServer(
   await server.register(swaggerUi, { routePrefix: '/docs' })
   await server.register(async (scope) => {
     takeRawBodies(scope)
+    // The wire checks and writes bodies itself; other parts of the server keep Fastify's own way.
+    scope.setValidatorCompiler(() => () => true)
+    scope.setSerializerCompiler(() => (value) => JSON.stringify(value))
     registerWire(scope, { endpoints: wireEndpoints, ports, config, metrics })
   })
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
@@ -62,8 +65,6 @@ function emptyServer(options: FastifyServerOptions): FastifyInstance {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   })
   server.decorateRequest('arrivedAt', 0)
-  server.setValidatorCompiler(() => () => true)
-  server.setSerializerCompiler(() => (value) => JSON.stringify(value))
   server.setNotFoundHandler((_request, reply) => notFound(reply))
   return server
 }

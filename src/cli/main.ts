@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import { ConfigurationError, exitConfiguration } from '#platform/config.ts'
+import { demoCommand } from './demo/command.ts'
+import { migrateCommand } from './migrate.ts'
+import { serveCommand } from './serve/command.ts'
+import { startCommand } from './start.ts'
+
+/*
+ * The one entry point. Configuration that can not work ends with code 78 and the next step; everything unexpected ends
+ * with code 1 and its stack.
+ */
+const program = new Command('biglearn')
+  .description(
+    'Adaptive-learning backend: takes books, courses and answers as numbered events, gives mastery estimates (CLUEs)\n' +
+      'with intervals and the exercises to give next. `start` is for trying it, `migrate` and `serve` for running it.',
+  )
+  .showHelpAfterError('(run with --help for the options)')
+  .addCommand(startCommand())
+  .addCommand(serveCommand())
+  .addCommand(migrateCommand())
+  .addCommand(demoCommand())
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof ConfigurationError) {
+    process.stderr.write(`biglearn: ${error.message}\n  next: ${error.nextStep}\n`)
+    process.exit(exitConfiguration)
+  }
+  process.stderr.write(`biglearn: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.exit(1)
+}

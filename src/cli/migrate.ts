@@ -1,0 +1,13 @@
+import { Command } from 'commander'
+import { migrate, readMigrations } from '#operate/migrate.ts'
+import { requireDatabaseUrl } from './serve/options.ts'
+
+export function migrateCommand(): Command {
+  return new Command('migrate')
+    .description('apply the migrations that the database at DATABASE_URL lacks; safe to run twice or at once')
+    .action(async () => {
+      const applied = await migrate(requireDatabaseUrl(process.env), await readMigrations())
+      for (const { number, name } of applied) process.stdout.write(`applied ${number} ${name}\n`)
+      if (applied.length === 0) process.stdout.write('nothing to apply\n')
+    })
+}

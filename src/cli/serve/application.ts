@@ -1,0 +1,137 @@
+import type { FastifyInstance } from 'fastify'
+import type pg from 'pg'
+import { type ApiConfig, apiDefaults } from '#api/config.ts'
+import { buildConsole } from '#api/console/build.ts'
+import { consolePlugin } from '#api/console/console-plugin.ts'
+import { type ApiMetrics, collectProcessMetrics, createMetrics } from '#api/metrics.ts'
+import type { ApiPorts } from '#api/ports.ts'
+import { buildManagementServer, buildServer } from '#api/server.ts'
+import { tokenCheck } from '#api/tokens.ts'
+import { checkSchema, readMigrations } from '#operate/migrate.ts'
+import { ConfigurationError, requireTokens, type Tokens } from '#platform/config.ts'
+import { checkServer, openPool } from '#platform/postgres.ts'
+import type { Shutdown } from '#platform/shutdown.ts'
+import { createLiveConsole, type LiveConsole } from './live-console.ts'
+import type { Role } from './options.ts'
+import { createReadiness } from './readiness.ts'
+import { openServices, type Services } from './services.ts'
+import { registerStatus } from './status.ts'
+import { readVersion } from './version.ts'
+
+/*
+ * One server process: pools, services, HTTP, in this order; stopped in the reverse order (OP-P2). Which services run is
+ * decided by roles; the code is the same for one process on a laptop and for a fleet.
+ */
+export interface ApplicationOptions {
+  readonly databaseUrl: string
+  readonly roles: ReadonlySet<Role>
+  readonly host: string
+  readonly port: number
+  readonly managementPort: number | undefined
+  readonly tokens: Tokens
+  readonly lameDuckMs: number
+  readonly say: (line: string) => void
+}
+
+export interface Application {
+  readonly url: string
+  readonly pool: pg.Pool
+  readonly tokens: Tokens
+  readonly console: LiveConsole
+  readonly services: Services
+}
+
+const drainMsMax = 25_000
+
+export async function startApplication(options: ApplicationOptions, shutdown: Shutdown): Promise<Application> {
+  const { say, tokens } = options
+  const open = requireTokens(tokens, options.host)
+  if (open.length > 0) say(`no token is set for: ${open.join(', ')}; open to everybody on this machine`)
+  const pool = openPool(options.databaseUrl, { name: 'api', connectionsMax: 16 })
+  shutdown.add('the connection pool', 2000, () => pool.end())
+  await checkServer(pool)
+  const migrations = await readMigrations()
+  await checkSchema(pool, migrations)
+
+  const services = await openServices({ databaseUrl: options.databaseUrl, roles: options.roles, pool, say }, shutdown)
+  const readiness = createReadiness(pool, () => performance.now())
+  const heartbeat = setInterval(() => void readiness.check(), 1000)
+  shutdown.add('the readiness checks', 100, async () => clearInterval(heartbeat))
+
+  const metrics = createMetrics()
+  collectProcessMetrics(metrics.registry)
+  const ports: ApiPorts = { ...services, readiness, clock: { now: () => Date.now() }, logger: logTo(say) }
+  const version = readVersion(migrations)
+  const live = createLiveConsole({ services, startedAt: version.startedAt.getTime(), version: version.build })
+  const config: ApiConfig = {
+    ...apiDefaults,
+    tokens,
+    operationalPaths: options.managementPort === undefined ? 'here' : 'elsewhere',
+    version: { ...version, group: [...options.roles].join('+') },
+  }
+  const url = await listenAll({ options, ports, config, metrics, live, services }, shutdown)
+  shutdown.add('lame duck', options.lameDuckMs + 1000, async () => {
+    readiness.stopping()
+    await new Promise((done) => setTimeout(done, options.lameDuckMs))
+  })
+  readiness.started()
+  return { url, pool, tokens, console: live, services }
+}
+
+interface Listening {
+  readonly options: ApplicationOptions
+  readonly ports: ApiPorts
+  readonly config: ApiConfig
+  readonly metrics: ApiMetrics
+  readonly live: LiveConsole
+  readonly services: Services
+}
+
+async function listenAll(listening: Listening, shutdown: Shutdown): Promise<string> {
+  const { options, ports, config, metrics, live, services } = listening
+  const servers: { readonly server: FastifyInstance; readonly port: number }[] = []
+  const server = options.roles.has('api') ? await buildServer(ports, config, metrics) : undefined
+  if (server !== undefined) {
+    const isSecret = tokenCheck(options.tokens.operator)
+    const isOperator = (header: string | undefined) => isSecret(header?.replace(/^Bearer /i, ''))
+    registerStatus(server, { services, isOperator })
+    if (options.roles.has('console')) {
+      await server.register(consolePlugin({ data: live.data, folder: await buildConsole(), isOperator }))
+    }
+    servers.push({ server, port: options.port })
+  }
+  // A process without the API still tells its supervisor how it is.
+  const managementPort = options.managementPort ?? (server === undefined ? options.port : undefined)
+  if (managementPort !== undefined) {
+    servers.push({ server: buildManagementServer(ports, config, metrics), port: managementPort })
+  }
+  const addresses: string[] = []
+  for (const { server: one, port } of servers) {
+    shutdown.add('HTTP', drainMsMax, () => one.close())
+    addresses.push(await listen(one, options.host, port))
+  }
+  return addresses[0] ?? ''
+}
+
+async function listen(server: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await server.listen({ host, port })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error
+    const taken = error.code === 'EADDRINUSE'
+    throw new ConfigurationError(
+      taken ? `port ${port} is taken by another program` : `cannot listen on ${host}:${port} (${String(error.code)})`,
+      taken ? 'stop that program, or choose another port with --port' : 'choose another --host or --port',
+    )
+  }
+}
+
+/** One JSON line per event that somebody should know of; request bodies and names never appear. */
+function logTo(say: (line: string) => void): ApiPorts['logger'] {
+  const line = (level: string, fields: object, message: string): void =>
+    say(JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }))
+  return {
+    error: (fields, message) => line('error', fields, message),
+    warn: (fields, message) => line('warn', fields, message),
+  }
+}

@@ -1,0 +1,59 @@
+import { Command } from 'commander'
+import { readTokens } from '#platform/config.ts'
+import { createShutdown, stopOnSignal } from '#platform/shutdown.ts'
+import { startApplication } from './application.ts'
+import { allRoles, parsePort, parseRoles, type Role, readMilliseconds, requireDatabaseUrl } from './options.ts'
+
+interface ServeOptions {
+  readonly roles: ReadonlySet<Role>
+  readonly host: string
+  readonly port: number
+  readonly managementPort?: number
+}
+
+/** Long enough for a balancer to notice (its interval × fall count + 1 s) before connections are refused (OP-P2). */
+const lameDuckMs = 5000
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('run one server process on the database at DATABASE_URL; it never migrates')
+    .option('--roles <list>', `what this process does: ${allRoles.join(', ')}`, parseRoles, new Set(allRoles))
+    .option('--host <address>', 'address to listen on; anything but loopback needs tokens', '127.0.0.1')
+    .option('--port <n>', 'port of the API and the console', parsePort, 8080)
+    .option('--management-port <n>', 'serve /livez, /readyz, /version and /metrics there, and only there', parsePort)
+    .addHelpText(
+      'after',
+      `
+Secrets come from the environment, each also as …_FILE, each a comma list for rotation:
+  BIGLEARN_API_TOKEN, BIGLEARN_SCHEDULER_TOKEN, BIGLEARN_SPARFA_TOKEN, BIGLEARN_OPERATOR_TOKEN`,
+    )
+    .action(serve)
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const say = (line: string): void => void process.stderr.write(`biglearn: ${line}\n`)
+  const shutdown = createShutdown(say)
+  const stopped = stopOnSignal(shutdown)
+  try {
+    const application = await startApplication(
+      {
+        databaseUrl: requireDatabaseUrl(process.env),
+        roles: options.roles,
+        host: options.host,
+        port: options.port,
+        managementPort: options.managementPort,
+        tokens: readTokens(process.env),
+        lameDuckMs: readMilliseconds(process.env, 'BIGLEARN_LAME_DUCK_MS', lameDuckMs),
+        say,
+      },
+      shutdown,
+    )
+    say(`listening at ${application.url} (roles ${[...options.roles].join(', ')})`)
+  } catch (error) {
+    if (!shutdown.isStopping) {
+      await shutdown.stop('the start failed')
+      throw error
+    }
+  }
+  process.exit(await stopped)
+}

@@ -1,0 +1,48 @@
+import { InvalidArgumentError } from 'commander'
+import { ConfigurationError } from '#platform/config.ts'
+
+/** What a server process does. Any number of processes may hold the same role (design D34). */
+export const allRoles = ['api', 'learning', 'due', 'trainer', 'console'] as const
+export type Role = (typeof allRoles)[number]
+
+export function parseRoles(text: string): ReadonlySet<Role> {
+  const names = text.split(',').map((name) => name.trim())
+  const roles = names.map((name) => allRoles.find((role) => role === name))
+  const unknown = names.filter((_, index) => roles[index] === undefined)
+  if (unknown.length > 0) {
+    throw new InvalidArgumentError(`unknown role ${unknown.join(', ')}; there are ${allRoles.join(', ')}.`)
+  }
+  return new Set(roles.filter((role) => role !== undefined))
+}
+
+export function parsePort(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('must be 0 to 65535.')
+  return port
+}
+
+export function requireDatabaseUrl(environment: NodeJS.ProcessEnv): string {
+  const url = environment['DATABASE_URL']
+  if (url !== undefined && url !== '') return checkedUrl(url)
+  throw new ConfigurationError(
+    'DATABASE_URL is not set',
+    'set it to a PostgreSQL 15 or newer, or use `npm start`, which brings its own database',
+  )
+}
+
+export function checkedUrl(url: string): string {
+  if (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) return url
+  throw new ConfigurationError(
+    'DATABASE_URL is not a postgres:// address',
+    'write postgres://USER:PASSWORD@HOST:PORT/NAME',
+  )
+}
+
+/** Milliseconds from the environment, such as BIGLEARN_LAME_DUCK_MS. */
+export function readMilliseconds(environment: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = environment[name]
+  if (text === undefined || text === '') return fallback
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 0 && value <= 600_000) return value
+  throw new ConfigurationError(`${name} is "${text}"`, 'set whole milliseconds from 0 to 600000')
+}

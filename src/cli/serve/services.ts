@@ -1,0 +1,140 @@
+import type pg from 'pg'
+import type { Answers, Forecasts } from '#answers/answers.ts'
+import { openFreshness } from '#answers/freshness.ts'
+import { openAnswers } from '#answers/open.ts'
+import { withUploaded } from '#answers/uploaded.ts'
+import type { Matrices } from '#api/ports.ts'
+import { readProgress, waitUntilApplied } from '#crew/progress.ts'
+import type { CrewEvent } from '#crew/run-options.ts'
+import { type SubscriptionRunner, startSubscription } from '#crew/run-subscription.ts'
+import type { StoredEvent } from '#domain/events.ts'
+import { partsDefault } from '#domain/parts.ts'
+import { openMatrixReads } from '#due/matrix-reads.ts'
+import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
+import type { Results } from '#due/results.ts'
+import { createStoredResults } from '#due/stored-results.ts'
+import { startTrainer } from '#due/trainer.ts'
+import { type LearningReader, openLearningReader } from '#learning/reader.ts'
+import { learningSubscription } from '#learning/subscription.ts'
+import type { LaneEntry, Log } from '#log/log.ts'
+import { openLog } from '#log/open.ts'
+import { openPool } from '#platform/postgres.ts'
+import type { Shutdown } from '#platform/shutdown.ts'
+import { fitInThread } from './fit-thread.ts'
+import type { Role } from './options.ts'
+import { createVisibility, type Visibility } from './visibility.ts'
+
+/** Everything below HTTP, opened on one database; what runs in the background depends on the roles. */
+export interface Services {
+  readonly pool: pg.Pool
+  readonly log: Log
+  readonly reader: LearningReader
+  readonly answers: Answers
+  readonly forecasts: Forecasts
+  readonly results: Results
+  readonly matrices: Matrices
+  readonly matrixStore: MatrixStore
+  readonly visibility: Visibility
+  readonly learning: SubscriptionRunner | undefined
+}
+
+export interface ServiceOptions {
+  readonly databaseUrl: string
+  readonly roles: ReadonlySet<Role>
+  readonly pool: pg.Pool
+  readonly say: (line: string) => void
+}
+
+const subscriptionName = 'learning'
+/** How long a read waits for learning to apply what was acknowledged before it. */
+const freshnessMsMax = 1000
+const workersMsMax = 4000
+
+export async function openServices(options: ServiceOptions, shutdown: Shutdown): Promise<Services> {
+  const { pool, roles, say, databaseUrl } = options
+  const logPool = openPool(databaseUrl, { name: 'log', connectionsMax: 6 })
+  shutdown.add('the connections of the log', 2000, () => logPool.end())
+  const log = await openLog(logPool)
+  shutdown.add('the log', 5000, () => log.close())
+
+  const reader = openLearningReader(pool)
+  const matrixStore = openMatrixStore(pool, { freshMs: 1000, matricesMax: 32 })
+  const visibility = createVisibility()
+  const learning = roles.has('learning') ? await startLearning(options, log, visibility, shutdown) : undefined
+  if (roles.has('trainer')) {
+    const trainer = startTrainer({
+      pool,
+      counts: async () =>
+        (await reader.trainingCounts()).map(({ ecosystem, realAnswers }) => ({ ecosystem, answers: realAnswers })),
+      fit: (ecosystem, _fits, signal) => fitInThread({ databaseUrl, ecosystem }, signal),
+      stored: (ecosystem) => matrixStore.forget(ecosystem),
+      failed: (ecosystem, error) => say(`fit of ${ecosystem ?? 'due ecosystems'} failed: ${reasonOf(error)}`),
+    })
+    shutdown.add('the trainer', workersMsMax, () => trainer.stop())
+  }
+  const freshness = openFreshness(
+    {
+      reader,
+      laneHeads: () => log.laneHeads(),
+      applied: async () => (await readProgress(pool, subscriptionName)).confirmed,
+      untilApplied: (lane, position, timeoutMs) =>
+        waitUntilApplied(pool, { ...lane, subscription: subscriptionName, position, timeoutMs }, learning),
+    },
+    { waitMsMax: freshnessMsMax },
+  )
+  const results = createStoredResults({ pool, parts: partsDefault })
+  const clock = { now: () => Date.now() }
+  const computed = openAnswers({ reader, matrices: matrixStore, freshness, clock, withholdUntilDue: true })
+  return {
+    pool,
+    log,
+    reader,
+    answers: withUploaded(computed, results),
+    forecasts: computed,
+    results,
+    matrices: openMatrixReads(pool, matrixStore),
+    matrixStore,
+    visibility,
+    learning,
+  }
+}
+
+async function startLearning(
+  { databaseUrl, say }: ServiceOptions,
+  log: Log,
+  visibility: Visibility,
+  shutdown: Shutdown,
+): Promise<SubscriptionRunner> {
+  const pool = openPool(databaseUrl, { name: 'learning', connectionsMax: 3, idleInTransactionTimeoutMs: 5000 })
+  const heartbeatPool = openPool(databaseUrl, {
+    name: 'heartbeat',
+    connectionsMax: 2,
+    idleInTransactionTimeoutMs: 5000,
+  })
+  shutdown.add('the connections of learning', 2000, async () => {
+    await Promise.all([pool.end(), heartbeatPool.end()])
+  })
+  const skipped = (event: { readonly reason: string }): void => say(`an event has no effect: ${event.reason}`)
+  const subscription = {
+    ...learningSubscription({ onSkipped: skipped }),
+    committed: (entries: readonly LaneEntry[]) => visibility.applied(entries.flatMap(answersOf)),
+  }
+  const report = (event: CrewEvent): void => reportCrew(event, say)
+  const runner = await startSubscription({ subscription, source: log, pool, heartbeatPool, report })
+  shutdown.add('learning', workersMsMax, () => runner.stop())
+  return runner
+}
+
+function answersOf(entry: LaneEntry): readonly StoredEvent[] {
+  return entry.events.filter(({ type }) => type === 'record_response')
+}
+
+function reportCrew(event: CrewEvent, say: (line: string) => void): void {
+  if (event.kind === 'parked') say(`course ${event.stream} is parked: ${reasonOf(event.error)}`)
+  if (event.kind === 'breaker_opened') say(`learning pauses, too many courses fail: ${reasonOf(event.error)}`)
+  if (event.kind === 'failed' && !event.isPassing) say(`learning failed: ${reasonOf(event.error)}`)
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
