@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sparfa } from './algorithm.ts'
+import { type FitOptions, fitMatrix } from './fit.ts'
+import { type FitRecords, prepareFit } from './input.ts'
+import { storeMatrix } from './matrix.ts'
+import { plant, plantedId } from './planted.ts'
+
+const planted = plant({
+  questions: 80,
+  concepts: 8,
+  learners: 150,
+  responses: 4000,
+  seed: 2,
+  secondHints: 0.3,
+  sigmaSpecific: 0.7,
+  sigmaGeneral: 0.7,
+})
+
+const hard: FitOptions = { preset: 'hard', seed: 1 }
+
+/** The planted data as a caller has them: ids and rows. */
+function recordsOf(rows: readonly number[], { input } = planted): FitRecords & { responses: { learner: string }[] } {
+  const { learner, question, isCorrect } = input.responses
+  return {
+    questionIds: input.questionIds,
+    conceptIds: input.conceptIds,
+    hints: input.questionIds.flatMap((id, index) =>
+      [...input.hints.concept.subarray(input.hints.start[index]!, input.hints.start[index + 1]!)].map((concept) => ({
+        question: id,
+        concept: input.conceptIds[concept]!,
+      })),
+    ),
+    responses: rows.map((row) => ({
+      learner: plantedId(3, learner[row]!),
+      question: input.questionIds[question[row]!]!,
+      isCorrect: isCorrect[row] === 1,
+    })),
+  }
+}
+
+const everyRow = Array.from(planted.input.responses.learner, (_, row) => row)
+
+test('the same responses in any order give the same matrix, bit by bit, and ids count once', () => {
+  const records = recordsOf(everyRow)
+  const shuffled: FitRecords = {
+    questionIds: [...records.questionIds, ...records.questionIds],
+    conceptIds: [...records.conceptIds, ...records.conceptIds],
+    hints: [...records.hints, ...records.hints].toReversed(),
+    responses: [
+      { learner: plantedId(3, 0), question: plantedId(9, 9), isCorrect: true },
+      ...records.responses.toReversed(),
+    ],
+  }
+  const [one, other] = [fitMatrix(prepareFit(records), hard), fitMatrix(prepareFit(shuffled), hard)]
+  assert.deepEqual(storeMatrix(one), storeMatrix(other))
+  assert.equal(one.madeBy.responses, 4000)
+})
+
+test('another seed holds out other responses', () => {
+  const input = prepareFit(recordsOf(everyRow))
+  assert.notDeepEqual(fitMatrix(input, hard).easiness, fitMatrix(input, { ...hard, seed: 2 }).easiness)
+})
+
+test('without responses W = W0 and d = 0, for every shape', () => {
+  for (const [questions, concepts] of [
+    [0, 0],
+    [0, 2],
+    [2, 0],
+    [3, 2],
+  ] as const) {
+    const questionIds = Array.from({ length: questions }, (_, index) => plantedId(1, index))
+    const conceptIds = Array.from({ length: concepts }, (_, index) => plantedId(2, index))
+    const hints = [0, 1].map((index) => ({ question: plantedId(1, 0), concept: plantedId(2, index) }))
+    const responses = [{ learner: 'somebody', question: plantedId(1, 77), isCorrect: true }]
+    const input = prepareFit({ questionIds, conceptIds, hints, responses })
+    const matrix = fitMatrix(input, { preset: 'auto', seed: 1 })
+    assert.deepEqual(
+      [...matrix.easiness],
+      questionIds.map(() => 0),
+    )
+    assert.deepEqual([...matrix.weights.value], questions > 0 && concepts > 0 ? [0.5, 0.5] : [])
+    assert.equal(matrix.madeBy.stopped_by, 'empty')
+    const knowledge = sparfa.know(matrix, [])
+    assert.equal(sparfa.clue(matrix, [knowledge], questionIds, { confidence: 0.5, minResponses: 3 }).isReal, false)
+  }
+})
+
+test('questions without hints, without answers, all right and all wrong get finite numbers', () => {
+  const questionIds = [0, 1, 2, 3, 4].map((index) => plantedId(1, index))
+  const conceptIds = [plantedId(2, 0)]
+  const hints = [0, 1, 2, 3].map((index) => ({ question: plantedId(1, index), concept: plantedId(2, 0) }))
+  const responses = Array.from({ length: 30 }, (_, index) => [
+    { learner: `learner ${index}`, question: plantedId(1, 0), isCorrect: true },
+    { learner: `learner ${index}`, question: plantedId(1, 1), isCorrect: false },
+    { learner: `learner ${index}`, question: plantedId(1, 4), isCorrect: index % 3 > 0 },
+  ]).flat()
+  for (const preset of ['hard', 'soft', 'soft-strict', 'auto'] as const) {
+    const input = prepareFit({ questionIds, conceptIds, hints, responses })
+    const matrix = fitMatrix(input, { preset, seed: 1, triesSoft: true })
+    const [right, wrong, unanswered, , unhinted] = matrix.easiness
+    assert.ok(right! > 1.5 && right! < 8, `${right}`)
+    assert.ok(wrong! < -1.5 && wrong! > -8, `${wrong}`)
+    assert.ok(Math.abs(unanswered!) < 0.5, `${unanswered}`)
+    assert.ok(Math.abs(unhinted! - Math.log(2)) < 0.5, `${unhinted}`)
+    if (matrix.madeBy.mask === 'hard') assert.equal(matrix.weights.start[5], matrix.weights.start[4])
+  }
+})
+
+test('auto is at least as good on held-out responses as the fixed penalty, and says what it chose', () => {
+  const input = prepareFit(recordsOf(everyRow))
+  const masks = new Set<string>()
+  const auto = fitMatrix(input, {
+    preset: 'auto',
+    seed: 1,
+    triesSoft: true,
+    onProgress: ({ mask, lamU }) => masks.add(`${mask} ${lamU}`),
+  })
+  assert.deepEqual([...masks], ['hard 64', 'hard 16', 'hard 8', 'hard 4', 'hard 2', 'soft 1'])
+  assert.ok(auto.madeBy.held_out_log_loss! <= fitMatrix(input, hard).madeBy.held_out_log_loss! + 1e-3)
+  assert.equal(auto.madeBy.preset, 'auto')
+})
+
+test('a fit from the previous matrix is as good in at most a third of the epochs', () => {
+  const older = fitMatrix(prepareFit(recordsOf(everyRow.filter((row) => row % 11 > 0))), hard)
+  const input = prepareFit(recordsOf(everyRow))
+  const epochsTo = (options: FitOptions): { losses: number[]; warmStarts: number } => {
+    const losses: number[] = []
+    const matrix = fitMatrix(input, { ...options, onProgress: (progress) => losses.push(progress.heldOutLogLoss!) })
+    return { losses, warmStarts: matrix.madeBy.warm_starts }
+  }
+  const [cold, warm] = [epochsTo(hard), epochsTo({ ...hard, previous: older })]
+  const goal = Math.min(...cold.losses) + 1e-3
+  const first = (losses: number[]): number => losses.findIndex((loss) => loss <= goal) + 1
+  assert.equal(warm.warmStarts, 1)
+  assert.ok(first(warm.losses) >= 1 && 3 * first(warm.losses) <= Math.max(3, first(cold.losses)), `${warm.losses}`)
+})
+
+test('every twentieth fit is cold, and so is one whose previous matrix misleads it', () => {
+  const input = prepareFit(recordsOf(everyRow))
+  const cold = fitMatrix(input, hard)
+  const aged = { ...cold, madeBy: { ...cold.madeBy, warm_starts: 19 } }
+  assert.deepEqual(storeMatrix(fitMatrix(input, { ...hard, previous: aged })), storeMatrix(cold))
+  const flattering = { ...cold, madeBy: { ...cold.madeBy, held_out_log_loss: 0.1 } }
+  assert.deepEqual(storeMatrix(fitMatrix(input, { ...hard, previous: flattering })), storeMatrix(cold))
+})
+
+test('a previous matrix is matched by id: other orders, new and vanished questions', () => {
+  const records = recordsOf(everyRow)
+  const permuted: FitRecords = {
+    ...records,
+    questionIds: [plantedId(1, 500), ...[...records.questionIds].toReversed().slice(5)],
+    conceptIds: [...records.conceptIds].toReversed(),
+  }
+  const older = fitMatrix(prepareFit(records), hard)
+  const matrix = fitMatrix(prepareFit(permuted), { ...hard, previous: older })
+  assert.equal(matrix.madeBy.warm_starts, 1)
+  const index = matrix.questionIndex.get(plantedId(1, 3))!
+  const olderIndex = older.questionIndex.get(plantedId(1, 3))!
+  assert.ok(Math.abs(matrix.easiness[index]! - older.easiness[olderIndex]!) < 0.3)
+})
+
+test('the time limit ends a fit with what it has, and says so', () => {
+  let now = 0
+  const nowMs = (): number => {
+    now += 400
+    return now
+  }
+  const matrix = fitMatrix(prepareFit(recordsOf(everyRow)), { ...hard, limit: { nowMs, maxSeconds: 1 } })
+  assert.equal(matrix.madeBy.stopped_by, 'time')
+  assert.equal(matrix.madeBy.epochs, 3)
+})
+
+test('a second response of a learner to a question is refused', () => {
+  const records = recordsOf([0, 1, 2])
+  const twice = { ...records, responses: [...records.responses, records.responses[0]!] } as FitRecords
+  assert.throws(() => fitMatrix(prepareFit(twice), hard), RangeError)
+})
