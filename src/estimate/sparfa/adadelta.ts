@@ -7,6 +7,7 @@ import {
   hasGeneral,
   hasSpecific,
   learnerGradient,
+  meanLogLoss,
   type Point,
   type Problem,
   questionGradient,
@@ -43,6 +44,7 @@ export function adadelta(problem: Problem, point: Point, options: AdadeltaOption
   const unconstrained = new Float64Array(0)
   return {
     point,
+    meanLogLoss: (rows) => meanLogLoss(problem, rows, point),
     epoch(epoch) {
       const rate = { epsilon: options.epsilon, factor: 1 / (1 + epoch / options.decay) }
       learnerGradient(problem, point, gradient, z)

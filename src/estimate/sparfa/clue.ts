@@ -6,6 +6,7 @@ import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { ClueOptions } from '../algorithm.ts'
 import type { SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
+import { probabilityOf } from './predict.ts'
 import { logit, normalQuantile, sigmoid } from './scalar.ts'
 import { solveForward } from './skyline.ts'
 
@@ -49,18 +50,6 @@ export function interval(mean: number, variance: number, confidence: number): Cl
     maximum: Math.max(sigmoid(centre + reach), mostLikely),
     isReal: true,
   }
-}
-
-/** P(right) of one learner on one question. */
-export function probabilityOf(matrix: SparfaMatrix, learner: SparfaKnowledge, question: number): number {
-  const { start, concept } = matrix.weights
-  const { weights, easiness } = matrix.bounded
-  let z = easiness[question]!
-  for (let entry = start[question]!; entry < start[question + 1]!; entry++) {
-    const at = learner.position[concept[entry]!]!
-    z += weights[entry]! * ((at === -1 ? 0 : learner.mean[at]!) + learner.general)
-  }
-  return sigmoid(z)
 }
 
 /** Mean over the pool of P(right); adds its derivative by u to `gradient` (one entry per concept). */

@@ -8,6 +8,7 @@ import {
   hasGeneral,
   hasSpecific,
   learnerGradient,
+  meanLogLoss,
   type Point,
   type Problem,
   questionGradient,
@@ -25,6 +26,7 @@ const CURVATURE_MAX = 0.25
 export function fista(problem: Problem, point: Point): Optimiser {
   return {
     point,
+    meanLogLoss: (rows) => meanLogLoss(problem, rows, point),
     epoch() {
       stepLearners(problem, point)
       stepQuestions(problem, point)

@@ -2,7 +2,7 @@
  * Fits the matrix of one ecosystem (sparfa.md §3-§9, §13, §14): prepare, train with early stopping, calibrate. Same
  * responses as a set, same options, same matrix, bit by bit.
  */
-import { adadelta, adadeltaDefaults } from './adadelta.ts'
+import { adadelta } from './adadelta.ts'
 import { stepLearners } from './fista.ts'
 import type { FitInput } from './input.ts'
 import { type MadeBy, makeMatrix, type SparfaMatrix } from './matrix.ts'
@@ -10,7 +10,8 @@ import { autoLamU, type Preset, type PresetName, presets } from './presets.ts'
 import { copyPoint, makeProblem, type Point, type Problem, startingPoint } from './problem.ts'
 import { holdOut, type Responses, sortResponses } from './responses.ts'
 import { calibrateScale } from './scale.ts'
-import { type Progress, type TimeLimit, type Trained, train } from './train.ts'
+import { type Optimiser, type Progress, type TimeLimit, type Trained, train } from './train.ts'
+import { variational } from './variational.ts'
 
 export interface FitOptions {
   /** `auto` chooses the penalty on v by held-out log-loss; the others are fixed. */
@@ -35,7 +36,8 @@ export interface FitProgress extends Progress {
 const RESPONSES_FOR_HOLD_OUT = 200
 const EPOCHS_WITHOUT_HOLD_OUT = 60
 const EPOCHS_MAX = 1000
-const PATIENCE = { hard: 20, soft: 10 } as const
+/** The variational optimiser does not swing around its optimum as Adadelta does. */
+const PATIENCE = { hard: 2, soft: 10 } as const
 /** A warm fit that much worse than the fit it came from is repeated cold. */
 const WARM_LOSS_MARGIN = 0.002
 /** Every k-th fit is cold, so that history does not leak for ever. */
@@ -124,7 +126,7 @@ function fitOne(job: Job, preset: Preset, previous: SparfaMatrix | undefined, st
       : previous === undefined
         ? startingPoint(problem)
         : warmPoint(problem, input, previous)
-  const trained = train(problem, adadelta(problem, point, adadeltaDefaults), heldOut, {
+  const trained = train(problem, optimiserOf(problem, point), heldOut, {
     epochsMax: heldOut === undefined ? EPOCHS_WITHOUT_HOLD_OUT : EPOCHS_MAX,
     patience: PATIENCE[preset.mask],
     limit,
@@ -133,6 +135,10 @@ function fitOne(job: Job, preset: Preset, previous: SparfaMatrix | undefined, st
       ((progress) => options.onProgress?.({ ...progress, mask: preset.mask, lamU: preset.penalties.lamU })),
   })
   return { problem, trained }
+}
+
+function optimiserOf(problem: Problem, point: Point): Optimiser {
+  return problem.preset.mask === 'hard' ? variational(problem, point) : adadelta(problem, point)
 }
 
 /** W and d of the earlier matrix, matched by id; new questions as in a cold fit; learners from zero. */

@@ -5,10 +5,11 @@ import fc from 'fast-check'
 import { unknownClue } from '#domain/clue.ts'
 import type { LearnerAnswer } from '../algorithm.ts'
 import { sparfa } from './algorithm.ts'
-import { probabilityOf } from './clue.ts'
 import type { SparfaKnowledge } from './learner.ts'
 import { conceptRows, makeMatrix, type SparfaMatrix } from './matrix.ts'
-import { plant, plantedId } from './planted.ts'
+import { numberedId } from './numbered-id.ts'
+import { plant } from './planted.ts'
+import { probabilityOf } from './predict.ts'
 
 const options = { confidence: 0.5, minResponses: 0 }
 const madeBy = plant({
@@ -28,7 +29,7 @@ interface Case {
 }
 
 const conceptsMax = 6
-const question = (index: number) => plantedId(1, index)
+const question = (index: number) => numberedId('question', index)
 
 /** Matrices with at most `hintsMax` hints a question, and answers of one learner. */
 function cases(hintsMax: number, weight: fc.Arbitrary<number>, easiness: fc.Arbitrary<number>): fc.Arbitrary<Case> {
@@ -49,7 +50,7 @@ function cases(hintsMax: number, weight: fc.Arbitrary<number>, easiness: fc.Arbi
     )
     const matrix = makeMatrix({
       questionIds: list.map((_, index) => question(index)),
-      conceptIds: Array.from({ length: conceptsMax }, (_, index) => plantedId(2, index)),
+      conceptIds: Array.from({ length: conceptsMax }, (_, index) => numberedId('concept', index)),
       easiness: Float64Array.from(list, (item) => item.easiness),
       support: hints,
       weights: Float64Array.from(rows.flatMap((entries) => entries.map(([, value]) => value))),
@@ -200,7 +201,7 @@ test('a ranking is a permutation of the known candidates, unanswered ones first'
   fc.assert(
     fc.property(usual(3), ({ matrix, answers }) => {
       const learner = sparfa.know(matrix, answers)
-      const ranked = sparfa.rank(matrix, learner, [...matrix.questionIds, plantedId(7, 0)])
+      const ranked = sparfa.rank(matrix, learner, [...matrix.questionIds, numberedId('unknown', 0)])
       assert.deepEqual(ranked.toSorted(), matrix.questionIds.toSorted())
       const answered = new Set(answers.map(({ group }) => group))
       const firstAnswered = ranked.findIndex((id) => answered.has(id))
@@ -226,9 +227,14 @@ test('the default CLUE stands for: no pool, no learner, too few answers to known
   const known = sparfa.know(truth, [answer(0), answer(1), answer(2)])
   const pool = [question(5)]
   assert.deepEqual(sparfa.clue(truth, [known], [], strict), unknownClue)
-  assert.deepEqual(sparfa.clue(truth, [known], [plantedId(7, 1)], strict), unknownClue)
+  assert.deepEqual(sparfa.clue(truth, [known], [numberedId('unknown', 1)], strict), unknownClue)
   assert.deepEqual(sparfa.clue(truth, [], pool, strict), unknownClue)
-  const few = sparfa.know(truth, [answer(0), answer(1), answer(1), { group: plantedId(7, 1), isCorrect: true }])
+  const few = sparfa.know(truth, [
+    answer(0),
+    answer(1),
+    answer(1),
+    { group: numberedId('unknown', 1), isCorrect: true },
+  ])
   assert.deepEqual(sparfa.clue(truth, [few], pool, strict), unknownClue)
   assert.ok(sparfa.clue(truth, [known], pool, strict).isReal)
   // Answers add up over the learners, and one without answers counts with its prior.

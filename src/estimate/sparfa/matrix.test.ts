@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sparfa } from './algorithm.ts'
 import { loadMatrix, MatrixError, makeMatrix, type SparfaMatrix, type StoredMatrix, storeMatrix } from './matrix.ts'
-import { plant, plantedId } from './planted.ts'
+import { numberedId } from './numbered-id.ts'
+import { plant } from './planted.ts'
 
 const planted = plant({
   questions: 30,
@@ -23,8 +24,8 @@ function throughText(stored: StoredMatrix): StoredMatrix {
 function withValues(weights: readonly number[], easiness: readonly number[]): SparfaMatrix {
   const support = { start: Int32Array.of(0, 2, 4), concept: Int32Array.of(0, 1, 0, 1) }
   return makeMatrix({
-    questionIds: [plantedId(1, 0), plantedId(1, 1)],
-    conceptIds: [plantedId(2, 0), plantedId(2, 1)],
+    questionIds: [numberedId('question', 0), numberedId('question', 1)],
+    conceptIds: [numberedId('concept', 0), numberedId('concept', 1)],
     easiness: Float64Array.from(easiness),
     support,
     weights: Float64Array.from(weights),
@@ -36,8 +37,8 @@ function withValues(weights: readonly number[], easiness: readonly number[]): Sp
 function empty(questions: number, concepts: number): SparfaMatrix {
   const none = { start: new Int32Array(questions + 1), concept: new Int32Array(0) }
   return makeMatrix({
-    questionIds: Array.from({ length: questions }, (_, index) => plantedId(1, index)),
-    conceptIds: Array.from({ length: concepts }, (_, index) => plantedId(2, index)),
+    questionIds: Array.from({ length: questions }, (_, index) => numberedId('question', index)),
+    conceptIds: Array.from({ length: concepts }, (_, index) => numberedId('concept', index)),
     easiness: new Float64Array(questions),
     support: none,
     weights: new Float64Array(0),
@@ -111,9 +112,12 @@ test('CLUEs before and after a store and load are bit-identical', () => {
 
 /** The answers and the pool name questions, and knowledge shows which concepts were met. */
 function clueAfter(matrix: SparfaMatrix): unknown {
-  const answers = [0, 3, 4, 9, 17].map((index) => ({ group: plantedId(1, index), isCorrect: index % 2 === 0 }))
+  const answers = [0, 3, 4, 9, 17].map((index) => ({
+    group: numberedId('question', index),
+    isCorrect: index % 2 === 0,
+  }))
   const knowledge = sparfa.know(matrix, answers)
-  const pool = [1, 2, 3, 10].map((index) => plantedId(1, index))
+  const pool = [1, 2, 3, 10].map((index) => numberedId('question', index))
   const met = matrix.conceptIds.filter((_, concept) => knowledge.position[concept] !== -1).toSorted()
   return [sparfa.clue(matrix, [knowledge], pool, { confidence: 0.5, minResponses: 3 }), met]
 }
@@ -137,8 +141,8 @@ const broken: { readonly [what: string]: Partial<Record<keyof StoredMatrix, unkn
   'too few d': { d_data: [1] },
   'too many d': { d_data: [1, 2, 3] },
   'a d that is infinite': { d_data: [1, Number.NEGATIVE_INFINITY] },
-  'a question twice': { Q_ids: [plantedId(1, 0), plantedId(1, 0)] },
-  'a concept twice': { C_ids: [plantedId(2, 0), plantedId(2, 0)] },
+  'a question twice': { Q_ids: [numberedId('question', 0), numberedId('question', 0)] },
+  'a concept twice': { C_ids: [numberedId('concept', 0), numberedId('concept', 0)] },
   'an id that is no uuid': { Q_ids: ['first', 'second'] },
   'a prior that is not positive': { made_by: { ...stored.made_by, lam_u: 0 } },
 }

@@ -2,10 +2,10 @@
  * Answers drawn from a known model: the ground truth for tests of recovery and calibration, and a load of any size for
  * measurements. Same options, same data.
  */
-import { toUuid, type Uuid } from '#domain/ids.ts'
 import { seededUniform } from './hash.ts'
 import type { FitInput } from './input.ts'
 import { type ConceptRows, conceptRows, makeMatrix, type SparfaMatrix } from './matrix.ts'
+import { numberedId } from './numbered-id.ts'
 import { sigmoid } from './scalar.ts'
 
 export interface PlantedOptions {
@@ -60,11 +60,6 @@ export function plant(options: PlantedOptions): Planted {
   return { input: { questionIds, conceptIds, hints, learnerCount: options.learners, responses }, truth, knowledge }
 }
 
-/** `kind` keeps the ids of questions, concepts and learners apart. */
-export function plantedId(kind: number, index: number): Uuid {
-  return toUuid(`00000000-0000-4000-${(0x8000 + kind).toString(16)}-${index.toString(16).padStart(12, '0')}`)
-}
-
 /** Distinct (learner, question) pairs by rejection, so at most half of all pairs can be asked for. */
 function answers(
   options: PlantedOptions,
@@ -100,8 +95,8 @@ function trueMatrix(
   easiness: Float64Array,
 ): SparfaMatrix {
   return makeMatrix({
-    questionIds: Array.from({ length: options.questions }, (_, index) => plantedId(1, index)),
-    conceptIds: Array.from({ length: options.concepts }, (_, index) => plantedId(2, index)),
+    questionIds: Array.from({ length: options.questions }, (_, index) => numberedId('question', index)),
+    conceptIds: Array.from({ length: options.concepts }, (_, index) => numberedId('concept', index)),
     easiness,
     support: hints,
     weights,

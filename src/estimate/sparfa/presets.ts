@@ -69,4 +69,4 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
 }
 
 /** Values of lam_u that `auto` tries, in this order: each fit starts from the one before, so from stiff to loose. */
-export const autoLamU: readonly number[] = [64, 16, 8, 4, 2]
+export const autoLamU: readonly number[] = [64, 16, 8, 4, 2, 1]

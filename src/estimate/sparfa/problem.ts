@@ -137,7 +137,8 @@ export function costAt(problem: Problem, point: Point): number {
 }
 
 /** Mean log-loss of predictions at a point for rows that were not trained on. */
-export function meanLogLoss(problem: Problem, rows: ResponseRows, point: Point, z: Float64Array): number {
+export function meanLogLoss(problem: Problem, rows: ResponseRows, point: Point): number {
+  const z = new Float64Array(rows.question.length)
   problem.kernels.forward(rows, point, z)
   let sum = 0
   for (let row = 0; row < z.length; row++) sum += softplus(z[row]!) - rows.isCorrect[row]! * z[row]!

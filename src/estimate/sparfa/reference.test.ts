@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { clueOf, probabilityOf } from './clue.ts'
+import { clueOf } from './clue.ts'
 import { estimateLearner, type SparfaKnowledge } from './learner.ts'
 import { conceptRows, makeMatrix, type SparfaMatrix } from './matrix.ts'
-import { plantedId } from './planted.ts'
+import { numberedId } from './numbered-id.ts'
+import { probabilityOf } from './predict.ts'
 import { presets } from './presets.ts'
 import { costAt, makeProblem, type Point, type Problem, startingPoint } from './problem.ts'
 import { sortResponses } from './responses.ts'
@@ -48,8 +49,8 @@ function problemWith(mask: 'hard' | 'soft'): Problem {
 }
 
 const matrix: SparfaMatrix = makeMatrix({
-  questionIds: Array.from({ length: questionCount }, (_, index) => plantedId(1, index)),
-  conceptIds: Array.from({ length: conceptCount }, (_, index) => plantedId(2, index)),
+  questionIds: Array.from({ length: questionCount }, (_, index) => numberedId('question', index)),
+  conceptIds: Array.from({ length: conceptCount }, (_, index) => numberedId('concept', index)),
   easiness: Float64Array.from(reference.true_d),
   support: hints,
   weights: Float64Array.from(reference.true_W),

@@ -7,11 +7,11 @@
  * Since trace(Lambda V) = concepts - sum over answers of p(1 - p) w'V w, the condition is evaluated as
  * sum of u'Lambda u = sum of p(1 - p) w'V w, over answered concepts alone.
  */
-import { probabilityOf } from './clue.ts'
-import { estimateLearner, type SparfaKnowledge } from './learner.ts'
+
+import { estimateLearner } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
+import { probabilityOf, spreadOf } from './predict.ts'
 import type { Responses } from './responses.ts'
-import { solveForward } from './skyline.ts'
 
 const LEARNERS_MAX = 500
 const LARGEST_FACTOR = 8
@@ -50,41 +50,11 @@ function momentExcess(matrix: SparfaMatrix, responses: Responses, learner: numbe
   const specificCount = Number.isFinite(matrix.lamG) ? mean.length - 1 : mean.length
   for (let at = 0; at < specificCount; at++) excess += matrix.lamU * mean[at]! * mean[at]!
   if (Number.isFinite(matrix.lamG)) excess += matrix.lamG * knowledge.general * knowledge.general
-  const projected = new Float64Array(mean.length)
   for (const question of knowledge.answered) {
     const p = probabilityOf(matrix, knowledge, question)
-    excess -= p * (1 - p) * spreadOf(matrix, knowledge, question, projected)
+    excess -= p * (1 - p) * spreadOf(matrix, knowledge, question)
   }
   return excess
-}
-
-/** w'V w of an answered question: |L^-1 a|^2 with a = (w, sum of w). */
-function spreadOf(
-  matrix: SparfaMatrix,
-  { position, mean, factor }: SparfaKnowledge,
-  question: number,
-  projected: Float64Array,
-): number {
-  const { start, concept } = matrix.weights
-  const { weights } = matrix.bounded
-  let sum = 0
-  let first = mean.length
-  projected.fill(0)
-  for (let entry = start[question]!; entry < start[question + 1]!; entry++) {
-    const at = position[concept[entry]!]!
-    sum += weights[entry]!
-    if (at === -1) continue
-    projected[at] = weights[entry]!
-    first = Math.min(first, at)
-  }
-  if (Number.isFinite(matrix.lamG)) {
-    projected[mean.length - 1] = sum
-    first = Math.min(first, mean.length - 1)
-  }
-  solveForward(factor, projected, first)
-  let spread = 0
-  for (let at = first; at < projected.length; at++) spread += projected[at]! * projected[at]!
-  return spread
 }
 
 /** Root of a decreasing function on [-reach, reach] by false position with the Illinois rule; the nearer end if none. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sparfa } from './algorithm.ts'
-import { probabilityOf } from './clue.ts'
 import { estimateLearner, type SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
-import { plant, plantedId } from './planted.ts'
+import { numberedId } from './numbered-id.ts'
+import { plant } from './planted.ts'
+import { probabilityOf } from './predict.ts'
 import { rankQuestions } from './tesr.ts'
 
 function plantedMatrix(questions: number, concepts: number, seed: number): SparfaMatrix {
@@ -119,6 +120,6 @@ test('questions without weights come last in their group, by uncertainty and the
     weights: { start: new Int32Array(7), concept: new Int32Array(0), value: new Float64Array(0) },
     bounded: { weights: new Float64Array(0), easiness: Float64Array.of(2, 0.5, -0.5, 0.5, 0, 3) },
   }
-  const learner = sparfa.know(bare, [{ group: plantedId(1, 4), isCorrect: true }])
+  const learner = sparfa.know(bare, [{ group: numberedId('question', 4), isCorrect: true }])
   assert.deepEqual([...rankQuestions(bare, learner, Int32Array.of(5, 4, 3, 2, 1, 0))], [1, 2, 3, 0, 5, 4])
 })

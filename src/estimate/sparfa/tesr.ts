@@ -3,9 +3,10 @@
  * maximisation of log det of the posterior precision, with lazy evaluation: gains only shrink as questions are chosen
  * (submodularity), so an outdated gain is an upper bound and most of them never need to be computed again.
  */
-import { probabilityOf } from './clue.ts'
+
 import type { SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
+import { probabilityOf } from './predict.ts'
 import { solveForward } from './skyline.ts'
 
 /** Question indices best first; the learner's answered questions follow all others. Duplicates are dropped. */

@@ -2,13 +2,16 @@
  * Runs an optimiser until held-out responses stop getting better (sparfa.md §7). Time is a safety limit only: a fit that
  * does not reach it is the same on a slow and on a fast machine.
  */
-import { copyPoint, costAt, meanLogLoss, type Point, type Problem } from './problem.ts'
+import type { ResponseRows } from './kernels.ts'
+import { copyPoint, costAt, type Point, type Problem } from './problem.ts'
 import type { Responses } from './responses.ts'
 
 export interface Optimiser {
   readonly point: Point
   /** Moves `point`; `epoch` counts from 0. */
   epoch(epoch: number): void
+  /** Mean log-loss of its predictions for rows that were not trained on. */
+  meanLogLoss(rows: ResponseRows): number
 }
 
 export interface TrainOptions {
@@ -49,7 +52,6 @@ export function train(
   options: TrainOptions,
 ): Trained {
   const rows = heldOut === undefined ? undefined : problem.kernels.rowsOf(heldOut)
-  const z = new Float64Array(heldOut?.question.length ?? 0)
   let best = copyPoint(optimiser.point)
   let bestLoss = Number.POSITIVE_INFINITY
   let bestEpoch = -1
@@ -58,7 +60,7 @@ export function train(
   let epoch = 0
   while (epoch < options.epochsMax) {
     optimiser.epoch(epoch)
-    const loss = rows === undefined ? undefined : meanLogLoss(problem, rows, optimiser.point, z)
+    const loss = rows === undefined ? undefined : optimiser.meanLogLoss(rows)
     options.onProgress?.({ epoch, heldOutLogLoss: loss })
     if (loss === undefined || loss < bestLoss - IMPROVEMENT_MIN) {
       copyInto(best, optimiser.point)

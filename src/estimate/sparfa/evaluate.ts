@@ -1,0 +1,139 @@
+/**
+ * Evaluation protocol (sparfa.md §16) over answers that were read from anywhere: first answers only, a split that any
+ * language can repeat, predictions from the training part, metrics on the rest.
+ */
+import { type FitOptions, fitMatrix } from './fit.ts'
+import { isTestRow } from './hash.ts'
+import type { FitInput } from './input.ts'
+import { estimateLearner } from './learner.ts'
+import { type ConceptRows, conceptRows, type SparfaMatrix } from './matrix.ts'
+import { type Metrics, measure } from './metrics.ts'
+import { numberedId } from './numbered-id.ts'
+import { averagedProbabilityOf } from './predict.ts'
+import { type Responses, selectRows, sortResponses } from './responses.ts'
+
+/** One answer of a data set; learners, questions and concepts are numbered from 0. */
+export interface AnswerRow {
+  readonly learner: number
+  readonly question: number
+  /** The same for every row of a question. */
+  readonly concepts: readonly number[]
+  readonly isCorrect: boolean
+  /** Position in the learner's own sequence. */
+  readonly order: number
+}
+
+export interface DataSet {
+  /** First answers, sorted by (learner, question). */
+  readonly responses: Responses
+  /** Place of each response among its learner's first answers. */
+  readonly order: Int32Array
+  readonly hints: ConceptRows
+  readonly conceptCount: number
+}
+
+/** `random`: a fifth of the rows by hash; `future`: the last fifth of each learner's answers. */
+export type Split = { readonly kind: 'random'; readonly seed: number } | { readonly kind: 'future' }
+
+export interface Parts {
+  readonly training: DataSet
+  readonly test: Responses
+}
+
+/** P(right) for every row of the test part, learnt from the training part. */
+export type Predictor = (parts: Parts) => Float64Array
+
+export function makeDataSet(rows: Iterable<AnswerRow>): DataSet {
+  const sorted = [...rows].sort(
+    (one, other) => one.learner - other.learner || one.question - other.question || one.order - other.order,
+  )
+  const isFirst = (row: AnswerRow, at: number): boolean =>
+    at === 0 || sorted[at - 1]!.learner !== row.learner || sorted[at - 1]!.question !== row.question
+  const first = sorted.filter(isFirst)
+  const learnerCount = first.reduce((most, row) => Math.max(most, row.learner + 1), 0)
+  const questionCount = first.reduce((most, row) => Math.max(most, row.question + 1), 0)
+  const conceptCount = first.reduce((most, row) => Math.max(most, ...row.concepts.map((one) => one + 1)), 0)
+  const columns = {
+    learner: Int32Array.from(first, (row) => row.learner),
+    question: Int32Array.from(first, (row) => row.question),
+    isCorrect: Uint8Array.from(first, (row) => (row.isCorrect ? 1 : 0)),
+  }
+  return {
+    responses: sortResponses(columns, { learnerCount, questionCount }),
+    order: Int32Array.from(first, (row) => row.order),
+    hints: conceptRows(
+      questionCount,
+      first.flatMap((row) => row.concepts.map((concept) => [row.question, concept] as const)),
+    ),
+    conceptCount,
+  }
+}
+
+export function split(data: DataSet, how: Split): Parts {
+  const isTest = how.kind === 'random' ? randomly(how.seed) : lastFifth(data)
+  const kept: number[] = []
+  const training = selectRows(data.responses, (learner, question, row) => {
+    const isKept = !isTest(learner, question, row)
+    if (isKept) kept.push(data.order[row]!)
+    return isKept
+  })
+  const test = selectRows(data.responses, isTest)
+  return { training: { ...data, responses: training, order: Int32Array.from(kept) }, test }
+}
+
+export function evaluate(data: DataSet, how: Split, predictor: Predictor): Metrics {
+  const parts = split(data, how)
+  return measure(predictor(parts), parts.test.isCorrect)
+}
+
+/** SPARFA as the server uses it: the matrix from all training answers, u from the learner's own. */
+export function sparfaPredictor(options: FitOptions, onFit?: (matrix: SparfaMatrix) => void): Predictor {
+  return ({ training, test }) => {
+    const matrix = fitMatrix(fitInputOf(training), options)
+    onFit?.(matrix)
+    return predictWith(matrix, training.responses, test)
+  }
+}
+
+export function predictWith(matrix: SparfaMatrix, training: Responses, test: Responses): Float64Array {
+  const probability = new Float64Array(test.question.length)
+  for (let learner = 0; learner < test.learnerCount; learner++) {
+    if (test.start[learner] === test.start[learner + 1]) continue
+    const rows = [training.start[learner]!, training.start[learner + 1]!] as const
+    const knowledge = estimateLearner(matrix, training.question.subarray(...rows), training.isCorrect.subarray(...rows))
+    for (let row = test.start[learner]!; row < test.start[learner + 1]!; row++) {
+      probability[row] = averagedProbabilityOf(matrix, knowledge, test.question[row]!)
+    }
+  }
+  return probability
+}
+
+export function fitInputOf({ responses, hints, conceptCount }: DataSet): FitInput {
+  const learner = new Int32Array(responses.question.length)
+  for (let who = 0; who < responses.learnerCount; who++) {
+    learner.fill(who, responses.start[who]!, responses.start[who + 1]!)
+  }
+  return {
+    questionIds: Array.from({ length: responses.questionCount }, (_, index) => numberedId('question', index)),
+    conceptIds: Array.from({ length: conceptCount }, (_, index) => numberedId('concept', index)),
+    hints,
+    learnerCount: responses.learnerCount,
+    responses: { learner, question: responses.question, isCorrect: responses.isCorrect },
+  }
+}
+
+function randomly(seed: number): (learner: number, question: number, row: number) => boolean {
+  return (learner, question) => isTestRow(learner, question, seed)
+}
+
+/** Test rows are those at or after place ceil(0.8 n) of the learner's n answers. */
+function lastFifth({ responses, order }: DataSet): (learner: number, question: number, row: number) => boolean {
+  const isTest = new Uint8Array(order.length)
+  for (let learner = 0; learner < responses.learnerCount; learner++) {
+    const begin = responses.start[learner]!
+    const count = responses.start[learner + 1]! - begin
+    const rows = Array.from({ length: count }, (_, at) => begin + at).sort((one, other) => order[one]! - order[other]!)
+    for (const row of rows.slice(Math.ceil(0.8 * count))) isTest[row] = 1
+  }
+  return (_learner, _question, row) => isTest[row] === 1
+}
