@@ -34,6 +34,7 @@ export function createClient(options: ClientOptions) {
   return {
     transport,
     ...streamCalls(calls),
+    ...streamReads(calls),
     ...resultCalls(calls),
     ...algorithmCalls(calls),
     ...operatorCalls(transport),
@@ -42,7 +43,7 @@ export function createClient(options: ClientOptions) {
 
 type Builder = ReturnType<typeof callBuilder>
 
-/** Event streams: what a producer writes, and what consumers read back. */
+/** Event streams: what a producer writes. */
 function streamCalls({ single, bulk }: Builder) {
   return {
     createEcosystem: single<wire.EcosystemCreation, { created_ecosystem_uuid: string }>('create_ecosystem'),
@@ -84,16 +85,22 @@ function streamCalls({ single, bulk }: Builder) {
       items: 'no_ops',
       lines: 'no_op_responses',
     }),
-    fetchStreamStatuses: bulk<reads.StreamStatusLine, reads.StreamStatus>({
-      endpoint: 'fetch_stream_statuses',
-      items: 'stream_requests',
-      lines: 'stream_responses',
-    }),
     recordEcosystemPreparationsReady: bulk<string, string>({
       endpoint: 'record_ecosystem_preparations_ready',
       items: 'preparation_uuids',
       lines: 'recorded_preparation_uuids',
       areLinesDistinct: true,
+    }),
+  }
+}
+
+/** Event streams: what producers and consumers read back. */
+function streamReads({ single, bulk }: Builder) {
+  return {
+    fetchStreamStatuses: bulk<reads.StreamStatusLine, reads.StreamStatus>({
+      endpoint: 'fetch_stream_statuses',
+      items: 'stream_requests',
+      lines: 'stream_responses',
     }),
     fetchCourseEcosystemStatuses: single<
       { readonly request_uuid: string; readonly course_uuids: readonly string[] },

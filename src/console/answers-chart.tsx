@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import type { Series } from '../api/console/console-data.ts'
+import type { Series } from '#api/console/console-data.ts'
 import { formatRate } from './format.ts'
 import { themeChanged } from './theme-button.tsx'
 

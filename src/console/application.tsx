@@ -25,7 +25,7 @@ export function Application(): JSX.Element {
   }, [])
 
   const isFirst = useRef(true)
-  // A new page begins at its heading, for the eyes and for a screen reader. Within a course the focus stays in the list.
+  // A new page begins at its heading, for eyes and for a screen reader. Within a course the focus stays in the list.
   useEffect(() => {
     if (isFirst.current) {
       isFirst.current = false

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import type { CourseView } from '../api/console/console-data.ts'
+import type { CourseView } from '#api/console/console-data.ts'
 import { ForecastSection } from './forecast-section.tsx'
 import { formatAge, formatCount, plural, shortUuid } from './format.ts'
 import { useLive, useServerNow } from './live.ts'

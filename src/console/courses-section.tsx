@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { CourseLine, List } from '../api/console/console-data.ts'
+import type { CourseLine, List } from '#api/console/console-data.ts'
 import { FilterField, PageButtons, useListPages } from './filtered-list.tsx'
 import { formatCount } from './format.ts'
 import { listEveryMs, useLive } from './live.ts'

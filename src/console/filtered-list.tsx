@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useId, useState } from 'preact/hooks'
-import type { List } from '../api/console/console-data.ts'
+import type { List } from '#api/console/console-data.ts'
 import { formatRange, plural } from './format.ts'
 
 /** Lists that are longer than a page: found by the beginning of a uuid, turned by the last uuid of the page before. */

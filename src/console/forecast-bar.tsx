@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import type { Forecast } from '../api/console/console-data.ts'
+import type { Forecast } from '#api/console/console-data.ts'
 
 type Clue = Forecast['clues'][number]
 

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { CourseView, Forecast } from '../api/console/console-data.ts'
+import type { CourseView, Forecast } from '#api/console/console-data.ts'
 import { ForecastBar, ForecastLegend } from './forecast-bar.tsx'
 import { formatBookName, formatShare, plural, shortUuid } from './format.ts'
 import { listEveryMs, useLive } from './live.ts'

@@ -27,7 +27,7 @@ const unreachable = new Set([502, 503, 504])
 const requestMsMax = 10_000
 const retryEveryMs = 1_000
 
-/** Keeps showing the value of the former `path` until the new one has come. Nothing is asked while `path` is undefined. */
+/** Shows the value of the former `path` until the new one has come. Nothing is asked while `path` is undefined. */
 export function useLive<Value>(path: string | undefined, everyMs: number = liveEveryMs): Live<Value> {
   const [live, setLive] = useState<{ path: string | undefined; view: Live<Value> }>({
     path: undefined,

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import type { Overview, Series } from '../api/console/console-data.ts'
+import type { Overview, Series } from '#api/console/console-data.ts'
 import { AnswersChart } from './answers-chart.tsx'
 import { CoursesSection } from './courses-section.tsx'
 import { formatAge, formatCount, formatMs, formatRate, plural } from './format.ts'

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import type { BlockedLine, EcosystemLine, Overview, SubscriptionLine } from '../api/console/console-data.ts'
+import type { BlockedLine, EcosystemLine, Overview, SubscriptionLine } from '#api/console/console-data.ts'
 import { formatAge, formatCount, formatMs, formatRange, plural } from './format.ts'
 import { useServerNow } from './live.ts'
 import { Link } from './navigation.tsx'

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import type { CourseStream, RecentEvent } from '../api/console/console-data.ts'
+import type { CourseStream, RecentEvent } from '#api/console/console-data.ts'
 import { formatAge, formatCount, formatRange, formatTime, plural } from './format.ts'
 import { useServerNow } from './live.ts'
 import { Notice } from './notice.tsx'

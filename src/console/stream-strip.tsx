@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import type { CourseStream } from '../api/console/console-data.ts'
+import type { CourseStream } from '#api/console/console-data.ts'
 import { formatRange } from './format.ts'
 import { streamSegments } from './stream-segments.ts'
 

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { CourseView, List, StudentLine } from '../api/console/console-data.ts'
+import type { CourseView, List, StudentLine } from '#api/console/console-data.ts'
 import { FilterField, PageButtons, useListPages } from './filtered-list.tsx'
 import { formatCount, plural } from './format.ts'
 import { listEveryMs, useLive } from './live.ts'

@@ -8,7 +8,7 @@ import type { Uuid } from '#domain/ids.ts'
 export interface BookLine {
   readonly container: Uuid
   readonly kind: 'book' | 'unit' | 'chapter' | 'page'
-  /** "2" for a chapter or unit, "2.3" for a page of chapter 2, empty for the book. Pages outside chapters count alone. */
+  /** "2" for a chapter or unit, "2.3" for a page of chapter 2, empty for the book; pages outside chapters: "1", "2". */
   readonly number: string
   /** Steps below the root, for indentation. */
   readonly depth: number

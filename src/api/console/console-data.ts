@@ -62,7 +62,7 @@ export interface Series {
   readonly values: readonly number[]
 }
 
-/** From the answer's acknowledgement to its being visible in a CLUE, over the last `windowMs`; `null` without answers. */
+/** From an answer's acknowledgement to its being visible in a CLUE, over the last `windowMs`; `null` without any. */
 export interface Freshness {
   readonly p50Ms: number | null
   readonly p99Ms: number | null

@@ -7,14 +7,14 @@ import { registerConsoleRoutes } from './console-routes.ts'
 import { shareReads } from './shared-reads.ts'
 
 /**
- * The console's server side: `GET /console/api/…` as JSON for operators, and the browser application itself, which needs
- * no token (design D32). Only paths that are pages of the application answer; everything else stays the server's 404.
+ * The console's server side: `GET /console/api/…` as JSON for operators, and the browser application itself, which
+ * needs no token (design D32). Only paths that are pages of the application answer; the rest is the server's 404.
  */
 export interface ConsolePorts {
   readonly data: ConsoleData
   /** Folder with the built application (`buildConsole`). */
   readonly folder: string
-  /** Whether this `Authorization` header is an operator's (design D33); always true when no token is set on loopback. */
+  /** Whether this `Authorization` header is an operator's (design D33); always true where no token is set. */
   isOperator(authorization: string | undefined): boolean
 }
 

@@ -1,4 +1,4 @@
-import type { BookContainer, EcosystemCreation, Pool } from '../../client/wire.ts'
+import type { BookContainer, EcosystemCreation, Pool } from '#client/wire.ts'
 import type { Naming } from './identity.ts'
 import type { Study } from './study.ts'
 

@@ -1,4 +1,4 @@
-import type { CourseCreation, Roster } from '../../client/wire.ts'
+import type { CourseCreation, Roster } from '#client/wire.ts'
 import type { Naming } from './identity.ts'
 import type { Study } from './study.ts'
 import type { Term } from './term.ts'

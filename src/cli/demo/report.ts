@@ -1,4 +1,4 @@
-import type { StudentPicks } from '../../client/wire-reads.ts'
+import type { StudentPicks } from '#client/wire-reads.ts'
 import type { ChapterClue, OpenAssignmentPicks } from './reading.ts'
 import { countAnswers, type Study } from './study.ts'
 

@@ -1,5 +1,5 @@
-import { type Client, createClient } from '../../client/client.ts'
-import { type CallOptions, type Clock, systemClock, type Tokens } from '../../client/transport.ts'
+import { type Client, createClient } from '#client/client.ts'
+import { type CallOptions, type Clock, systemClock, type Tokens } from '#client/transport.ts'
 import { readAnswersFile } from './answers-file.ts'
 import { areaUnderCurve } from './auc.ts'
 import { buildBook } from './book.ts'

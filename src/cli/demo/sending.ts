@@ -1,5 +1,5 @@
-import type { Client } from '../../client/client.ts'
-import type { CallOptions } from '../../client/transport.ts'
+import type { Client } from '#client/client.ts'
+import type { CallOptions } from '#client/transport.ts'
 import { courseCreation, type DemoCourse, isoTime, rosterOf } from './enrolment.ts'
 import type { Stage } from './progress.ts'
 import type { Batch, CourseTimeline, World } from './timeline.ts'

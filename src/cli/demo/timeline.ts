@@ -1,4 +1,4 @@
-import type { AssignmentUpdate, ResponseRecord } from '../../client/wire.ts'
+import type { AssignmentUpdate, ResponseRecord } from '#client/wire.ts'
 import type { DemoBook } from './book.ts'
 import { type DemoCourse, type DemoStudent, isoTime } from './enrolment.ts'
 import type { Naming } from './identity.ts'

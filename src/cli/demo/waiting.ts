@@ -1,6 +1,6 @@
-import type { Client } from '../../client/client.ts'
-import { RequestRefused } from '../../client/errors.ts'
-import type { CallOptions, Clock } from '../../client/transport.ts'
+import type { Client } from '#client/client.ts'
+import { RequestRefused } from '#client/errors.ts'
+import type { CallOptions, Clock } from '#client/transport.ts'
 
 /**
  * Waits until the server has learnt from what it was sent: its fit of this ecosystem is neither due nor running, and
