@@ -1,10 +1,10 @@
 -- kind: expand
 --
--- The log: streams of numbered events, sealed at append. `part` leads every key of the hot path, so that the same tables
--- can be distributed by it. Storage parameters are hints: a server that refuses them works without them.
+-- The log: streams of numbered events, sealed at append. `part` leads every key of the hot path, so that the same
+-- tables can be distributed by it. Storage parameters are hints: a server that refuses them works without them.
 
--- Fixed when the database is made: courses use parts 0 … parts-1, ecosystems the next `parts` ones. A process that was
--- configured otherwise refuses to start.
+-- Fixed when the database is made: courses use parts 0 … parts-1, ecosystems the next `parts` ones. A process that
+-- was configured otherwise refuses to start.
 create table log_installation (
   parts smallint not null,
   id boolean primary key default true check (id)
@@ -15,8 +15,8 @@ create table gate (
   bin smallint primary key
 );
 
--- Head: highest position given out. The row of lane 0 also counts what its part holds in `pending` (early runs and their
--- bytes) and the streams of the part that have a lane of their own, so that the common append looks at neither.
+-- Head: highest position given out. The row of lane 0 also counts what its part holds in `pending` (early runs and
+-- their bytes) and the streams of the part that have a lane of their own: the common append looks at neither.
 create table lane (
   part smallint not null,
   lane smallint not null,
@@ -113,8 +113,8 @@ insert into lane (part, lane) select part, 0 from generate_series(0, 127) part;
 insert into gate select generate_series(0, 15);
 insert into stream_counter values (0, 0), (1, 0);
 
--- The common case: every stream's first number is its head, and nothing of it waits or has a lane of its own. Stores the
--- runs and returns true, or returns false and has changed nothing.
+-- The common case: every stream's first number is its head, and nothing of it waits or has a lane of its own. Stores
+-- the runs and returns true, or returns false and has changed nothing.
 create function append_at_heads(
   parts smallint[], part_runs integer[],
   stream_parts smallint[], streams uuid[], stream_starts integer[],
@@ -239,9 +239,9 @@ begin
 end
 $$;
 
--- The general case: given and early runs of each stream in order; what chains on to the head is sealed, the rest waits in
--- `pending`. Early runs are looked at only where something given closes the hole at the head (or, with a null start, on
--- a call to fold alone), and at most `fold_limit` of them. Status and refused: see append_runs.
+-- The general case: given and early runs of each stream in order; what chains on to the head is sealed, the rest waits
+-- in `pending`. Early runs are looked at only where something given closes the hole at the head (or, with a null start,
+-- on a call to fold alone), and at most `fold_limit` of them. Status and refused: see append_runs.
 create function append_anywhere(
   stream_parts smallint[], streams uuid[], stream_starts integer[],
   run_streams integer[], run_nexts integer[], run_events smallint[], run_types smallint[], run_bodies bytea[],
@@ -254,9 +254,9 @@ declare
   folded integer;
   is_heavy boolean;
 begin
-  select array_agg(coalesce(h.next_number, 0) order by g.stream_index), array_agg(coalesce(m.lane, 0) order by g.stream_index)
+  select array_agg(coalesce(h.next_number, 0) order by g.place), array_agg(coalesce(m.lane, 0) order by g.place)
   into heads, lanes
-  from unnest(stream_parts, streams) with ordinality g (part, stream, stream_index)
+  from unnest(stream_parts, streams) with ordinality g (part, stream, place)
   left join lateral (
     select s.next_number
     from segment s
@@ -474,3 +474,86 @@ begin
   end if;
 end
 $$;
+
+-- For people: what the log holds, one row an event. Never used by the program.
+create function unpack_body(body bytea, stream uuid, first_number integer)
+returns table (number integer, code integer, event_uuid uuid, data json) language plpgsql immutable as $$
+declare
+  at integer := 1;
+  tag integer;
+  packed bigint;
+  digits integer;
+  seconds bigint;
+  zone integer;
+  rest integer;
+  ecosystem uuid;
+  student uuid;
+  responded text;
+begin
+  number := first_number;
+  while at <= octet_length(body) loop
+    tag := get_byte(body, at - 1);
+    event_uuid := encode(substring(body from at + 1 for 16), 'hex')::uuid;
+    if tag < 128 then
+      code := tag - 1;
+      rest := ('x' || encode(substring(body from at + 17 for 4), 'hex'))::bit(32)::integer;
+      data := convert_from(substring(body from at + 21 for rest), 'UTF8')::json;
+      at := at + 21 + rest;
+    else
+      code := 8;
+      seconds := ('x' || encode(substring(body from at + 49 for 5), 'hex'))::bit(40)::bigint;
+      packed := ('x' || encode(substring(body from at + 54 for 3), 'hex'))::bit(24)::integer;
+      digits := packed >> 20;
+      responded := to_char(timestamp 'epoch' + seconds * interval '1 second', 'YYYY-MM-DD"T"HH24:MI:SS');
+      if digits > 0 then
+        responded := responded || '.' || left(lpad((packed & 1048575)::text, 6, '0'), digits);
+      end if;
+      rest := at + 57;
+      if tag & 32 <> 0 then
+        zone := ('x' || encode(substring(body from rest for 2), 'hex'))::bit(16)::integer;
+        zone := case when zone > 32767 then zone - 65536 else zone end;
+        responded := responded || case when zone < 0 then '-' else '+' end
+          || to_char(abs(zone) / 60, 'FM00') || ':' || to_char(abs(zone) % 60, 'FM00');
+        rest := rest + 2;
+      else
+        responded := responded || 'Z';
+      end if;
+      if tag & 8 = 0 then
+        ecosystem := encode(substring(body from rest for 16), 'hex')::uuid;
+        rest := rest + 16;
+      end if;
+      if tag & 16 = 0 then
+        student := encode(substring(body from rest for 16), 'hex')::uuid;
+        rest := rest + 16;
+      end if;
+      data := json_strip_nulls(json_build_object(
+        'response_uuid', event_uuid,
+        'course_uuid', stream,
+        'sequence_number', number,
+        'ecosystem_uuid', ecosystem,
+        'trial_uuid', encode(substring(body from at + 17 for 16), 'hex')::uuid,
+        'student_uuid', student,
+        'exercise_uuid', encode(substring(body from at + 33 for 16), 'hex')::uuid,
+        'is_correct', tag & 1 <> 0,
+        'is_real_response', case when tag & 2 <> 0 then tag & 4 <> 0 end,
+        'responded_at', responded));
+      at := rest;
+    end if;
+    return next;
+    number := number + 1;
+  end loop;
+end
+$$;
+
+create view stream_event as
+select case when s.part < i.parts then 'course' else 'ecosystem' end as kind,
+  s.stream, e.number, e.event_uuid, e.data, s.recorded_at, s.part, s.lane, s.position,
+  case
+    when e.code = 0 and s.part >= i.parts then 'create_ecosystem'
+    else (array['no_op', 'create_course', 'prepare_course_ecosystem', 'update_course_ecosystem', 'update_roster',
+      'update_course_active_dates', 'update_globally_excluded_exercises', 'update_course_excluded_exercises',
+      'create_update_assignment', 'record_response'])[e.code + 2]
+  end as type
+from log_installation i
+cross join segment s
+cross join lateral unpack_body(s.body, s.stream, s.next_number - s.events) e;

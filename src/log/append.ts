@@ -134,15 +134,15 @@ export class Appender {
     return this.#queue.splice(0, count)
   }
 
+  /** Never throws: whatever goes wrong is told to the waiters of the group. */
   async #writeGroup(group: readonly Waiter[]): Promise<void> {
-    const plan = planGroup(
-      group.map((waiter) => waiter.request),
-      this.#options.partOf,
-    )
-    const putOff = new Set(plan.putOff)
-    const members = group.filter((_, index) => !putOff.has(index))
-    this.#queue.unshift(...group.filter((_, index) => putOff.has(index)))
+    let members = group
     try {
+      const requests = group.map((waiter) => waiter.request)
+      const plan = planGroup(requests, this.#options.partOf)
+      const putOff = new Set(plan.putOff)
+      members = group.filter((_, index) => !putOff.has(index))
+      this.#queue.unshift(...group.filter((_, index) => putOff.has(index)))
       await this.#retrying(members, async (client) => {
         const outcome = await callAppend(client, plan, this.#options.window)
         if (outcome.kind === 'stored') this.#acknowledge(members, plan)

@@ -27,7 +27,7 @@ export function responseOf(course: Uuid, number: number, name = ''): StreamEvent
     exercise_uuid: uuidOf(`exercise ${number % 100}`),
     is_correct: number % 3 !== 0,
     is_real_response: true,
-    responded_at: new Date(1_700_000_000_000 + number * 1000).toISOString(),
+    responded_at: new Date(1_700_000_000_000 + (number % 1_000_000) * 1000).toISOString(),
   }
   return { kind: 'course', stream: course, number, eventUuid, type: 'record_response', data }
 }
