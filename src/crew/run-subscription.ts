@@ -56,8 +56,8 @@ const exceptionsAtOnce = 20
 const blockedAtOnce = 1000
 const discoveryMs = 10_000
 const failurePauseMaxMs = 2000
-/** Entries of content lanes are whole books. */
-const contentRunsMax = 2
+const runsMin = 4
+const runsMost = 256
 
 export async function startSubscription(options: RunOptions): Promise<SubscriptionRunner> {
   await checkServer(options.pool)
@@ -282,8 +282,8 @@ export class SubscriptionRunner {
 
   #pauseMs(owned: readonly SlotState[]): number {
     const nowMs = this.#time.monotonicMs()
-    const held = owned.filter((slot) => slot.isDirty && slot.heldUntilMs > nowMs).map((slot) => slot.heldUntilMs)
-    return Math.max(0, Math.min(this.#pollDueMs, this.#exceptionsDueMs, ...held) - nowMs)
+    const ready = owned.filter((slot) => slot.isDirty).map((slot) => slot.heldUntilMs)
+    return Math.max(0, Math.min(this.#pollDueMs, this.#exceptionsDueMs, ...ready) - nowMs)
   }
 
   /** Slots of lanes that appeared are made by whoever sees them first. */
@@ -318,33 +318,15 @@ export class SubscriptionRunner {
     )
     const alone = batches.filter(isSuspect).map((batch) => [batch])
     for (const chunk of [...together, ...alone]) {
-      const mayGoOn = !this.#isStopping && this.#breaker.state(this.#time.monotonicMs()) !== 'open'
-      if (mayGoOn) await this.#deliver(context, chunk)
-      else this.#lookAgain(chunk)
+      if (this.#isStopping || this.#breaker.state(this.#time.monotonicMs()) === 'open') return
+      await this.#deliver(context, chunk)
     }
   }
 
-  #lookAgain(batches: readonly SlotBatch[]): void {
-    for (const batch of batches) {
-      const state = this.#slots.get(slotName(batch.grant))
-      if (state !== undefined) state.isDirty = true
-    }
-  }
-
-  /** Everything after the confirmed positions, course lanes and content lanes in one round trip each. */
-  async #read(context: CatchUpContext, ready: readonly SlotState[]): Promise<SlotBatch[]> {
-    const isContent = (slot: SlotState): boolean => kindOfPart(slot.grant.part, this.#context.parts) === 'ecosystem'
-    const courses = ready.filter((slot) => !isContent(slot))
+  /** Everything after the confirmed positions, all lanes in one round trip; the log bounds the bytes. */
+  async #read(context: CatchUpContext, slots: readonly SlotState[]): Promise<SlotBatch[]> {
     const eventsMax = this.#options.subscription.eventsMax ?? eventsMaxDefault
-    const courseRunsMax = Math.max(4, Math.min(256, Math.floor(eventsMax / 4 / Math.max(1, courses.length))))
-    return [
-      ...(await this.#readSome(context, courses, courseRunsMax)),
-      ...(await this.#readSome(context, ready.filter(isContent), contentRunsMax)),
-    ]
-  }
-
-  async #readSome(context: CatchUpContext, slots: readonly SlotState[], runsMax: number): Promise<SlotBatch[]> {
-    if (slots.length === 0) return []
+    const runsMax = Math.max(runsMin, Math.min(runsMost, Math.floor(eventsMax / 4 / slots.length)))
     const cursors = slots.map(({ grant, position }) => ({ part: grant.part, lane: grant.lane, after: position }))
     this.#skips ??= await readSkips(context.client, context.subscription.name)
     const skips = this.#skips
@@ -352,10 +334,9 @@ export class SubscriptionRunner {
     return slots.flatMap((slot): SlotBatch[] => {
       const found = entries.get(slotName(slot.grant)) ?? []
       if (found.length === 0) return []
-      if (found.length >= runsMax) {
-        slot.isDirty = true
-        this.#hasBacklog = true
-      }
+      // There may be more: the answer is limited by bytes as well.
+      slot.isDirty = true
+      if (found.length >= runsMax) this.#hasBacklog = true
       const hasHole = found.some((entry, index) => entry.position !== slot.position + BigInt(index + 1))
       if (hasHole) throw new Error(`lane ${slotName(slot.grant)} has a hole after ${slot.position}`)
       const wanted = skips.size === 0 ? found : found.map((entry) => withoutSkipped(entry, skips))
@@ -408,7 +389,7 @@ export class SubscriptionRunner {
     for (const batch of batches) {
       const state = this.#slots.get(slotName(batch.grant))
       const position = result.positions.get(slotName(batch.grant))
-      if (state === undefined || position === undefined) continue
+      if (state?.grant.token !== batch.grant.token || position === undefined) continue
       if (position !== batch.entries.at(-1)?.position) state.isDirty = true
       state.position = position
       state.failures = 0

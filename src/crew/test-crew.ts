@@ -4,10 +4,9 @@ import type { LaneEntry } from '#log/log.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import type { CrewEvent, RunOptions } from './run-options.ts'
+import type { CrewEvent, LaneSource, RunOptions } from './run-options.ts'
 import { type SubscriptionRunner, startSubscription } from './run-subscription.ts'
 import type { Subscription } from './subscription.ts'
-import type { TestLanes } from './test-lanes.ts'
 
 /*
  * A database with a table of effects that has no key: a second effect of the same event would show. The subscription
@@ -46,7 +45,7 @@ export class TestCrew {
   /** Starts a runner with short leases; `options` override anything. */
   async run(
     subscription: Subscription,
-    source: TestLanes,
+    source: LaneSource & { readonly parts?: number },
     options: Partial<RunOptions> = {},
   ): Promise<SubscriptionRunner> {
     const runner = await startSubscription({
@@ -54,7 +53,7 @@ export class TestCrew {
       source,
       pool: this.pool(2),
       heartbeatPool: this.pool(2),
-      parts: source.parts,
+      ...(source.parts === undefined ? {} : { parts: source.parts }),
       ttlMs: 1000,
       report: (event) => this.events.push(event),
       ...options,
