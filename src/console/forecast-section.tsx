@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { CourseView, Forecast } from '#api/console/console-data.ts'
 import { ForecastBar, ForecastLegend } from './forecast-bar.tsx'
-import { formatBookName, formatShare, plural, shortUuid } from './format.ts'
+import { formatBookName, formatInterval, formatShare, plural, shortUuid } from './format.ts'
 import { listEveryMs, useLive } from './live.ts'
 import { Notice, NotReady } from './notice.tsx'
 import type { Subject } from './router.ts'
@@ -130,9 +130,7 @@ function ClueCells({ clue, classClue }: { clue: Clue | undefined; classClue: Clu
         <ForecastBar clue={clue} classClue={classClue} />
       </td>
       <td class="number expected">{formatShare(clue.mostLikely)}</td>
-      <td class="number soft">
-        {Math.round(clue.minimum * 100)}–{formatShare(clue.maximum)}
-      </td>
+      <td class="number soft">{formatInterval(clue.minimum, clue.maximum)}</td>
     </>
   )
 }

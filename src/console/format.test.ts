@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatAge, formatBookName, formatMs, formatRange, formatRate, formatShare, plural } from './format.ts'
+import {
+  formatAge,
+  formatBookName,
+  formatInterval,
+  formatMs,
+  formatRange,
+  formatRate,
+  formatShare,
+  plural,
+} from './format.ts'
 
 test('ages show their two largest units and never a negative number', () => {
   const ages = [-5, 0, 59_999, 60_000, 192_000, 3_600_000, 90_061_000]
@@ -17,6 +26,8 @@ test('milliseconds turn into seconds, absence into a dash', () => {
 
 test('shares, ranges, plurals and names', () => {
   assert.equal(formatShare(0.615), '62 %')
+  assert.equal(formatInterval(0.482, 0.741), '48–74 %')
+  assert.equal(formatInterval(0.6375, 0.6441), '63.7–64.4 %')
   assert.equal(formatRange(7, 7), '7')
   assert.equal(formatRange(1_000, 1_002), '1,000–1,002')
   assert.equal(plural(1, 'gap', 'gaps'), '1 gap')

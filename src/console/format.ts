@@ -17,6 +17,12 @@ export function formatShare(share: number): string {
   return `${Math.round(share * 100)} %`
 }
 
+/** An interval of shares; with a digit more where whole per cent would hide that it is one. */
+export function formatInterval(minimum: number, maximum: number): string {
+  const digits = maximum - minimum < 0.03 ? 1 : 0
+  return `${(minimum * 100).toFixed(digits)}–${(maximum * 100).toFixed(digits)} %`
+}
+
 export function formatMs(ms: number | null): string {
   if (ms === null) return '–'
   if (ms < 1_000) return `${whole.format(ms)} ms`

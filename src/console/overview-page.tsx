@@ -98,7 +98,8 @@ function AnswersSection({ series }: { series: Series }): JSX.Element {
       <figure class="chart-figure">
         <AnswersChart series={series} />
         <figcaption>
-          Last {formatAge(series.values.length * series.stepMs)}: mean {formatRate(mean)}, peak {formatRate(peak)}.
+          Last {plural(Math.round((series.values.length * series.stepMs) / 60_000), 'minute', 'minutes')}: mean{' '}
+          {formatRate(mean)}, peak {formatRate(peak)}.
         </figcaption>
       </figure>
     </section>
@@ -108,14 +109,15 @@ function AnswersSection({ series }: { series: Series }): JSX.Element {
 function LoadingSection({ overview }: { overview: Overview }): JSX.Element | null {
   const { loading } = overview
   if (loading === null) return null
-  const leftMs = loading.perSecond > 0 ? ((loading.total - loading.done) / loading.perSecond) * 1_000 : undefined
+  const left = loading.total - loading.done
+  const leftMs = loading.perSecond > 0 && left > 0 ? (left / loading.perSecond) * 1_000 : undefined
   return (
     <section aria-labelledby="loading-heading" class="panel">
-      <h2 id="loading-heading">{loading.label}</h2>
+      <h2 id="loading-heading">Loading the demonstration</h2>
       <progress max={loading.total} value={loading.done} aria-labelledby="loading-heading" />
       <p class="help">
-        {formatCount(loading.done)} of {formatCount(loading.total)}, {formatRate(loading.perSecond)} per second
-        {leftMs === undefined ? '' : `, about ${formatAge(leftMs)} left`}
+        {loading.label}: {formatCount(loading.done)} of {formatCount(loading.total)}
+        {leftMs === undefined ? '' : `, ${formatRate(loading.perSecond)} per second, about ${formatAge(leftMs)} left`}
       </p>
     </section>
   )

@@ -46,12 +46,17 @@ export function contrastOf(page: Page): Promise<ContrastReport> {
     type Color = readonly [red: number, green: number, blue: number, alpha: number]
     const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
     if (canvas === null) throw new Error('no canvas')
+    const colors = new Map<string, Color>()
     const colorOf = (text: string): Color => {
+      const known = colors.get(text)
+      if (known !== undefined) return known
       canvas.clearRect(0, 0, 1, 1)
       canvas.fillStyle = text
       canvas.fillRect(0, 0, 1, 1)
       const [red = 0, green = 0, blue = 0, alpha = 0] = canvas.getImageData(0, 0, 1, 1).data
-      return [red, green, blue, alpha / 255]
+      const color = [red, green, blue, alpha / 255] as const
+      colors.set(text, color)
+      return color
     }
     const over = (top: Color, under: Color): Color => {
       const mix = (a: number, b: number): number => a * top[3] + b * (1 - top[3])

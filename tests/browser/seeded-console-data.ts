@@ -332,6 +332,6 @@ function overviewOf(
         fit: index === 0 ? 'up_to_date' : 'due',
       })),
     },
-    loading: { label: 'Loading demonstration data', done: 61_000, total: 346_860, perSecond: 21_400 },
+    loading: { label: 'answers', done: 61_000, total: 346_860, perSecond: 21_400 },
   }
 }

@@ -102,7 +102,7 @@ export interface EcosystemLine {
 }
 
 export interface LoadingProgress {
-  /** What is being loaded, in a few words. */
+  /** What is being loaded now, in a word. */
   readonly label: string
   readonly done: number
   readonly total: number

@@ -1,3 +1,4 @@
+import { keepFact, readFact } from '#operate/installation-facts.ts'
 import type { Shutdown } from '#platform/shutdown.ts'
 import type { Progress } from '../demo/progress.ts'
 import { runDemo } from '../demo/run.ts'
@@ -15,11 +16,9 @@ export async function loadDemoOnce(
   say: (line: string) => void,
 ): Promise<void> {
   const { pool } = application
-  const known = await pool.query<{ value: { state: string } }>('select value from installation where name = $1', [
-    factName,
-  ])
-  if (known.rows[0]?.value.state === 'loaded') return
-  const isOurs = known.rows.length > 0
+  const known = await readFact<{ readonly state: 'loading' | 'loaded' }>(pool, factName)
+  if (known?.state === 'loaded') return
+  const isOurs = known !== undefined
   const { courses } = await application.services.reader.counts()
   // Somebody's own courses are here already: nothing of ours belongs among them.
   if (!isOurs && courses > 0) return
@@ -56,11 +55,6 @@ async function load(application: Application, signal: AbortSignal): Promise<void
   })
 }
 
-async function remember(application: Application, state: 'loading' | 'loaded'): Promise<void> {
-  await application.pool.query(
-    `insert into installation (name, value)
-     values ($1, $2)
-     on conflict (name) do update set value = excluded.value, changed_at = clock_timestamp()`,
-    [factName, JSON.stringify({ state })],
-  )
+function remember({ pool }: Application, state: 'loading' | 'loaded'): Promise<void> {
+  return keepFact(pool, factName, { state })
 }
