@@ -1,4 +1,5 @@
 import type { CursorStore } from './consumer.ts'
+import { createGate } from './gate.ts'
 import type { Queryable } from './outbox-postgres.ts'
 
 /** Where consumers keep their positions: in the reader's own PostgreSQL, or in memory for tests. */
@@ -63,17 +64,19 @@ export interface MemoryCursors extends CursorStore<Map<string, number>> {
 
 export function createMemoryCursors(): MemoryCursors {
   const positions = new Map<string, number>()
+  const oneAtATime = createGate(1)
   return {
     positions,
     async read(streams) {
       return new Map(streams.flatMap((stream) => (positions.has(stream) ? [[stream, positions.get(stream)!]] : [])))
     },
-    async transaction(work) {
-      const changes = new Map<string, number>()
-      const result = await work(changes)
-      for (const [stream, position] of changes) positions.set(stream, position)
-      return result
-    },
+    transaction: (work) =>
+      oneAtATime.run(async () => {
+        const changes = new Map<string, number>()
+        const result = await work(changes)
+        for (const [stream, position] of changes) positions.set(stream, position)
+        return result
+      }),
     async advance(changes, { stream, from, to }) {
       if ((positions.get(stream) ?? 0) !== from) return false
       changes.set(stream, to)

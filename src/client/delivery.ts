@@ -1,5 +1,5 @@
 import { type Batch, bodyOfBatch, planBatches } from './batches.ts'
-import { ReplyUnexpected, RequestRefused } from './errors.ts'
+import { ReplyUnexpected, RequestGivenUp, RequestRefused } from './errors.ts'
 import { endpointShapes, type Incident, type OutboxEntry, type OutboxStore } from './outbox.ts'
 import { type CallOptions, type Clock, type JsonObject, systemClock, type Transport } from './transport.ts'
 
@@ -18,6 +18,8 @@ export interface DeliveryOptions {
   readonly batchesInFlightMax?: number
   readonly entriesReadMax?: number
   readonly requestBytesMax?: number
+  /** How long one request is repeated before its entries are read and grouped anew; they are never given up. */
+  readonly batchMsMax?: number
   readonly pollMs?: number
   readonly clock?: Clock
 }
@@ -45,17 +47,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const busyStreams = new Set<string>()
     const failures: unknown[] = []
     const launch = (batch: Batch) => {
-      const streams = new Set(batch.entries.map((entry) => entry.stream))
+      const streams = streamsOf(batch)
       for (const stream of streams) busyStreams.add(stream)
-      const task = (async () => {
-        try {
-          await deliverBatch(options, batch, call)
-        } catch (error) {
-          failures.push(error)
-        }
-        for (const stream of streams) busyStreams.delete(stream)
-        inFlight.delete(task)
-      })()
+      const task: Promise<void> = deliverBatch(options, batch, call)
+        .then(
+          () => {},
+          (error: unknown) => void failures.push(error),
+        )
+        .finally(() => {
+          for (const stream of streams) busyStreams.delete(stream)
+          inFlight.delete(task)
+        })
       inFlight.add(task)
     }
     try {
@@ -101,24 +103,40 @@ async function planNext(options: DeliveryOptions, busyStreams: ReadonlySet<strin
   return planBatches(entries, options.requestBytesMax ?? 8 * 1024 * 1024)
 }
 
-/** Halves a refused batch until the refused event is alone, so that its neighbours of other streams get through. */
+/**
+ * Returns the streams that could not go on. A batch that is refused is halved until the refused event is alone, so that
+ * its neighbours of other streams get through; likewise one that holds a stream with earlier numbers missing.
+ */
 async function deliverBatch(options: DeliveryOptions, batch: Batch, call: CallOptions): Promise<Set<string>> {
   let reply: JsonObject
   try {
-    reply = await post(options.transport, batch, call)
+    reply = await post(options.transport, batch, { giveUpAfterMs: options.batchMsMax ?? 30_000, ...call })
   } catch (error) {
+    if (error instanceof RequestGivenUp) {
+      const isOneStreamsFault = error.code === 'too_far_ahead'
+      return isOneStreamsFault && batch.entries.length > 1
+        ? await deliverHalves(options, batch, call)
+        : streamsOf(batch)
+    }
     if (!(error instanceof RequestRefused)) throw error
     if (isHalting(error)) throw new DeliveryHalted(error.message, { cause: error })
-    if (batch.entries.length === 1) return await settleRefusal(options, batch.entries[0]!, { error, call })
-    const middle = Math.ceil(batch.entries.length / 2)
-    const stopped = await deliverBatch(options, { ...batch, entries: batch.entries.slice(0, middle) }, call)
-    const rest = batch.entries.slice(middle).filter((entry) => !stopped.has(entry.stream))
-    if (rest.length > 0) {
-      for (const stream of await deliverBatch(options, { ...batch, entries: rest }, call)) stopped.add(stream)
-    }
-    return stopped
+    if (batch.entries.length > 1) return await deliverHalves(options, batch, call)
+    return await settleRefusal(options, batch.entries[0]!, { error, call })
   }
   return await settleReply(options, batch, { reply, call })
+}
+
+async function deliverHalves(options: DeliveryOptions, batch: Batch, call: CallOptions): Promise<Set<string>> {
+  const middle = Math.ceil(batch.entries.length / 2)
+  const stopped = await deliverBatch(options, { ...batch, entries: batch.entries.slice(0, middle) }, call)
+  const rest = batch.entries.slice(middle).filter((entry) => !stopped.has(entry.stream))
+  if (rest.length === 0) return stopped
+  const stoppedLater = await deliverBatch(options, { ...batch, entries: rest }, call)
+  return new Set([...stopped, ...stoppedLater])
+}
+
+function streamsOf(batch: Batch): Set<string> {
+  return new Set(batch.entries.map((entry) => entry.stream))
 }
 
 async function post(transport: Transport, batch: Batch, call: CallOptions): Promise<JsonObject> {
@@ -235,9 +253,9 @@ async function fetchEventAt(
   return { eventUuid: String(event['event_uuid']), eventType: String(event['event_type']) }
 }
 
-/** Wrong token (400 with the sentence of the contract, or 401/403) and wrong address (404, 405) concern every event. */
+/** Wrong token (400 with the code or the sentence of the contract, or 401/403) and wrong address (404, 405) concern every event. */
 function isHalting(error: RequestRefused): boolean {
-  if ([401, 403, 404, 405].includes(error.status)) return true
+  if ([401, 403, 404, 405].includes(error.status) || error.code === 'token_invalid') return true
   const errors = error.reply['errors']
   return error.status === 400 && Array.isArray(errors) && errors.some((text) => /invalid Biglearn-\S+-Token/.test(text))
 }

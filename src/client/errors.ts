@@ -28,12 +28,16 @@ export class RequestGivenUp extends Error {
   override readonly name = 'RequestGivenUp'
   readonly endpoint: string
   readonly attempts: number
+  /** Stable code of the last reply, when there was one. */
+  readonly code: string | undefined
 
-  constructor(endpoint: string, attempts: number, cause: unknown) {
+  constructor(details: Pick<RequestGivenUp, 'endpoint' | 'attempts' | 'code' | 'cause'>) {
+    const { endpoint, attempts, code, cause } = details
     const reason = cause instanceof Error ? cause.message : String(cause)
     super(`${endpoint} gave up after ${attempts} attempts: ${reason}`, { cause })
     this.endpoint = endpoint
     this.attempts = attempts
+    this.code = code
   }
 }
 

@@ -65,9 +65,11 @@ export interface Transport {
 class AttemptFailed extends Error {
   override readonly name = 'AttemptFailed'
   readonly retryAfterMs: number | undefined
-  constructor(message: string, retryAfterMs: number | undefined) {
+  readonly code: string | undefined
+  constructor(message: string, { retryAfterMs, code }: Pick<AttemptFailed, 'retryAfterMs' | 'code'>) {
     super(message)
     this.retryAfterMs = retryAfterMs
+    this.code = code
   }
 }
 
@@ -110,16 +112,19 @@ export function createTransport(options: TransportOptions): Transport {
         } catch (error) {
           call.signal?.throwIfAborted()
           if (error instanceof RequestRefused) throw error
-          const retryAfterMs = error instanceof AttemptFailed ? error.retryAfterMs : undefined
+          const { retryAfterMs, code } = error instanceof AttemptFailed ? error : noHints
           const delayMs = delayBeforeRetry(backoff, { attempts, retryAfterMs, random: random() })
-          if (clock.now() + delayMs >= deadline) throw new RequestGivenUp(request.endpoint, attempts, error)
-          options.onRetry?.({ endpoint: request.endpoint, attempts, delayMs, cause: error })
+          const { endpoint } = request
+          if (clock.now() + delayMs >= deadline) throw new RequestGivenUp({ endpoint, attempts, code, cause: error })
+          options.onRetry?.({ endpoint, attempts, delayMs, cause: error })
           await clock.sleep(delayMs, call.signal)
         }
       }
     },
   }
 }
+
+const noHints = { retryAfterMs: undefined, code: undefined }
 
 interface AttemptContext {
   readonly signal: AbortSignal | undefined
@@ -139,18 +144,16 @@ async function attempt(request: TransportRequest, options: TransportOptions, con
     ...(request.body === undefined ? {} : { body: request.body }),
   })
   const text = await response.text()
-  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), context.clock.now())
-  if (isTransientStatus(response.status)) {
-    throw new AttemptFailed(`${response.status} ${text.slice(0, 200)}`, retryAfterMs)
-  }
+  const code = response.headers.get('biglearn-error-code') ?? undefined
+  const hints = { code, retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), context.clock.now()) }
+  if (isTransientStatus(response.status)) throw new AttemptFailed(`${response.status} ${text.slice(0, 200)}`, hints)
   const reply = parseObject(text)
   if (response.ok && reply !== undefined) return reply
   // Biglearn's own refusals are JSON. An HTML 404 comes from a proxy and may be gone with the next deploy; only "too
   // large" is final whoever says it, because the same bytes are sent again.
   if (response.ok || (reply === undefined && response.status !== 413)) {
-    throw new AttemptFailed(`${response.status} with a reply that is not a JSON object`, retryAfterMs)
+    throw new AttemptFailed(`${response.status} with a reply that is not a JSON object`, hints)
   }
-  const code = response.headers.get('biglearn-error-code') ?? undefined
   throw new RequestRefused({ endpoint: request.endpoint, status: response.status, code, reply: reply ?? {} })
 }
 
