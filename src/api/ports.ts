@@ -11,7 +11,6 @@ export interface ApiPorts {
   /** Absent where no matrices are kept; then no preparation is ever ready by itself (design D27). */
   readonly matrices?: Matrices | undefined
   readonly readiness: Readiness
-  readonly clock: { now(): number }
   readonly logger: ApiLogger
 }
 

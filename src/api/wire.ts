@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogOverloaded } from '#log/log.ts'
+import { isPassing, withRetry } from '#platform/postgres.ts'
 import { isJsonContentType, isNestedTooDeep, nestingMax, parseBody } from './body.ts'
 import type { ApiConfig } from './config.ts'
 import { type Endpoint, isRefusal } from './endpoint.ts'
 import { type Refusal, refuse } from './errors.ts'
-import { DatabaseUnavailable, throughFailover } from './failover.ts'
 import type { ApiMetrics, RouteMetrics } from './metrics.ts'
 import { openApiSchema } from './openapi.ts'
 import type { ApiPorts } from './ports.ts'
@@ -116,21 +116,21 @@ async function runSafely(route: WireRoute, body: object): Promise<string | Refus
   const { endpoint, ports } = route
   if (ports.readiness.isFailing()) return refuse('database_unavailable')
   try {
-    return await throughFailover(() => endpoint.run(body as never, ports), {
-      budgetMs: route.failoverWaitMs,
-      now: ports.clock.now,
-      random: Math.random,
-    })
+    return await withRetry(() => endpoint.run(body as never, ports), { budgetMs: route.failoverWaitMs })
   } catch (error) {
     if (error instanceof LogOverloaded) return { refused: 'overloaded', retryAfterSeconds: error.retryAfterSeconds }
-    if (error instanceof DatabaseUnavailable) {
-      ports.logger.warn({ err: error.cause, route: endpoint.name }, 'database unavailable')
+    if (isPassing(error)) {
+      ports.logger.warn({ route: endpoint.name, error: stackOf(error) }, 'database unavailable')
       return { refused: 'database_unavailable', retryAfterSeconds: 1 }
     }
     const errorId = randomUUID().slice(0, 8)
-    ports.logger.error({ err: error, route: endpoint.name, error_id: errorId }, 'request failed')
+    ports.logger.error({ route: endpoint.name, error_id: errorId, error: stackOf(error) }, 'request failed')
     return { refused: 'internal_error', errorId }
   }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
 function answerRefusal(

@@ -15,10 +15,10 @@ export interface Log {
   /** Events of one stream from `from`, contiguous prefix only, ascending; at most `eventsMax` and about `bytesMax`. */
   readStream(kind: StreamKind, stream: Uuid, options: ReadStreamOptions): Promise<StoredEvent[]>
   /**
-   * Does an event with number ≥ `from` wait behind the stream's first hole? With `types`: one of these types. A consumer
-   * that asks for some types must be told "gap" only when something for it waits there (api.md §4, rules 6 and 7).
+   * Many streams in one answer: the limits hold for all lines together and are spent breadth first, every line's first
+   * event before any line's second (api.md §4). One result a line, in the order of the lines.
    */
-  hasBeyondGap(kind: StreamKind, stream: Uuid, from: number, types?: ReadonlySet<EventType>): Promise<boolean>
+  readStreams(lines: readonly StreamLine[], limits: ReadLimits): Promise<StreamAnswer[]>
   /** Entries of one lane with position > `after`, in position order. */
   readLane(part: number, lane: number, after: bigint, runsMax: number): Promise<LaneEntry[]>
   /** The same for many lanes in one round trip; at most `runsMax` entries of each lane, ascending within a lane. */
@@ -36,11 +36,6 @@ export interface Log {
 
 /** What `openLog` gives. */
 export interface OpenedLog extends Log {
-  /**
-   * Many streams in one answer: the limits hold for all lines together and are spent breadth first, every line's first
-   * event before any line's second (api.md §4). One result a line, in the order of the lines.
-   */
-  readStreams(lines: readonly StreamLine[], limits: ReadLimits): Promise<StreamAnswer[]>
   /** What this process did since it opened the log. */
   counters(): LogCounters
   /** Waits for what is being written. The pool stays the caller's. */

@@ -9,7 +9,7 @@ import type { AppendWindow } from './append-statement.ts'
 import { foldContiguous } from './fold.ts'
 import { readLaneHeads, readLanes } from './lane.ts'
 import type { LogCounters, OpenedLog } from './log.ts'
-import { hasBeyondGap, readStreams } from './read.ts'
+import { readStreams } from './read.ts'
 import { readBlockedStreams, readMetadata, readStatuses } from './status.ts'
 
 /** Opens the log on a migrated database. The pool stays the caller's; `close` waits for what is being written. */
@@ -62,8 +62,6 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
       const [answer] = await reading(() => readStreams(pool, [line], limits, partOfStream))
       return [...(answer?.events ?? [])]
     },
-    hasBeyondGap: (kind, stream, from, types) =>
-      reading(() => hasBeyondGap(pool, types ? { kind, stream, from, types } : { kind, stream, from }, partOfStream)),
     readStreams: (lines, limits) => reading(() => readStreams(pool, lines, limits, partOfStream)),
     readLane: (part, lane, after, runsMax) => reading(() => readLanes(pool, [{ part, lane, after }], runsMax, parts)),
     readLanes: (cursors, runsMax) => reading(() => readLanes(pool, cursors, runsMax, parts)),

@@ -5,7 +5,7 @@ import { int2Array, int4Array, uuidArray } from './binary-arrays.ts'
 import { type BodyContext, decodeSlot, type EventSlot, scanBody, slotWireBytes, typesMask } from './codec.ts'
 import type { ReadLimits, StreamAnswer, StreamLine } from './log.ts'
 import type { PartOfStream } from './plan.ts'
-import { type Budget, type Candidate, type ServedLine, serve } from './serve.ts'
+import { type Budget, type Candidate, type ServedLine, serve, turnCame } from './serve.ts'
 
 /**
  * Events of streams, contiguous prefix only: what lies behind a hole sits in another table and is never looked at, but
@@ -36,7 +36,7 @@ export async function readStreams(
   partOf: PartOfStream,
 ): Promise<StreamAnswer[]> {
   const lines = requested.map((line) => openLine(line, partOf))
-  const budget: Budget = { events: limits.eventsMax, bytes: limits.bytesMax, isFirst: true }
+  const budget: Budget = { events: limits.eventsMax, bytes: limits.bytesMax, isFirst: true, stop: undefined }
   while (serve(lines, budget) === 'read more') {
     const open = lines.filter((line) => !line.isExhausted && line.served === line.candidates.length)
     await readFurther(database, open, budget)
@@ -45,8 +45,8 @@ export async function readStreams(
   return lines.map((line, index) => {
     const events = line.candidates.slice(0, line.served).map(decodeCandidate)
     const isCut = line.served < line.candidates.length || beyond[index]!.inSegments
-    const isGap = !isCut && beyond[index]!.inPending
-    return { events, isGap, isEnd: !isCut && !isGap }
+    const isAwaited = !isCut && beyond[index]!.inPending
+    return { events, isGap: isAwaited && turnCame(budget, line.served, index), isEnd: !isCut && !isAwaited }
   })
 }
 
@@ -55,15 +55,6 @@ function openLine({ kind, stream, from, types }: StreamLine, partOf: PartOfStrea
   const part = partOf(kind, stream)
   const mask = typesMask(types)
   return { kind, stream, part, from: start, mask, cursor: start, candidates: [], served: 0, isExhausted: false }
-}
-
-export async function hasBeyondGap(
-  database: pg.Pool | pg.ClientBase,
-  line: StreamLine,
-  partOf: PartOfStream,
-): Promise<boolean> {
-  const [beyond] = await readBeyond(database, [openLine(line, partOf)])
-  return beyond?.inPending ?? false
 }
 
 function decodeCandidate({ body, slot, context }: StoredCandidate): StoredEvent {

@@ -19,6 +19,23 @@ export interface Budget {
   events: number
   bytes: number
   isFirst: boolean
+  /** Where the limits stopped the serving; undefined while they have not. */
+  stop: Turn | undefined
+}
+
+/** A place in the order of serving. */
+export interface Turn {
+  readonly depth: number
+  readonly index: number
+}
+
+/**
+ * Did the turn of this line's next candidate come before the limits were spent? Only then is it the gap that stopped
+ * the line; otherwise its consumer has to ask again before it may wait for the producer (truth table of api.md §4).
+ */
+export function turnCame({ stop }: Budget, served: number, index: number): boolean {
+  if (stop === undefined || served < stop.depth) return true
+  return served === stop.depth && index < stop.index
 }
 
 /**
@@ -31,16 +48,20 @@ export function serve<Event extends Candidate>(
 ): 'done' | 'read more' {
   for (;;) {
     const depth = shallowest(lines)
-    if (depth === undefined || budget.events < 1) return 'done'
-    for (const line of lines) {
+    if (depth === undefined || budget.stop !== undefined) return 'done'
+    for (const [index, line] of lines.entries()) {
       if (line.served > depth) continue
       const candidate = line.candidates[depth]
       if (candidate === undefined) {
         if (line.isExhausted) continue
         return 'read more'
       }
-      if (!spend(budget, candidate)) return 'done'
-      line.served += 1
+      const isServed = spend(budget, candidate)
+      if (isServed) line.served += 1
+      if (!isServed || budget.events < 1) {
+        budget.stop = { depth, index }
+        return 'done'
+      }
     }
   }
 }
@@ -57,7 +78,7 @@ function shallowest(lines: readonly ServedLine<Candidate>[]): number | undefined
 
 /** The first event of an answer is served whatever its size; after that the limit of bytes is never reached. */
 function spend(budget: Budget, { wireBytes }: Candidate): boolean {
-  if (budget.events < 1 || (!budget.isFirst && wireBytes >= budget.bytes)) return false
+  if (!budget.isFirst && wireBytes >= budget.bytes) return false
   budget.events -= 1
   budget.bytes -= wireBytes
   budget.isFirst = false

@@ -1,8 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
+import { after, test } from 'node:test'
+import { withUploaded } from '#answers/uploaded.ts'
 import type { ApiConfig } from '#api/config.ts'
+import type { ApiPorts } from '#api/ports.ts'
 import { buildServer } from '#api/server.ts'
-import { createMemoryPorts, type MemoryPorts, testConfig } from '#api/testing/memory-ports.ts'
+import { createMemoryAnswers } from '#api/testing/memory-answers.ts'
+import { createMemoryPorts, testConfig } from '#api/testing/memory-ports.ts'
+import { partsDefault } from '#domain/parts.ts'
+import { createStoredResults } from '#due/stored-results.ts'
+import type { OpenedLog } from '#log/log.ts'
+import { openLog } from '#log/open.ts'
+import { createMigratedDatabase } from '#operate/test-database.ts'
+import { openPool } from '#platform/postgres.ts'
 
 /*
  * A server under contract test, spoken to over real HTTP. Every test uses uuids of its own, so that one server (and one
@@ -10,7 +19,7 @@ import { createMemoryPorts, type MemoryPorts, testConfig } from '#api/testing/me
  */
 export interface ContractServer {
   readonly url: string
-  readonly ports: MemoryPorts
+  readonly ports: ApiPorts
   post(endpoint: string, body: unknown, headers?: Record<string, string>): Promise<Answer>
   send(path: string, request: RequestInit): Promise<Answer>
   stop(): Promise<void>
@@ -24,13 +33,79 @@ export interface Answer {
   readonly json: any
 }
 
-export async function startContractServer(changes: Partial<ApiConfig> = {}): Promise<ContractServer> {
-  const ports = createMemoryPorts()
-  const server = await buildServer(ports, testConfig(changes))
-  return serverAt(server, await server.listen({ port: 0, host: '127.0.0.1' }), ports)
+/** What the routes run on: plain maps, or the log and the results on PostgreSQL. */
+export type Backend = 'memory' | 'postgres'
+const backends: readonly Backend[] = ['memory', 'postgres']
+
+interface OpenBackend {
+  readonly ports: ApiPorts
+  close(): Promise<void>
 }
 
-function serverAt(server: FastifyInstance, url: string, ports: MemoryPorts): ContractServer {
+export async function startContractServer(backend: Backend, changes: Partial<ApiConfig> = {}): Promise<ContractServer> {
+  const { ports, close } = backend === 'memory' ? openMemory() : await openPostgres()
+  const server = await buildServer(ports, testConfig(changes))
+  const url = await server.listen({ port: 0, host: '127.0.0.1' })
+  const stop = async (): Promise<void> => {
+    await server.close()
+    await close()
+  }
+  return serverAt(url, ports, stop)
+}
+
+/**
+ * The same test on every backend. Tests of one file run one after the other, so `use` may keep the server in a variable
+ * of the file; each backend is started when its first test runs.
+ */
+export function onEveryBackend(
+  use: (server: ContractServer) => void,
+): (name: string, body: () => Promise<void>) => void {
+  const servers = new Map<Backend, Promise<ContractServer>>()
+  after(async () => {
+    for (const server of servers.values()) await (await server).stop()
+  })
+  return (name, body) => {
+    for (const backend of backends) {
+      test(`${backend}: ${name}`, async () => {
+        const server = servers.get(backend) ?? startContractServer(backend)
+        servers.set(backend, server)
+        use(await server)
+        await body()
+      })
+    }
+  }
+}
+
+function openMemory(): OpenBackend {
+  return { ports: createMemoryPorts(), close: async () => undefined }
+}
+
+/** Answers come from the statuses of stored events alone, as with `memory`: their own tests are elsewhere. */
+async function openPostgres(): Promise<OpenBackend> {
+  const database = await createMigratedDatabase()
+  const pool = openPool(database.url, { name: 'contract', connectionsMax: 8 })
+  const stored = await openLog(pool)
+  const memory = createMemoryPorts()
+  const results = createStoredResults({ pool, parts: partsDefault })
+  const log: OpenedLog = {
+    ...stored,
+    // Also told to the model, from which the statuses of known subjects come.
+    append: async (events) => {
+      const result = await stored.append(events)
+      if (result.kind === 'stored') await memory.log.append(events)
+      return result
+    },
+  }
+  const ports = { ...memory, log, results, answers: withUploaded(createMemoryAnswers(memory.log.all), results) }
+  const close = async (): Promise<void> => {
+    await stored.close()
+    await pool.end()
+    await database.drop()
+  }
+  return { ports, close }
+}
+
+function serverAt(url: string, ports: ApiPorts, stop: () => Promise<void>): ContractServer {
   const send = async (path: string, request: RequestInit): Promise<Answer> => {
     const response = await fetch(`${url}${path}`, request)
     const text = await response.text()
@@ -46,7 +121,7 @@ function serverAt(server: FastifyInstance, url: string, ports: MemoryPorts): Con
         headers: { 'content-type': 'application/json', ...headers },
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
-    stop: () => server.close(),
+    stop,
   }
 }
 

@@ -1,22 +1,20 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
 import {
   activeDates,
   assignment,
   type ContractServer,
   courseEvents,
   numbersOf,
+  onEveryBackend,
   response,
-  startContractServer,
 } from './contract-server.ts'
 
 /* api.md §4: the truth table, and the rules it does not show. */
 let server: ContractServer
-before(async () => {
-  server = await startContractServer()
+const contractTest = onEveryBackend((started) => {
+  server = started
 })
-after(() => server.stop())
 
 type Letter = 'A' | 'B'
 const typeA = 'record_response'
@@ -51,7 +49,7 @@ const table = [
 ] as const
 
 for (const row of table) {
-  test(`have ${JSON.stringify(row.have)}, ask ${JSON.stringify(row.ask)}`, async () => {
+  contractTest(`have ${JSON.stringify(row.have)}, ask ${JSON.stringify(row.ask)}`, async () => {
     const line = await courseEvents(server, await courseWith(row.have), row.ask)
     assert.deepEqual(
       { events: numbersOf(line), gap: line.is_gap, end: line.is_end },
@@ -69,7 +67,7 @@ async function fetchTwo(a: string, b: string, max: number) {
   return json.course_event_responses
 }
 
-test('the budget of events is spent breadth first over the streams', async () => {
+contractTest('the budget of events is spent breadth first over the streams', async () => {
   const a = await courseWith(upTo(5))
   const b = await courseWith(upTo(2))
   const four = await fetchTwo(a, b, 4)
@@ -108,7 +106,7 @@ async function courseWithSizes(sizes: readonly number[]): Promise<string> {
   return uuid
 }
 
-test('the budget of bytes: two of 2.5 MB and a small one give the first only', async () => {
+contractTest('the budget of bytes: two of 2.5 MB and a small one give the first only', async () => {
   const line = await courseEvents(server, await courseWithSizes([2_500_000, 2_500_000, 10]))
   assert.deepEqual(
     { events: numbersOf(line), gap: line.is_gap, end: line.is_end },
@@ -116,7 +114,7 @@ test('the budget of bytes: two of 2.5 MB and a small one give the first only', a
   )
 })
 
-test('the first event is served even alone above the budget', async () => {
+contractTest('the first event is served even alone above the budget', async () => {
   const line = await courseEvents(server, await courseWithSizes([5_000_000, 10]))
   assert.deepEqual(
     { events: numbersOf(line), gap: line.is_gap, end: line.is_end },
@@ -124,15 +122,18 @@ test('the first event is served even alone above the budget', async () => {
   )
 })
 
-test('[M17] event_types: empty is 400, unknown names are ignored, only unknown ones select nothing', async () => {
-  const uuid = await courseWith(upTo(1))
-  assert.equal((await courseEvents(server, uuid, { types: [] })).status, 400)
-  assert.deepEqual(numbersOf(await courseEvents(server, uuid, { types: ['nonsense', typeA] })), [0, 1])
-  const none = await courseEvents(server, uuid, { types: ['nonsense', '__proto__', 'create_ecosystem'] })
-  assert.deepEqual([none.events, none.is_gap, none.is_end], [[], false, true])
-})
+contractTest(
+  '[M17] event_types: empty is 400, unknown names are ignored, only unknown ones select nothing',
+  async () => {
+    const uuid = await courseWith(upTo(1))
+    assert.equal((await courseEvents(server, uuid, { types: [] })).status, 400)
+    assert.deepEqual(numbersOf(await courseEvents(server, uuid, { types: ['nonsense', typeA] })), [0, 1])
+    const none = await courseEvents(server, uuid, { types: ['nonsense', '__proto__', 'create_ecosystem'] })
+    assert.deepEqual([none.events, none.is_gap, none.is_end], [[], false, true])
+  },
+)
 
-test('[M19] streams without candidates take nothing of the budget', async () => {
+contractTest('[M19] streams without candidates take nothing of the budget', async () => {
   const silent = await courseWith({ 0: 'B', 1: 'B' })
   const active = await courseWith(upTo(3))
   const line = (uuid: string) => ({
@@ -152,7 +153,7 @@ test('[M19] streams without candidates take nothing of the budget', async () => 
   )
 })
 
-test('[M20] lines with one request_uuid, or one course, are independent', async () => {
+contractTest('[M20] lines with one request_uuid, or one course, are independent', async () => {
   const uuid = await courseWith(upTo(3))
   const line = { request_uuid: randomUUID(), course_uuid: uuid, sequence_number_offset: 0 }
   const { json } = await server.post('fetch_course_events', {
@@ -165,7 +166,7 @@ test('[M20] lines with one request_uuid, or one course, are independent', async 
   ])
 })
 
-test('[M5] case of uuids does not matter, and answers repeat the spelling of the line', async () => {
+contractTest('[M5] case of uuids does not matter, and answers repeat the spelling of the line', async () => {
   const uuid = await courseWith(upTo(1))
   const line = { request_uuid: randomUUID().toUpperCase(), course_uuid: uuid.toUpperCase(), sequence_number_offset: 0 }
   const { json } = await server.post('fetch_course_events', { course_event_requests: [line], max_num_events: 10 })
@@ -175,7 +176,7 @@ test('[M5] case of uuids does not matter, and answers repeat the spelling of the
   assert.deepEqual(numbersOf(answer), [0, 1])
 })
 
-test('ecosystem events: unknown stream, no lines, and an offset beyond any number', async () => {
+contractTest('ecosystem events: unknown stream, no lines, and an offset beyond any number', async () => {
   const none = await server.post('fetch_ecosystem_events', { ecosystem_event_requests: [], max_num_events: 1 })
   assert.deepEqual(none.json, { ecosystem_event_responses: [] })
   const line = { request_uuid: randomUUID(), ecosystem_uuid: randomUUID(), sequence_number_offset: 2 ** 40 }

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import { type ContractServer, course, courseEvents, startContractServer, time } from './contract-server.ts'
+import { type ContractServer, course, courseEvents, onEveryBackend, time } from './contract-server.ts'
 
 /* api.md §6.9, 6.10, 6.15, 8.1–8.3. */
 let server: ContractServer
-before(async () => {
-  server = await startContractServer()
+const contractTest = onEveryBackend((started) => {
+  server = started
 })
-after(() => server.stop())
 
 function preparation(courseUuid: string, number: number, changes: object = {}) {
   const next = randomUUID()
@@ -43,7 +41,7 @@ async function statusesOf(lines: object[]) {
   return json.update_responses.map((line: { update_status: string }) => line.update_status)
 }
 
-test('[M11] the prepare event names its ecosystem as consumers read it', async () => {
+contractTest('[M11] the prepare event names its ecosystem as consumers read it', async () => {
   const uuid = randomUUID()
   await server.post('create_course', course(uuid))
   const { next_ecosystem_uuid: next, ...rest } = preparation(uuid, 1)
@@ -54,7 +52,7 @@ test('[M11] the prepare event names its ecosystem as consumers read it', async (
   assert.equal(events[0].event_uuid, rest.preparation_uuid)
 })
 
-test('an update of an unknown preparation appends nothing; a mixed batch appends the known ones', async () => {
+contractTest('an update of an unknown preparation appends nothing; a mixed batch appends the known ones', async () => {
   const uuid = randomUUID()
   const other = randomUUID()
   await server.post('create_course', course(uuid))
@@ -76,14 +74,14 @@ test('an update of an unknown preparation appends nothing; a mixed batch appends
   assert.deepEqual((await courseEvents(server, other, { offset: 1 })).events, [])
 })
 
-test('a preparation behind a gap is known at once', async () => {
+contractTest('a preparation behind a gap is known at once', async () => {
   const uuid = randomUUID()
   const known = preparation(uuid, 5)
   await server.post('prepare_course_ecosystem', known)
   assert.deepEqual(await statusesOf([update(uuid, 7, known.preparation_uuid)]), ['updated_but_unready'])
 })
 
-test('[M24] the readiness marker shows at once, also to a repeat', async () => {
+contractTest('[M24] the readiness marker shows at once, also to a repeat', async () => {
   const uuid = randomUUID()
   const known = preparation(uuid, 1)
   await server.post('prepare_course_ecosystem', known)
@@ -95,7 +93,7 @@ test('[M24] the readiness marker shows at once, also to a repeat', async () => {
   assert.deepEqual(await statusesOf([line]), ['updated_and_ready'])
 })
 
-test('[M26] statuses of courses: initial, pending, moved, unknown', async () => {
+contractTest('[M26] statuses of courses: initial, pending, moved, unknown', async () => {
   const uuid = randomUUID()
   const initial = randomUUID()
   const ask = async (...uuids: string[]) => {
@@ -143,7 +141,7 @@ test('[M26] statuses of courses: initial, pending, moved, unknown', async () => 
   assert.deepEqual(moved.next_ecosystem_status, none)
 })
 
-test('no-ops fill empty numbers only, never number 0, and never answer 422', async () => {
+contractTest('no-ops fill empty numbers only, never number 0, and never answer 422', async () => {
   const uuid = randomUUID()
   await server.post('create_course', course(uuid))
   await server.post('prepare_course_ecosystem', preparation(uuid, 2))
@@ -167,7 +165,7 @@ test('no-ops fill empty numbers only, never number 0, and never answer 422', asy
   for (const bad of refused) assert.equal((await server.post('record_no_ops', { no_ops: [bad] })).status, 400)
 })
 
-test('stream statuses list what is missing, up to the number of gaps asked for', async () => {
+contractTest('stream statuses list what is missing, up to the number of gaps asked for', async () => {
   const uuid = randomUUID()
   for (const number of [1, 3, 7]) await server.post('prepare_course_ecosystem', preparation(uuid, number))
   const ask = async (changes: object) => {

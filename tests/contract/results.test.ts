@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import { assignment, type ContractServer, startContractServer, time } from './contract-server.ts'
+import { assignment, type ContractServer, onEveryBackend, time } from './contract-server.ts'
 
 /* api.md §6.16–6.25: uploaded results, statuses, and what a fetch always holds. */
 let server: ContractServer
-before(async () => {
-  server = await startContractServer()
+const contractTest = onEveryBackend((started) => {
+  server = started
 })
-after(() => server.stop())
 
 const clue = { minimum: 0.2, most_likely: 0.5, maximum: 0.9, is_real: true }
 const unknownClue = { minimum: 0, most_likely: 0.5, maximum: 1, is_real: false }
@@ -71,7 +69,7 @@ for (const pair of picks) {
     ...changes,
   })
 
-  test(`${pair.fetch}: an uploaded result is ready, even for an unknown subject`, async () => {
+  contractTest(`${pair.fetch}: an uploaded result is ready, even for an unknown subject`, async () => {
     const subject = randomUUID()
     const uploaded = result(subject)
     const answer = await update([uploaded])
@@ -92,7 +90,7 @@ for (const pair of picks) {
     ])
   })
 
-  test(`${pair.fetch}: duplicates are removed first, then the list is cut`, async () => {
+  contractTest(`${pair.fetch}: duplicates are removed first, then the list is cut`, async () => {
     const subject = randomUUID()
     const [a, b, c] = [randomUUID(), randomUUID(), randomUUID()]
     await update([result(subject, { exercise_uuids: [a, a, b, a, c] })])
@@ -102,7 +100,7 @@ for (const pair of picks) {
     assert.deepEqual(await cut(9), [a, b, c])
   })
 
-  test(`${pair.fetch}: [M9] [M28] each algorithm has its own row, whatever its case`, async () => {
+  contractTest(`${pair.fetch}: [M9] [M28] each algorithm has its own row, whatever its case`, async () => {
     const subject = randomUUID()
     const one = result(subject, { algorithm_name: 'ONE', exercise_uuids: [] })
     const two = result(subject, { algorithm_name: 'two' })
@@ -118,18 +116,21 @@ for (const pair of picks) {
     )
   })
 
-  test(`${pair.fetch}: [M29] the last write wins, also within a request; absent spy_info is empty`, async () => {
-    const subject = randomUUID()
-    const request = randomUUID()
-    const first = result(subject, { request_uuid: request })
-    const last = result(subject, { request_uuid: request, spy_info: undefined })
-    assert.equal((await update([first, last])).status, 200)
-    const [answer] = await fetch([line(subject)])
-    assert.deepEqual([answer.calculation_uuid, answer.spy_info], [last.calculation_uuid, {}])
-    assert.equal((await update([result(randomUUID(), { request_uuid: request })])).status, 200)
-  })
+  contractTest(
+    `${pair.fetch}: [M29] the last write wins, also within a request; absent spy_info is empty`,
+    async () => {
+      const subject = randomUUID()
+      const request = randomUUID()
+      const first = result(subject, { request_uuid: request })
+      const last = result(subject, { request_uuid: request, spy_info: undefined })
+      assert.equal((await update([first, last])).status, 200)
+      const [answer] = await fetch([line(subject)])
+      assert.deepEqual([answer.calculation_uuid, answer.spy_info], [last.calculation_uuid, {}])
+      assert.equal((await update([result(randomUUID(), { request_uuid: request })])).status, 200)
+    },
+  )
 
-  test(`${pair.fetch}: [M27] [M39] unknown, and lines without an algorithm, are answered in full`, async () => {
+  contractTest(`${pair.fetch}: [M27] [M39] unknown, and lines without an algorithm, are answered in full`, async () => {
     const subject = randomUUID()
     const asked = [line(subject), line(subject, { algorithm_name: undefined }), line(subject, { algorithm_name: null })]
     const answers = await fetch(asked)
@@ -153,7 +154,7 @@ for (const pair of picks) {
   })
 }
 
-test('an announced assignment without result is unready, also when it is deleted', async () => {
+contractTest('an announced assignment without result is unready, also when it is deleted', async () => {
   const given = assignment(randomUUID(), 1, { is_deleted: true }) as { assignment_uuid: string }
   await server.post('create_update_assignments', { assignments: [given] })
   const { json } = await server.post('fetch_assignment_pes', {
@@ -207,7 +208,7 @@ for (const { fetch, update, subject, key } of clues) {
   const ask = async (...lines: object[]) =>
     (await server.post(fetch, { [`${key}_requests`]: lines })).json[`${key}_responses`]
 
-  test(`${fetch}: [M37] statuses in their order, always with clue_data`, async () => {
+  contractTest(`${fetch}: [M37] statuses in their order, always with clue_data`, async () => {
     const { ecosystem, container, known } = await announced()
     const answers = await ask(
       line(randomUUID(), randomUUID()),
@@ -226,7 +227,7 @@ for (const { fetch, update, subject, key } of clues) {
     for (const answer of answers) assert.equal(answer.calculation_uuid, null)
   })
 
-  test(`${fetch}: an uploaded CLUE wins and comes back as it was stored`, async () => {
+  contractTest(`${fetch}: an uploaded CLUE wins and comes back as it was stored`, async () => {
     const uuid = randomUUID()
     const container = randomUUID()
     const calculation = randomUUID()
@@ -241,7 +242,7 @@ for (const { fetch, update, subject, key } of clues) {
     ])
   })
 
-  test(`${fetch}: clue_data admits no unknown key and no number outside 0…1`, async () => {
+  contractTest(`${fetch}: clue_data admits no unknown key and no number outside 0…1`, async () => {
     const send = (clueData: object) =>
       server.post(update, {
         [`${key}_updates`]: [line(randomUUID(), randomUUID(), { calculation_uuid: randomUUID(), clue_data: clueData })],

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
 import {
   activeDates,
   assignment,
@@ -8,18 +7,17 @@ import {
   course,
   courseEvents,
   numbersOf,
+  onEveryBackend,
   response,
-  startContractServer,
 } from './contract-server.ts'
 
 /* api.md §3: what each request appends, duplicates, conflicts. */
 let server: ContractServer
-before(async () => {
-  server = await startContractServer()
+const contractTest = onEveryBackend((started) => {
+  server = started
 })
-after(() => server.stop())
 
-test('create_course takes number 0 and stores exactly the listed fields', async () => {
+contractTest('create_course takes number 0 and stores exactly the listed fields', async () => {
   const uuid = randomUUID()
   const body = course(uuid)
   const answer = await server.post('create_course', { ...body, unknown: 1, sequence_number: 5 })
@@ -30,7 +28,7 @@ test('create_course takes number 0 and stores exactly the listed fields', async 
   ])
 })
 
-test('[M14] a repeated create changes nothing', async () => {
+contractTest('[M14] a repeated create changes nothing', async () => {
   const uuid = randomUUID()
   const first = course(uuid)
   await server.post('create_course', first)
@@ -40,7 +38,7 @@ test('[M14] a repeated create changes nothing', async () => {
   assert.deepEqual(events[0].event_data, { ...first, sequence_number: 0 })
 })
 
-test('record_responses returns each uuid once, in first-seen order, spelt as it came', async () => {
+contractTest('record_responses returns each uuid once, in first-seen order, spelt as it came', async () => {
   const uuid = randomUUID()
   await server.post('create_course', course(uuid))
   const one = response(uuid, 1, { response_uuid: randomUUID().toUpperCase() })
@@ -55,7 +53,7 @@ test('record_responses returns each uuid once, in first-seen order, spelt as it 
   assert.equal(events[0].event_uuid, one.response_uuid.toLowerCase())
 })
 
-test('a response without is_real_response is stored without it, null counts as absent', async () => {
+contractTest('a response without is_real_response is stored without it, null counts as absent', async () => {
   const uuid = randomUUID()
   await server.post('create_course', course(uuid))
   const { is_real_response: _, ...old } = response(uuid, 1)
@@ -68,7 +66,7 @@ test('a response without is_real_response is stored without it, null counts as a
   assert.equal('is_real_response' in events[1].event_data, false)
 })
 
-test('the same event again is 200, whatever its body says, and the first body stays', async () => {
+contractTest('the same event again is 200, whatever its body says, and the first body stays', async () => {
   const uuid = randomUUID()
   await server.post('create_course', course(uuid))
   const first = activeDates(uuid, 1)
@@ -79,7 +77,7 @@ test('the same event again is 200, whatever its body says, and the first body st
   assert.deepEqual(events[0].event_data, first)
 })
 
-test('[M12] the same event under another free number leaves a no_op there', async () => {
+contractTest('[M12] the same event under another free number fills it, so that it is no gap', async () => {
   const uuid = randomUUID()
   await server.post('create_course', course(uuid))
   const first = activeDates(uuid, 1)
@@ -87,14 +85,13 @@ test('[M12] the same event under another free number leaves a no_op there', asyn
   const again = await server.post('update_course_active_dates', { ...first, sequence_number: 2 })
   assert.equal(again.status, 200)
   const { events, is_end: isEnd } = await courseEvents(server, uuid)
-  assert.deepEqual(
-    events.map((event: { event_type: string }) => event.event_type),
-    ['create_course', 'update_course_active_dates', 'no_op'],
-  )
-  assert.equal(isEnd, true)
+  assert.deepEqual([numbersOf({ events }), isEnd], [[0, 1, 2], true])
+  // A no_op at once, or a second copy that consumers know by its uuid until the log has replaced it (design D4, D5).
+  const [, , second] = events
+  assert.ok(second.event_type === 'no_op' || second.event_uuid === first.request_uuid, JSON.stringify(second))
 })
 
-test('[M3] [M13] a taken number is 422 and nothing of the request is stored', async () => {
+contractTest('[M3] [M13] a taken number is 422 and nothing of the request is stored', async () => {
   const uuid = randomUUID()
   const other = randomUUID().toUpperCase()
   await server.post('create_course', course(uuid))
@@ -122,7 +119,7 @@ test('[M3] [M13] a taken number is 422 and nothing of the request is stored', as
   assert.equal(status.json.stream_responses[0].is_known, false)
 })
 
-test('[M15] create_course when number 0 is taken is 422 at once', async () => {
+contractTest('[M15] create_course when number 0 is taken is 422 at once', async () => {
   const uuid = randomUUID()
   await server.post('record_responses', { responses: [response(uuid, 0)] })
   const answer = await server.post('create_course', course(uuid))
@@ -130,7 +127,7 @@ test('[M15] create_course when number 0 is taken is 422 at once', async () => {
   assert.equal(answer.json.conflicts[0].existing_event_type, 'record_response')
 })
 
-test('a real event that finds a no_op is told so', async () => {
+contractTest('a real event that finds a no_op is told so', async () => {
   const uuid = randomUUID()
   const noOp = { request_uuid: randomUUID(), course_uuid: uuid, sequence_number: 3, reason: 'lost' }
   const filled = await server.post('record_no_ops', { no_ops: [noOp] })
@@ -140,7 +137,7 @@ test('a real event that finds a no_op is told so', async () => {
   assert.equal(answer.json.conflicts[0].existing_event_type, 'no_op')
 })
 
-test('[M36] events of a course that was never created are stored', async () => {
+contractTest('[M36] events of a course that was never created are stored', async () => {
   const uuid = randomUUID()
   const answer = await server.post('create_update_assignments', { assignments: [assignment(uuid, 4)] })
   assert.equal(answer.status, 200)
@@ -152,7 +149,7 @@ test('[M36] events of a course that was never created are stored', async () => {
   assert.deepEqual({ gaps, next, contiguous }, { gaps: [{ from: 1, to: 3 }], next: 5, contiguous: 1 })
 })
 
-test('assignments: one line per item, listed fields only, nulls dropped, opaque objects verbatim', async () => {
+contractTest('assignments: one line per item, listed fields only, nulls dropped, opaque objects verbatim', async () => {
   const uuid = randomUUID()
   await server.post('create_course', course(uuid))
   const container = randomUUID()
@@ -175,7 +172,7 @@ test('assignments: one line per item, listed fields only, nulls dropped, opaque 
   assert.deepEqual(events[0].event_data, { ...kept, assigned_book_container_uuids: [container] })
 })
 
-test('rosters and both exclusion lists are stored and answered per request', async () => {
+contractTest('rosters and both exclusion lists are stored and answered per request', async () => {
   const uuid = randomUUID()
   await server.post('create_course', course(uuid))
   const roster = {
@@ -205,7 +202,7 @@ test('rosters and both exclusion lists are stored and answered per request', asy
   }
 })
 
-test('empty outer arrays are 200 with an empty answer', async () => {
+contractTest('empty outer arrays are 200 with an empty answer', async () => {
   assert.deepEqual((await server.post('update_rosters', { rosters: [] })).json, { updated_rosters: [] })
   assert.deepEqual((await server.post('create_update_assignments', { assignments: [] })).json, {
     updated_assignments: [],

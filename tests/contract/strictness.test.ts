@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 import {
   activeDates,
   assignment,
   type ContractServer,
   course,
   courseEvents,
+  onEveryBackend,
   response,
   startContractServer,
   time,
@@ -16,19 +17,18 @@ import {
 let server: ContractServer
 let strict: ContractServer
 before(async () => {
-  server = await startContractServer()
-  strict = await startContractServer({ strict: true })
+  strict = await startContractServer('memory', { strict: true })
 })
-after(async () => {
-  await server.stop()
-  await strict.stop()
+after(() => strict.stop())
+const contractTest = onEveryBackend((started) => {
+  server = started
 })
 
 async function recordOne(changes: object, target: ContractServer = server) {
   return target.post('record_responses', { responses: [response(randomUUID(), 1, changes)] })
 }
 
-test('[M4] missing or ill-typed fields are 400 and named by their JSON path', async () => {
+contractTest('[M4] missing or ill-typed fields are 400 and named by their JSON path', async () => {
   const cases: [object, RegExp][] = [
     [{ response_uuid: undefined }, /^\$\.responses\[0\] .*response_uuid/],
     [{ course_uuid: 3 }, /^\$\.responses\[0\]\.course_uuid /],
@@ -48,7 +48,7 @@ test('[M4] missing or ill-typed fields are 400 and named by their JSON path', as
   }
 })
 
-test('a request with one bad item is refused whole', async () => {
+contractTest('a request with one bad item is refused whole', async () => {
   const uuid = randomUUID()
   const answer = await server.post('record_responses', {
     responses: [response(uuid, 0), response(uuid, 1, { trial_uuid: 'x' })],
@@ -57,7 +57,7 @@ test('a request with one bad item is refused whole', async () => {
   assert.deepEqual((await courseEvents(server, uuid)).events, [])
 })
 
-test('[M5] uuids: any version, variant and case; malformed is 400', async () => {
+contractTest('[M5] uuids: any version, variant and case; malformed is 400', async () => {
   for (const good of ['00000000-0000-0000-0000-000000000000', 'ABCDEF01-2345-7777-FFFF-0123456789aB']) {
     assert.equal((await recordOne({ trial_uuid: good })).status, 200, good)
   }
@@ -75,7 +75,7 @@ test('[M5] uuids: any version, variant and case; malformed is 400', async () => 
   }
 })
 
-test('[M5] two spellings of one course in one request are one stream', async () => {
+contractTest('[M5] two spellings of one course in one request are one stream', async () => {
   const uuid = randomUUID()
   const answer = await server.post('record_responses', {
     responses: [response(uuid.toUpperCase(), 0), response(uuid, 1)],
@@ -88,7 +88,7 @@ test('[M5] two spellings of one course in one request are one stream', async () 
   )
 })
 
-test('[M6] datetimes: any RFC 3339 offset, stored as received; others are 400', async () => {
+contractTest('[M6] datetimes: any RFC 3339 offset, stored as received; others are 400', async () => {
   for (const good of [
     '2026-09-01T08:00:00Z',
     '2026-09-01t08:00:00.123z',
@@ -118,7 +118,7 @@ test('[M6] datetimes: any RFC 3339 offset, stored as received; others are 400', 
   }
 })
 
-test('[M7] sequence numbers: integers from 0 to 2^31-1', async () => {
+contractTest('[M7] sequence numbers: integers from 0 to 2^31-1', async () => {
   for (const good of [0, 2 ** 31 - 1]) {
     const { status, json } = await recordOne({ sequence_number: good })
     assert.ok(status === 200 || (status === 503 && good > 0), JSON.stringify(json))
@@ -143,7 +143,7 @@ const ecosystem = (contents: object[], changes: object = {}) => ({
   ...changes,
 })
 
-test('[M8] [M22] books: identities are opaque up to 200 characters, contents are checked', async () => {
+contractTest('[M8] [M22] books: identities are opaque up to 200 characters, contents are checked', async () => {
   for (const identity of [null, randomUUID(), `${randomUUID()}@10.0`, 'x'.repeat(200)]) {
     const answer = await server.post('create_ecosystem', ecosystem([container({ container_cnx_identity: identity })]))
     assert.equal(answer.status, 200, String(identity))
@@ -158,7 +158,7 @@ test('[M8] [M22] books: identities are opaque up to 200 characters, contents are
   for (const body of bad) assert.equal((await server.post('create_ecosystem', body)).status, 400)
 })
 
-test('[M35] a pool may hold thousands of exercises; nulls inside are dropped', async () => {
+contractTest('[M35] a pool may hold thousands of exercises; nulls inside are dropped', async () => {
   const exercises = Array.from({ length: 3000 }, () => randomUUID())
   const pool = {
     use_for_clue: true,
@@ -179,7 +179,7 @@ test('[M35] a pool may hold thousands of exercises; nulls inside are dropped', a
   })
 })
 
-test('[M10] [M33] [M34] declared limits of nested arrays are soft, and counted', async () => {
+contractTest('[M10] [M33] [M34] declared limits of nested arrays are soft, and counted', async () => {
   const uuid = randomUUID()
   const student = () => ({
     student_uuid: randomUUID(),
@@ -201,7 +201,7 @@ test('[M10] [M33] [M34] declared limits of nested arrays are soft, and counted',
   assert.equal(refused.status, 400)
 })
 
-test('[M10] outer arrays have hard limits: 1000, rosters 100', async () => {
+contractTest('[M10] outer arrays have hard limits: 1000, rosters 100', async () => {
   const uuid = randomUUID()
   const many = Array.from({ length: 1001 }, (_, number) => response(uuid, number))
   const answer = await server.post('record_responses', { responses: many })
@@ -220,7 +220,7 @@ test('[M10] outer arrays have hard limits: 1000, rosters 100', async () => {
   assert.equal((await server.post('update_rosters', { rosters: rosters.slice(0, 100) })).status, 200)
 })
 
-test('exclusions: neither form is refused, both are kept; strict wants exactly one', async () => {
+contractTest('exclusions: neither form is refused, both are kept; strict wants exactly one', async () => {
   const exclude = (exclusion: object, target: ContractServer) =>
     target.post('update_course_excluded_exercises', {
       request_uuid: randomUUID(),
@@ -238,7 +238,7 @@ test('exclusions: neither form is refused, both are kept; strict wants exactly o
   assert.equal((await exclude({ exercise_uuid: randomUUID() }, strict)).status, 200)
 })
 
-test('[M25] [M38] assignments keep unknown keys inside, known ones are checked', async () => {
+contractTest('[M25] [M38] assignments keep unknown keys inside, known ones are checked', async () => {
   const send = (changes: object, target: ContractServer = server) =>
     target.post('create_update_assignments', { assignments: [assignment(randomUUID(), 1, changes)] })
   assert.equal((await send({ exclusion_info: { closes_at: time, other: 1 } })).status, 200)
@@ -250,7 +250,7 @@ test('[M25] [M38] assignments keep unknown keys inside, known ones are checked',
   assert.equal((await send({ goal_num_tutor_assigned_pes: -1 })).status, 400)
 })
 
-test('nested objects have a depth that can be written back', async () => {
+contractTest('nested objects have a depth that can be written back', async () => {
   const send = (levels: number) => {
     const body = JSON.stringify({ assignments: [assignment(randomUUID(), 1, { exclusion_info: {} })] })
     const deep = `{"in":${'['.repeat(levels)}${']'.repeat(levels)}}`
@@ -262,7 +262,7 @@ test('nested objects have a depth that can be written back', async () => {
   assert.equal((await server.post('create_update_assignments', bomb)).status, 400)
 })
 
-test('strict mode applies declared patterns: Zulu only, uuid version 0 or 4', async () => {
+contractTest('strict mode applies declared patterns: Zulu only, uuid version 0 or 4', async () => {
   const send = (changes: object) => strict.post('update_course_active_dates', activeDates(randomUUID(), 1, changes))
   assert.equal((await send({})).status, 200)
   assert.equal((await send({ starts_at: '2026-09-01T08:00:00+02:00' })).status, 400)
@@ -270,7 +270,7 @@ test('strict mode applies declared patterns: Zulu only, uuid version 0 or 4', as
   assert.equal((await strict.post('create_course', course(randomUUID()))).status, 200)
 })
 
-test('[M32] max_num_exercises and the limits of reads are enforced', async () => {
+contractTest('[M32] max_num_exercises and the limits of reads are enforced', async () => {
   const line = { request_uuid: randomUUID(), assignment_uuid: randomUUID(), algorithm_name: 'x' }
   const picks = (max: unknown) =>
     server.post('fetch_assignment_pes', { pe_requests: [{ ...line, max_num_exercises: max }] })

@@ -1,12 +1,15 @@
-import { createHash } from 'node:crypto'
 import type { StoredEvent, StreamEvent, StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import { namedUuid } from '#domain/named-uuid.ts'
 import type {
   AppendConflict,
   AppendResult,
   BlockedStream,
   Log,
+  ReadLimits,
   ReadStreamOptions,
+  StreamAnswer,
+  StreamLine,
   StreamMetadata,
   StreamStatus,
 } from '#log/log.ts'
@@ -53,12 +56,7 @@ export function createMemoryLog(now: () => Date): MemoryLog {
   return {
     append: async (events) => append(events),
     readStream: async (kind, stream, options) => readPrefix(find(kind, stream), options),
-    hasBeyondGap: async (kind, uuid, from, types) => {
-      const stream = find(kind, uuid)
-      if (stream === undefined) return false
-      const first = Math.max(from, contiguousOf(stream))
-      return [...stream.events.values()].some(({ number, type }) => number >= first && (types?.has(type) ?? true))
-    },
+    readStreams: async (lines, limits) => readStreams(lines, limits, (line) => find(line.kind, line.stream)),
     statuses: async (wanted, gapsMax) =>
       wanted.map(({ kind, stream }) => statusOf(kind, stream, find(kind, stream), gapsMax)),
     readMetadata: async (kind, from, max) => created[kind].slice(from, from + max),
@@ -121,7 +119,7 @@ function compare(
   existing: StreamEvent | undefined,
   others: readonly StreamEvent[],
 ): { isSame: boolean; replacement: StreamEvent | undefined } {
-  const second = secondCopyUuid(event.eventUuid, event.number)
+  const second = namedUuid(event.eventUuid, String(event.number))
   if (existing !== undefined) {
     return { isSame: existing.eventUuid === event.eventUuid || existing.eventUuid === second, replacement: undefined }
   }
@@ -131,15 +129,6 @@ function compare(
   if (first === undefined) return { isSame: false, replacement: undefined }
   const data = { event_uuid: event.eventUuid, sequence_number: event.number, original_sequence_number: first.number }
   return { isSame: false, replacement: { ...event, type: 'no_op', eventUuid: second, data } }
-}
-
-/** Version 5 of RFC 9562 within the namespace of the event itself. */
-function secondCopyUuid(eventUuid: Uuid, number: number): Uuid {
-  const namespace = Buffer.from(eventUuid.replaceAll('-', ''), 'hex')
-  const bytes = createHash('sha1').update(namespace).update(String(number)).digest().subarray(0, 16)
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  return toUuid(bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'))
 }
 
 function conflictOf(event: StreamEvent, existing: StreamEvent): AppendConflict {
@@ -166,17 +155,56 @@ function nextOf(stream: MemoryStream): number {
 }
 
 function readPrefix(stream: MemoryStream | undefined, options: ReadStreamOptions): StoredEvent[] {
-  const events: StoredEvent[] = []
+  const { from, types, ...limits } = options
+  if (stream === undefined) return []
+  const line = { kind: stream.kind, stream: stream.stream, from, ...(types === undefined ? {} : { types }) }
+  const [answer] = readStreams([line], limits, () => stream)
+  return [...(answer?.events ?? [])]
+}
+
+/** The rules of api.md §4 read literally: all candidates in serving order, the longest prefix within both limits. */
+function readStreams(
+  lines: readonly StreamLine[],
+  limits: ReadLimits,
+  streamOf: (line: StreamLine) => MemoryStream | undefined,
+): StreamAnswer[] {
+  const candidates = lines.map((line) => candidatesOf(line, streamOf(line)))
+  const turns = candidates
+    .flatMap(({ readable }, index) => [...readable, undefined].map((event, rank) => ({ event, rank, index })))
+    .sort((left, right) => left.rank - right.rank || left.index - right.index)
+  const served: StoredEvent[][] = lines.map(() => [])
+  const isServedOut = lines.map(() => false)
   let bytes = 0
-  if (stream === undefined) return events
-  for (let number = options.from; stream.events.has(number) && number < contiguousOf(stream); number += 1) {
-    const event = stream.events.get(number)
-    if (event === undefined || options.types?.has(event.type) === false) continue
-    if (events.length >= options.eventsMax || (events.length > 0 && bytes >= options.bytesMax)) break
+  let count = 0
+  for (const { event, index } of turns) {
+    if (event === undefined) {
+      isServedOut[index] = true
+      continue
+    }
     bytes += Buffer.byteLength(JSON.stringify(event.data))
-    events.push(event)
+    if (count > 0 && bytes >= limits.bytesMax) break
+    served[index]?.push(event)
+    count += 1
+    if (count === limits.eventsMax) break
   }
-  return events
+  return candidates.map(({ readable, isAwaited }, index) => {
+    const events = served[index] ?? []
+    const isDone = events.length === readable.length
+    return { events, isGap: isDone && isAwaited && isServedOut[index] === true, isEnd: isDone && !isAwaited }
+  })
+}
+
+function candidatesOf({ from, types }: StreamLine, stream: MemoryStream | undefined) {
+  const numbers = [...(stream?.events.keys() ?? [])].sort((left, right) => left - right)
+  const contiguous = stream === undefined ? 0 : contiguousOf(stream)
+  const wanted = numbers.flatMap((number) => {
+    const event = stream?.events.get(number)
+    return event !== undefined && number >= from && (types?.has(event.type) ?? true) ? event : []
+  })
+  return {
+    readable: wanted.filter(({ number }) => number < contiguous),
+    isAwaited: wanted.some(({ number }) => number > contiguous),
+  }
 }
 
 function statusOf(kind: StreamKind, uuid: Uuid, stream: MemoryStream | undefined, gapsMax: number): StreamStatus {

@@ -22,7 +22,6 @@ export function createMemoryPorts(): MemoryPorts {
     results,
     answers: withUploaded(createMemoryAnswers(log.all), results),
     readiness: { check: async () => ({ ready: true, checks: {} }), isFailing: () => false },
-    clock: { now: Date.now },
     logger: { error: note, warn: note },
     logged,
   }

@@ -60,7 +60,7 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
 
   const metrics = createMetrics()
   collectProcessMetrics(metrics.registry)
-  const ports: ApiPorts = { ...services, readiness, clock: { now: () => Date.now() }, logger: logTo(say) }
+  const ports: ApiPorts = { ...services, readiness, logger: logTo(say) }
   const version = readVersion(migrations)
   const live = createLiveConsole({ services, startedAt: version.startedAt.getTime(), version: version.build })
   const config: ApiConfig = {
