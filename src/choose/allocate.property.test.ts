@@ -189,6 +189,11 @@ describe('allocation (scheduler.md §9.1)', () => {
           assert.ok(input.candidates.get(container)?.some((one) => one.exercise.uuid === exercise.uuid))
           assert.equal(displacement, given.slots[slot]?.displacement.get(container))
         }
+        for (const [at, one] of picks.entries()) {
+          const before = picks[at - 1]
+          const isSamePlace = before?.slot === one.slot && before.container === one.container
+          if (isSamePlace) assert.ok(before.position < one.position)
+        }
         for (const [slot, { count }] of given.slots.entries()) {
           assert.ok(picks.filter((pick) => pick.slot === slot).length <= count)
         }

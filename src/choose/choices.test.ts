@@ -139,6 +139,23 @@ describe('personalised exercises (scheduler.md §10)', () => {
     assert.ok(new Set(orders.map(String)).size > 1)
   })
 
+  it('a ranking of groups orders all versions, the newest of a group is given', () => {
+    const index = indexEcosystem(book('E1', { a: { pool: ['x', 'x.v3', 'x.v2', 'y'] } }))
+    const work = assignment('A', { containers: ['a'], goalPes: 2 })
+    const exclusions = studentExclusions({ course: nothingExcluded, assignments: [], groupOf, now })
+    const candidates = personalisedCandidates({ assignment: work, index, exclusions, groupOf })
+    const given = (bestFirst: readonly string[]) =>
+      choosePersonalised({ assignment: work, candidates, ranking: rankingOf(bestFirst.map(id)), seed: 'seed' })
+    assert.deepEqual(given(['g:y', 'g:x']).exercises.map(nameOf), ['y', 'x.v3'])
+    assert.deepEqual(given(['g:x', 'g:y', 'g:x']).exercises.map(nameOf), ['x.v3', 'y'])
+    assert.deepEqual(given(['x.v2', 'y', 'x']).exercises.map(nameOf), ['x.v2', 'y'])
+    const ranks = given(['g:y']).picks.map(({ position, isRanked }) => [position, isRanked])
+    assert.deepEqual(ranks, [
+      [0, true],
+      [1, false],
+    ])
+  })
+
   it('what was drawn at random stays when an exercise that was not chosen goes away', () => {
     const sizes = { a: 9, b: 9 }
     const before = pes({ sizes, goal: 5 }).exercises
@@ -269,6 +286,26 @@ describe('spaced exercises (scheduler.md §10, amended by D29)', () => {
     assert.deepEqual(choice.shortage, { reason: 'pool_too_small', goal: 9, chosen: 4, excluded: { already_picked: 2 } })
   })
 
+  it('a slot drawn at random that finds nothing there is filled from elsewhere and says so', () => {
+    const picked = places({ sizes: { o: 9, a: 9, c: 9 }, history: [['o'], ['a'], [], ['c']], goal: 4, number: 5 })
+    assert.deepEqual(picked.length, 4)
+    assert.deepEqual(
+      picked.filter((place) => place.includes('?') || place.startsWith('o')),
+      [],
+    )
+  })
+
+  it('within a slot what was planned comes before what replaces it', () => {
+    for (const name of ['m', 'n', 'p', 'q', 'r', 's']) {
+      const picked = places({ sizes: { [name]: 1, b: 9, o: 9 }, history: [['o'], [name], ['b']], goal: 5 })
+      assert.deepEqual(picked.slice(0, 2), [`${name}@1`, 'b@2'])
+    }
+  })
+
+  it('a container that stands in the history twice counts at its most recent place', () => {
+    assert.equal(places({ sizes: { o: 9, p: 9 }, history: [['o'], ['p'], [], ['p']], goal: 2 })[0], 'p@1')
+  })
+
   it('61: reports the history and where each exercise comes from', () => {
     const choice = spes({ sizes: four, history: fourBack, goal: 2, number: 5 })
     const report = spacedReport(choice, 'homework', 'biglearn_sparfa')
@@ -312,6 +349,14 @@ describe('worst areas (scheduler.md §10)', () => {
     assert.equal(practice({ a: 1, b: 5, c: 2 }).names, 'a1 b1 b2 b3 c1')
   })
 
+  it('two areas share three and two', () => {
+    assert.equal(practice({ a: 9, b: 9 }).names, 'a1 a2 a3 b1 b2')
+  })
+
+  it('what an area lacks comes from the nearest in rank, on either side', () => {
+    assert.equal(practice({ a: 9, b: 0, c: 9 }).names, 'a1 a2 a3 c1 c2')
+  })
+
   it('66: four areas of which two have exercises', () => {
     const choice = practice({ a: 0, b: 1, c: 3, d: 0 })
     assert.equal(choice.names, 'b1 c1 c2 c3')
@@ -341,7 +386,7 @@ describe('worst areas (scheduler.md §10)', () => {
       ['a', 'b'],
     )
     assert.deepEqual(
-      worstAreas([area('chapter', 0.1)], index).map(({ container }) => nameOf(container)),
+      worstAreas([area('chapter', 0.1), area('elsewhere', 0)], index).map(({ container }) => nameOf(container)),
       ['chapter'],
     )
   })

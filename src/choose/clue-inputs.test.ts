@@ -53,6 +53,16 @@ describe('what counts for a CLUE (scheduler.md §10)', () => {
     assert.deepEqual(clue.verdicts, ['superseded', 'counted'])
   })
 
+  it('of two answers of the same instant the one recorded later counts', () => {
+    const answers = [
+      answer({ of: 'x', isCorrect: true, respondedAt: now }),
+      answer({ of: 'x', isCorrect: false, respondedAt: now }),
+    ]
+    const assignments = [assignment('A', { core: ['x'] })]
+    assert.deepEqual(clueOfA({ answers, assignments }).answers, ['g:x:false'])
+    assert.deepEqual(clueOfA({ answers: [...answers].reverse(), assignments }).answers, ['g:x:false'])
+  })
+
   it('29: feedback tomorrow withholds from the student but not from the teacher', () => {
     const feedbackAt = now + day
     const world = { answers: [answer({ of: 'x' })], assignments: [assignment('A', { core: ['x'], feedbackAt })] }
@@ -176,6 +186,8 @@ describe('CLUE pools across editions (scheduler.md §10)', () => {
       ['q'],
     )
     assert.equal(mapped.containersOfGroup.has(id('g:q')), false)
+    const here = [answer({ of: 'unknown', ecosystem: id('E2') })]
+    assert.deepEqual(orphanedAnswers(here, { pools: mapped, indexes, mapping, groupOf: () => undefined }), [])
   })
 
   it('35: a pool that is not for CLUEs gives none', () => {
@@ -197,5 +209,9 @@ describe('CLUE pools across editions (scheduler.md §10)', () => {
       )
     }
     assert.deepEqual(derived.containersOfGroup.get(id('g:y')), ids('book', 'chapter', 'b'))
+    const onlyChapters = [{ from: id('lost'), to: id('chapter') }]
+    const byChapter = indexMaps(closeMaps([{ from: id('E1'), to: id('E2'), pairs: onlyChapters }]))
+    const fromChapter = cluePoolsOf(chapters, indexes, byChapter).pools.get(id('chapter'))
+    assert.deepEqual(fromChapter?.map(({ uuid }) => nameOf(uuid)).sort(), ['q', 'z'])
   })
 })

@@ -119,7 +119,7 @@ function assignmentPoolsOf(
   for (const container of containers) {
     const listed = new Map<string, Uuid[]>()
     for (const pool of container.pools) {
-      for (const type of new Set(pool.assignmentTypes)) append(listed, type, ...pool.exercises)
+      for (const type of pool.assignmentTypes) append(listed, type, ...pool.exercises)
     }
     for (const [type, uuids] of listed) {
       const byContainer = byType.get(type) ?? new Map<Uuid, PoolExercise[]>()

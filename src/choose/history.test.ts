@@ -107,6 +107,25 @@ describe('numbers of assignments (scheduler.md §10)', () => {
     )
   })
 
+  it('D28: what opens at the same time is not later', () => {
+    const opensAt = now - day
+    const [first, second] = [assignment('first', { opensAt }), assignment('second', { opensAt })]
+    const { instructor } = histories([first, second])
+    assert.deepEqual(assignmentsBefore(instructor, second), [first])
+  })
+
+  it('the due time comes before the opening, the opening before the creation', () => {
+    const dueAt = now + day
+    const names = histories([
+      assignment('c', { dueAt, opensAt: now, createdAt: 1 }),
+      assignment('b', { dueAt, opensAt: now - day, createdAt: 3, firstNumber: 1 }),
+      assignment('a', { dueAt, opensAt: now - day, createdAt: 2, firstNumber: 2 }),
+      assignment('e', { opensAt: now - day, createdAt: 0 }),
+      assignment('d', { dueAt, createdAt: 0 }),
+    ]).instructor.ordered.map(({ uuid }) => nameOf(uuid))
+    assert.deepEqual(names, ['a', 'b', 'c', 'd', 'e'])
+  })
+
   it('ties are broken by creation, then by the first event, then by uuid', () => {
     const same = { createdAt: now, firstNumber: 7, dueAt: now + day }
     const [b, a, c] = [assignment('b', same), assignment('a', same), assignment('c', { ...same, firstNumber: 3 })]

@@ -17,7 +17,6 @@ export interface AnnouncedMap {
 export function closeMaps(announced: readonly AnnouncedMap[]): ContainerMap[] {
   const edges = new Edges()
   for (const map of announced) {
-    if (map.from === map.to) continue
     for (const pair of map.pairs) edges.add({ ecosystem: map.from, container: pair.from }, map.to, pair.to)
   }
   edges.reverseAll()
@@ -98,7 +97,10 @@ class Edges {
     return [...this.#nodes.values()]
   }
 
-  /** Breadth first, one container per ecosystem: the fewest steps win, then the order of announcement. */
+  /**
+   * Breadth first, one container per ecosystem: the fewest steps win, then the order of announcement. The start stands
+   * for its own ecosystem, so a pair announced within one ecosystem leads nowhere.
+   */
   reach(start: Preimage): Map<Uuid, Uuid> {
     const found = new Map<Uuid, Uuid>([[start.ecosystem, start.container]])
     const ahead = [start]
