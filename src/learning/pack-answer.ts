@@ -1,5 +1,6 @@
 import type { Answer } from '#domain/student.ts'
-import { readUuid, writeUuid } from './bytes.ts'
+import { writeUuid } from '#log/uuid-bytes.ts'
+import { readUuid } from './bytes.ts'
 
 /*
  * One answer in 85 bytes; a row is a plain sequence of them, so two rows are merged by putting one behind the other.
