@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+/** Documents that name files, packages and commands must stay true while these change. */
+const root = fileURLToPath(new URL('../', import.meta.url))
+const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+const documents = ['README.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: root })]
+
+interface Package {
+  readonly scripts: { readonly [name: string]: string }
+  readonly [key: string]: unknown
+}
+const manifest = JSON.parse(read('package.json')) as Package
+
+test('each package has its reason, and each reason its package', () => {
+  const groups = ['dependencies', 'devDependencies', 'optionalDependencies']
+  const needed = groups.flatMap((group) => Object.keys((manifest[group] ?? {}) as object)).sort()
+  const explained = [...read('docs/dependencies.md').matchAll(/^\| `([^`]+)` \| (.*) \|$/gm)]
+  assert.deepEqual(explained.map((row) => row[1]).sort(), needed)
+  for (const [, name, reason] of explained)
+    assert.ok(reason !== undefined && reason.length > 4, `${name} has no reason`)
+})
+
+test('files that documents name exist', () => {
+  for (const document of documents) {
+    for (const [, path] of read(document).matchAll(
+      /`((?:src|sql|tests|tools|bench|docs|examples|infra)\/[^`*<>\s]*)`/g,
+    )) {
+      assert.ok(path !== undefined && existsSync(join(root, path)), `${document} names ${path}`)
+    }
+  }
+})
+
+test('links between documents lead somewhere', () => {
+  for (const document of documents) {
+    for (const [, target] of read(document).matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)) {
+      assert.ok(existsSync(join(root, dirname(document), target ?? '')), `${document} links to ${target}`)
+    }
+  }
+})
+
+test('commands that documents show are scripts of the package', () => {
+  for (const document of documents) {
+    for (const [, script] of read(document).matchAll(/\bnpm run ([\w:-]+)/g)) {
+      assert.ok(script !== undefined && script in manifest.scripts, `${document} shows npm run ${script}`)
+    }
+  }
+})
+
+test('the README can be read in one go, and its map names every module', () => {
+  const readme = read('README.md')
+  assert.ok(readme.split('\n').length <= 150)
+  for (const module of globSync('src/*', { cwd: root })) {
+    const holdsCode = globSync(`${module}/**/*.{ts,tsx}`, { cwd: root }).length > 0
+    if (holdsCode) assert.ok(readme.includes(`\`${module}/\``), `README.md leaves out ${module}/`)
+  }
+})
+
+test('each decision has a status, a context, a decision, consequences, and what would change it', () => {
+  const numbers = globSync('docs/adr/*.md', { cwd: root }).sort()
+  for (const [index, path] of numbers.entries()) {
+    assert.match(path, new RegExp(`/${String(index + 1).padStart(4, '0')}-[a-z0-9-]+\\.md$`))
+    const headings = [...read(path).matchAll(/^## (.*)$/gm)].map((match) => match[1])
+    assert.deepEqual(headings, ['Context', 'Decision', 'Consequences', 'When to revisit'], path)
+    assert.match(read(path), /^Status: (?:proposed|accepted|replaced by \d{4})$/m)
+  }
+})
