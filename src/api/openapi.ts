@@ -1,80 +1,163 @@
-import type { FastifySchema } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { Endpoint } from './endpoint.ts'
-import { type ErrorCode, errorList } from './errors.ts'
+import { type ErrorCode, type ErrorEntry, errorList } from './errors.ts'
+import { clueData } from './schemas/clues.ts'
+import * as values from './schemas/values.ts'
 
 /*
- * The OpenAPI 3.1 document comes from the schemas the server validates with; nothing is written twice. This file adds
- * what belongs to every endpoint: tokens, error answers and their codes.
+ * The OpenAPI 3.1 document, made from the schemas the server validates with, the examples and the error list: nothing is
+ * written twice. Values that occur everywhere become components. Pure.
  */
-export const openApiDocument = {
-  openapi: '3.1.0',
-  info: {
-    title: 'Biglearn',
-    version: '1.0.0',
-    description:
-      'Adaptive-learning backend: courses, assignments and answers in; CLUEs and exercises out. Every endpoint is ' +
-      'POST with a JSON object, every write is idempotent, and 200 means durable.',
-  },
-  tags: [
-    { name: 'ecosystems', description: 'Books and their exercises' },
-    { name: 'courses', description: 'Courses, rosters, exclusions and moves to other ecosystems' },
-    { name: 'assignments', description: "Students' assignments" },
-    { name: 'responses', description: "Students' answers" },
-    { name: 'streams', description: 'Event streams: discovery, reading, gaps' },
-    { name: 'clues', description: 'How well students and classes understand parts of the book' },
-    { name: 'picks', description: 'Which exercises to give next' },
-    { name: 'results', description: 'What remote algorithms upload' },
-    { name: 'research', description: 'What the algorithms learnt' },
-  ],
-  components: {
-    securitySchemes: {
-      api: { type: 'apiKey', in: 'header', name: 'Biglearn-Api-Token' },
-      sparfa: { type: 'apiKey', in: 'header', name: 'Biglearn-Sparfa-Token' },
+interface OpenApiDocument {
+  readonly openapi: '3.1.0'
+  readonly info: object
+  readonly tags: readonly object[]
+  readonly paths: Readonly<Record<string, object>>
+  readonly components: object
+}
+
+const description = `Adaptive-learning backend: courses, assignments and answers in; CLUEs and exercises out.
+
+Every endpoint is POST with a JSON object in UTF-8, every request may be repeated at any time, and 200 means durable.
+Unknown keys are ignored. Limits under \`x-soft-limit\` were declared once and may be exceeded; those under
+\`x-declared\` are applied in strict mode only.`
+
+const tags = [
+  { name: 'ecosystems', description: 'Books and their exercises' },
+  { name: 'courses', description: 'Courses, rosters, exclusions and moves to other ecosystems' },
+  { name: 'assignments', description: "Students' assignments" },
+  { name: 'responses', description: "Students' answers" },
+  { name: 'streams', description: 'Event streams: discovery, reading, gaps' },
+  { name: 'clues', description: 'How well students and classes understand parts of the book' },
+  { name: 'picks', description: 'Which exercises to give next' },
+  { name: 'results', description: 'What remote algorithms upload' },
+  { name: 'research', description: 'What the algorithms learnt' },
+]
+
+const namedSchemas: Readonly<Record<string, TSchema>> = {
+  uuid: values.uuid,
+  datetime: values.datetime,
+  sequence_number: values.sequenceNumber,
+  non_negative_integer: values.nonNegativeInteger,
+  number_between_0_and_1: values.probability,
+  cnx_identity: values.cnxIdentity,
+  algorithm_name: values.algorithmName,
+  clue_data: clueData,
+}
+const nameBySchema = new Map(Object.entries(namedSchemas).map(([name, schema]) => [JSON.stringify(schema), name]))
+
+export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument {
+  const schemas = Object.entries(namedSchemas).map(([name, schema]) => [name, withReferences(schema, schema)])
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Biglearn', version: '1.0.0', description },
+    tags,
+    paths: Object.fromEntries(endpoints.map((endpoint) => [`/${endpoint.name}`, { post: operation(endpoint) }])),
+    components: {
+      schemas: Object.fromEntries(schemas),
+      responses: Object.fromEntries(statuses.map((status) => [responseName(status), errorResponse(status)])),
+      securitySchemes: {
+        api: { type: 'apiKey', in: 'header', name: 'Biglearn-Api-Token' },
+        sparfa: { type: 'apiKey', in: 'header', name: 'Biglearn-Sparfa-Token' },
+      },
     },
-  },
-} as const
+  }
+}
 
-const sequencedOnly: ReadonlySet<ErrorCode> = new Set(['sequence_number_taken', 'too_far_ahead'])
-
-export function openApiSchema(endpoint: Endpoint): FastifySchema {
+function operation(endpoint: Endpoint): object {
+  const errors = statuses.filter((status) => status !== 422 || appends(endpoint))
   return {
     operationId: endpoint.name,
     tags: [endpoint.tag],
     summary: endpoint.summary,
     description: endpoint.description,
     security: [{ [endpoint.audience]: [] }],
-    body: { ...endpoint.request, examples: [endpoint.examples.request] },
-    response: {
-      200: { ...endpoint.response, description: 'Done', examples: [endpoint.examples.response] },
-      ...errorAnswers(endpoint),
+    requestBody: { required: true, content: content(endpoint.request, endpoint.examples.request) },
+    responses: {
+      200: { description: 'Done, and durable', content: content(endpoint.response, endpoint.examples.response) },
+      ...Object.fromEntries(
+        errors.map((status) => [status, { $ref: `#/components/responses/${responseName(status)}` }]),
+      ),
     },
   }
 }
 
-function errorAnswers(endpoint: Endpoint): Record<number, object> {
-  const isSequenced =
-    JSON.stringify(endpoint.request).includes('"sequence_number"') || endpoint.name.startsWith('create_')
-  const byStatus = new Map<number, ErrorCode[]>()
-  for (const [code, { status }] of Object.entries(errorList) as [ErrorCode, { status: number }][]) {
-    if (status === 404 || (sequencedOnly.has(code) && !isSequenced)) continue
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
-  }
-  return Object.fromEntries([...byStatus].map(([status, codes]) => [status, errorAnswer(status, codes)]))
+/** Endpoints that write numbered events can find a number taken; repairs answer that per line instead. */
+function appends({ name, request }: Endpoint): boolean {
+  if (name === 'record_no_ops') return false
+  return name.startsWith('create_') || JSON.stringify(request).includes('"sequence_number"')
 }
 
-function errorAnswer(status: number, codes: readonly ErrorCode[]): object {
-  const errors = { type: 'array', items: { type: 'string' } }
-  const extra: Record<number, object> = {
-    400: { request: { type: 'string', description: 'the first 2 KiB of the body' } },
-    422: { exception: { type: 'string' }, conflicts: { type: 'array', items: { type: 'object' } } },
-    500: { error_id: { type: 'string', description: 'also in the log of the server' } },
-  }
+function content(schema: TSchema, example: object): object {
+  return { 'application/json': { schema: withReferences(schema, undefined), example } }
+}
+
+/** A copy in which named schemas are references; `root` itself is written out. */
+function withReferences(node: unknown, root: TSchema | undefined): unknown {
+  if (Array.isArray(node)) return node.map((item) => withReferences(item, root))
+  if (typeof node !== 'object' || node === null) return node
+  const name = node === root ? undefined : nameBySchema.get(JSON.stringify(node))
+  if (name !== undefined) return { $ref: `#/components/schemas/${name}` }
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, withReferences(value, root)]))
+}
+
+type Status = ErrorEntry['status']
+const entries = Object.entries(errorList) as [ErrorCode, ErrorEntry][]
+const statuses: readonly Status[] = [...new Set(entries.map(([, { status }]) => status))]
+
+const responseNames: Readonly<Record<Status, string>> = {
+  400: 'refused',
+  401: 'unauthorised',
+  404: 'not_found',
+  413: 'too_large',
+  422: 'conflict',
+  500: 'internal_error',
+  503: 'unavailable',
+}
+const responseName = (status: Status): string => responseNames[status]
+
+const errorTexts = { type: 'array', items: { type: 'string' } } as const
+const text = (note: string): object => ({ type: 'string', description: note })
+
+/** The body of each status beside `errors` (api.md §1.1). */
+const furtherProperties: Readonly<Partial<Record<Status, object>>> = {
+  400: { request: text('the first 2 KiB of the body; absent when the token was refused') },
+  422: {
+    exception: { type: 'string' },
+    conflicts: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          course_uuid: text('or ecosystem_uuid'),
+          sequence_number: { type: 'integer' },
+          event_uuid: text('of the event that was refused'),
+          existing_event_uuid: text('of the event that holds the number'),
+          existing_event_type: { type: 'string' },
+        },
+      },
+    },
+  },
+  500: { error_id: text('also in the log of the server') },
+}
+
+function errorResponse(status: Status): object {
+  const codes = entries.filter(([, entry]) => entry.status === status)
+  const properties =
+    status === 404
+      ? { status: { const: 404 }, error: { const: 'Not Found' } }
+      : { errors: errorTexts, ...furtherProperties[status] }
+  const retryAfter = { 'Retry-After': { description: 'seconds', schema: { type: 'integer' } } }
   return {
-    description: codes.map((code) => `\`${code}\`: ${errorList[code].message}`).join('; '),
-    headers: { 'Biglearn-Error-Code': { schema: { type: 'string', enum: codes } } },
-    type: 'object',
-    required: ['errors'],
-    properties: { errors, ...extra[status] },
-  } satisfies object & Partial<TSchema>
+    description: codes.map(([code, { message, advice }]) => `\`${code}\`: ${message}. ${advice}`).join('\n\n'),
+    headers: {
+      'Biglearn-Error-Code': { schema: { type: 'string', enum: codes.map(([code]) => code) } },
+      ...(status === 503 ? retryAfter : {}),
+    },
+    content: {
+      'application/json': {
+        schema: { type: 'object', required: status === 404 ? ['status', 'error'] : ['errors'], properties },
+      },
+    },
+  }
 }

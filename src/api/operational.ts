@@ -19,16 +19,15 @@ const turnAgeMaxMs = 10_000
 export function registerOperational(server: FastifyInstance, { readiness, version, metrics }: OperationalSetup): void {
   const loop = watchEventLoop()
   server.addHook('onClose', async () => loop.stop())
-  const hidden = { schema: { hide: true } } as const
 
-  server.get('/livez', hidden, async (_request, reply) => {
+  server.get('/livez', async (_request, reply) => {
     const ok = loop.ageMs() < turnAgeMaxMs
     return reply
       .code(ok ? 200 : 503)
       .header('content-type', jsonType)
       .send(JSON.stringify({ ok }))
   })
-  server.get<{ Querystring: Record<string, unknown> }>('/readyz', hidden, async (request, reply) => {
+  server.get<{ Querystring: Record<string, unknown> }>('/readyz', async (request, reply) => {
     const { ready, checks } = await readiness.check()
     const failing = Object.entries(checks).flatMap(([name, { ok }]) => (ok ? [] : [name]))
     const body = 'verbose' in request.query ? checks : { ready, failing }
@@ -38,10 +37,10 @@ export function registerOperational(server: FastifyInstance, { readiness, versio
       .header('content-type', jsonType)
       .send(JSON.stringify(body))
   })
-  server.get('/version', hidden, async (_request, reply) => {
+  server.get('/version', async (_request, reply) => {
     return reply.header('content-type', jsonType).send(JSON.stringify(versionBody(version)))
   })
-  server.get('/metrics', hidden, async (_request, reply) => {
+  server.get('/metrics', async (_request, reply) => {
     const text = await metrics.registry.metrics()
     return reply.header('content-type', metrics.registry.contentType).send(text)
   })

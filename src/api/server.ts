@@ -24,7 +24,8 @@ export async function buildServer(
   const wirePaths = new Set(wireEndpoints.map((endpoint) => `/${endpoint.name}`))
   const normalise = pathNormaliser(wirePaths, config.pathPrefix)
   const server = emptyServer({ rewriteUrl: (request) => normalise(request.url ?? '/') })
-  await server.register(swagger, { openapi: openApiDocument as never })
+  const document = openApiDocument(wireEndpoints)
+  await server.register(swagger, { mode: 'static', specification: { document: document as never } })
   await server.register(swaggerUi, { routePrefix: '/docs' })
   await server.register(async (scope) => {
     takeRawBodies(scope)
@@ -33,7 +34,7 @@ export async function buildServer(
     scope.setSerializerCompiler(() => (value) => JSON.stringify(value))
     registerWire(scope, { endpoints: wireEndpoints, ports, config, metrics })
   })
-  server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
+  server.get('/openapi.json', async () => document)
   if (config.operationalPaths === 'here') {
     registerOperational(server, { readiness: ports.readiness, version: config.version, metrics })
   }

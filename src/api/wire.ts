@@ -7,7 +7,6 @@ import type { ApiConfig } from './config.ts'
 import { type Endpoint, isRefusal } from './endpoint.ts'
 import { type Refusal, refuse } from './errors.ts'
 import type { ApiMetrics, RouteMetrics } from './metrics.ts'
-import { openApiSchema } from './openapi.ts'
 import type { ApiPorts } from './ports.ts'
 import { jsonType, type RefusalContext, sendRefusal } from './replies.ts'
 import { tokenCheck } from './tokens.ts'
@@ -60,7 +59,6 @@ export function registerWire(server: FastifyInstance, { endpoints, ports, config
     server.route({
       method: 'POST',
       url: `/${endpoint.name}`,
-      schema: openApiSchema(endpoint),
       bodyLimit: config.bodyBytesMax,
       onRequest: (request, reply, done) => {
         request.arrivedAt = performance.now()

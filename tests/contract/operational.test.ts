@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { createMetrics } from '#api/metrics.ts'
+import { buildManagementServer, buildServer } from '#api/server.ts'
+import { createMemoryPorts, testConfig } from '#api/testing/memory-ports.ts'
+import { LogOverloaded } from '#log/log.ts'
+import { type ContractServer, response, startContractServer } from './contract-server.ts'
+
+/* operations.md OP-P1, OP-P2, OP-P5: the paths of supervisors, and what happens when the server can not serve. */
+let server: ContractServer
+before(async () => {
+  server = await startContractServer('memory')
+})
+after(() => server.stop())
+
+const get = (path: string) => server.send(path, { method: 'GET' })
+const course = 'c0000000-0000-4000-8000-000000000009'
+
+test('/livez, /readyz, /version answer JSON without a token', async () => {
+  assert.deepEqual((await get('/livez')).json, { ok: true })
+  assert.deepEqual((await get('/readyz')).json, { ready: true, failing: [] })
+  const version = await get('/version')
+  const keys = ['build', 'commit', 'group', 'schema_max', 'schema_min', 'schema_seen', 'started_at']
+  assert.deepEqual(Object.keys(version.json).toSorted(), keys)
+})
+
+test('/metrics counts by route and status and holds no ids', async () => {
+  await server.post('record_responses', { responses: [response(course, 0)] })
+  await server.post('record_responses', {})
+  const { text, headers } = await get('/metrics')
+  assert.match(headers.get('content-type') ?? '', /^text\/plain/)
+  assert.match(text, /^biglearn_http_requests_total\{route="record_responses",status="200"\} 1$/m)
+  assert.match(text, /^biglearn_http_requests_total\{route="record_responses",status="400"\} 1$/m)
+  assert.match(text, /^biglearn_http_request_duration_seconds_count\{route="record_responses"\} 2$/m)
+  assert.equal(text.includes(course), false)
+})
+
+test('/openapi.json and the page that shows it', async () => {
+  const document = await get('/openapi.json')
+  assert.equal(document.json.openapi, '3.1.0')
+  const page = await get('/docs')
+  assert.equal(page.status, 200)
+  assert.match(page.headers.get('content-type') ?? '', /^text\/html/)
+})
+
+test('with a management port the operational paths are there and only there', async () => {
+  const ports = createMemoryPorts()
+  const metrics = createMetrics()
+  const wire = await buildServer(ports, testConfig({ operationalPaths: 'elsewhere' }), metrics)
+  const management = buildManagementServer(ports, testConfig(), metrics)
+  try {
+    for (const url of ['/livez', '/readyz', '/version', '/metrics']) {
+      assert.equal((await wire.inject({ method: 'GET', url })).statusCode, 404, url)
+      assert.equal((await management.inject({ method: 'GET', url })).statusCode, 200, url)
+    }
+    assert.equal((await management.inject({ method: 'POST', url: '/record_responses' })).statusCode, 404)
+  } finally {
+    await wire.close()
+    await management.close()
+  }
+})
+
+test('not ready is 503 with the names of what fails, and the details only when asked for', async () => {
+  const failing = await startContractServer('memory')
+  const checks = { database: { ok: false, ms: 500, detail: 'no answer within 500 ms' } }
+  Object.assign(failing.ports.readiness, { check: async () => ({ ready: false, checks }) })
+  try {
+    const short = await failing.send('/readyz', { method: 'GET' })
+    assert.deepEqual([short.status, short.json], [503, { ready: false, failing: ['database'] }])
+    const long = await failing.send('/readyz?verbose', { method: 'GET' })
+    assert.deepEqual([long.status, long.json], [503, checks])
+  } finally {
+    await failing.stop()
+  }
+})
+
+test('while the database is away the wire answers 503 at once, after token and schema', async () => {
+  const failing = await startContractServer('memory', {
+    tokens: { api: ['x'], scheduler: [], sparfa: [], operator: [] },
+  })
+  Object.assign(failing.ports.readiness, { isFailing: () => true })
+  try {
+    const answer = await failing.post('record_responses', { responses: [] }, { 'biglearn-api-token': 'x' })
+    assert.equal(answer.status, 503)
+    assert.equal(answer.headers.get('retry-after'), '1')
+    assert.equal(answer.headers.get('biglearn-error-code'), 'database_unavailable')
+    assert.equal((await failing.post('record_responses', { responses: [] })).status, 400)
+    assert.equal((await failing.post('record_responses', {}, { 'biglearn-api-token': 'x' })).status, 400)
+  } finally {
+    await failing.stop()
+  }
+})
+
+const body = { responses: [response(course, 1)] }
+
+test('a full queue is 503 with the time to wait', async () => {
+  const failing = await startContractServer('memory')
+  failing.ports.log.append = () => Promise.reject(new LogOverloaded(3))
+  try {
+    const answer = await failing.post('record_responses', body)
+    assert.equal(answer.status, 503)
+    assert.equal(answer.headers.get('retry-after'), '3')
+    assert.equal(answer.headers.get('biglearn-error-code'), 'overloaded')
+  } finally {
+    await failing.stop()
+  }
+})
+
+test('numbers too far ahead are 503 and name what is missing', async () => {
+  const answer = await server.post('record_responses', { responses: [response(course, 2 ** 31 - 1)] })
+  assert.equal(answer.status, 503)
+  assert.equal(answer.headers.get('biglearn-error-code'), 'too_far_ahead')
+  assert.match(answer.json.errors[1], new RegExp(`^${course} lacks numbers 1 to `))
+})
+
+test('a failover is waited for, and 503 when it takes too long', async () => {
+  const broken = () => Object.assign(new Error('the server is shutting down'), { code: '57P01' })
+  const patient = await startContractServer('memory', { failoverWaitMs: 5000 })
+  const append = patient.ports.log.append
+  let failures = 2
+  patient.ports.log.append = (events) => (failures-- > 0 ? Promise.reject(broken()) : append(events))
+  try {
+    assert.equal((await patient.post('record_responses', body)).status, 200)
+  } finally {
+    await patient.stop()
+  }
+  const impatient = await startContractServer('memory', { failoverWaitMs: 50 })
+  impatient.ports.log.append = () => Promise.reject(broken())
+  try {
+    const answer = await impatient.post('record_responses', body)
+    assert.equal(answer.status, 503)
+    assert.equal(answer.headers.get('biglearn-error-code'), 'database_unavailable')
+  } finally {
+    await impatient.stop()
+  }
+})
+
+test('closing lets a request in flight finish and closes its connection', async () => {
+  const closing = await startContractServer('memory')
+  const append = closing.ports.log.append
+  const reached = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
+  closing.ports.log.append = async (events) => {
+    reached.resolve()
+    await release.promise
+    return append(events)
+  }
+  const answer = closing.post('record_responses', body)
+  await reached.promise
+  const stopped = closing.stop()
+  release.resolve()
+  assert.equal((await answer).status, 200)
+  await stopped
+  await assert.rejects(closing.post('record_responses', body))
+})
