@@ -149,13 +149,13 @@ export const requestShapes: { readonly [endpoint: string]: RequestShape } = {
 
 /** What is wrong with the request, each with its place; empty when nothing is. */
 export function problemsOf(shape: RequestShape, request: Data): string[] {
-  if (shape.list === undefined) return problemsOfItem(shape.item, request, '')
+  if (shape.list === undefined) return problemsOfItem(shape.item, request, '$')
   const items = request[shape.list]
-  if (!Array.isArray(items)) return [`/${shape.list} must be an array`]
+  if (!Array.isArray(items)) return [`$.${shape.list} must be an array`]
   const itemsMax = shape.itemsMax ?? 1000
-  if (items.length > itemsMax) return [`/${shape.list} must not have more than ${itemsMax} items`]
+  if (items.length > itemsMax) return [`$.${shape.list} must not have more than ${itemsMax} items`]
   return items.flatMap((item, index) => {
-    const path = `/${shape.list}/${index}`
+    const path = `$.${shape.list}[${index}]`
     return isObject(item) ? problemsOfItem(shape.item, item, path) : [`${path} must be an object`]
   })
 }
@@ -164,9 +164,9 @@ function problemsOfItem(shape: Shape, item: Data, path: string): string[] {
   return Object.entries(shape).flatMap(([name, field]) => {
     const value = item[name] ?? undefined
     const isOptional = field.endsWith('?')
-    if (value === undefined) return isOptional ? [] : [`${path}/${name} is required`]
+    if (value === undefined) return isOptional ? [] : [`${path}.${name} is required`]
     const type = field.replace('?', '') as keyof typeof checks
-    return checks[type](value) ? [] : [`${path}/${name} must be a ${type}`]
+    return checks[type](value) ? [] : [`${path}.${name} must be a ${type}`]
   })
 }
 

@@ -83,9 +83,15 @@ export class FakeStreams {
       events += 1
       bytes += size
     }
+    // A request that used its limit up says nothing about gaps yet: the reader asks again.
+    const isUsedUp = events === limits.eventsMax
     return candidates.map(({ readable, hasBeyondGap }, line) => {
       const isComplete = served[line]!.length === readable.length
-      return { events: served[line]!, isGap: isComplete && hasBeyondGap, isEnd: isComplete && !hasBeyondGap }
+      return {
+        events: served[line]!,
+        isGap: isComplete && hasBeyondGap && !isUsedUp,
+        isEnd: isComplete && !hasBeyondGap,
+      }
     })
   }
 
