@@ -25,6 +25,7 @@ export const sqlModules: ReadonlySet<string> = new Set([
   'toggles',
   'operate',
   'platform',
+  'client',
 ])
 
 /** Packages of Node that a pure module may use: they only compute. */
