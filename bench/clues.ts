@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Classroom, type ClassroomStudent } from '../tests/support/classroom.ts'
 import { round } from './ingest.ts'
-import { Classroom, type ClassroomStudent } from './support/classroom.ts'
 import { percentile, runLoad } from './support/http-load.ts'
 import { type BenchDatabase, startBenchDatabase, startProduct } from './support/product.ts'
 

@@ -1,7 +1,7 @@
-import { seededUuid } from './answers.ts'
+import { seededUuid } from '../../bench/support/answers.ts'
 
 /*
- * A small world for benchmarks that read: one book, courses of thirty students, and a reading assignment per student and
+ * A small world for tests and benchmarks: one book, courses of thirty students, and a reading assignment per student and
  * page, sent through the public API. Everything is a function of the seed.
  */
 export interface ClassroomOptions {
@@ -156,11 +156,17 @@ export class Classroom {
   }
 
   #assignment(student: ClassroomStudent, page: number) {
+    const assignment = seededUuid(this.#options.seed, 30, student.index * this.pages.length + page)
+    return this.assignmentOf(student, page, assignment)
+  }
+
+  /** One item of `create_update_assignments`: all exercises of a page, closed a while ago, nothing left to choose. */
+  assignmentOf(student: ClassroomStudent, page: number, assignment: string) {
     return {
       request_uuid: this.uuid(),
       course_uuid: student.course,
       sequence_number: this.number(student.course),
-      assignment_uuid: seededUuid(this.#options.seed, 30, student.index * this.pages.length + page),
+      assignment_uuid: assignment,
       is_deleted: false,
       ecosystem_uuid: this.ecosystem,
       student_uuid: student.student,
