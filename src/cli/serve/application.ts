@@ -11,6 +11,7 @@ import { checkSchema, readMigrations } from '#operate/migrate.ts'
 import { ConfigurationError, requireTokens, type Tokens } from '#platform/config.ts'
 import { checkServer, openPool } from '#platform/postgres.ts'
 import type { Shutdown } from '#platform/shutdown.ts'
+import { prepareDrain } from './drain.ts'
 import { createLiveConsole, type LiveConsole } from './live-console.ts'
 import type { Role } from './options.ts'
 import { createReadiness } from './readiness.ts'
@@ -107,7 +108,7 @@ async function listenAll(listening: Listening, shutdown: Shutdown): Promise<stri
   }
   const addresses: string[] = []
   for (const { server: one, port } of servers) {
-    shutdown.add('HTTP', drainMsMax, () => one.close())
+    shutdown.add('HTTP', drainMsMax, prepareDrain(one))
     addresses.push(await listen(one, options.host, port))
   }
   return addresses[0] ?? ''
