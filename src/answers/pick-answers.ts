@@ -10,7 +10,7 @@ import {
   personalisedCandidates,
 } from '#choose/personalised.ts'
 import { chooseSpaced, spacedCandidates, spacedReport } from '#choose/spaced.ts'
-import { choosePractice, practiceCandidates, worstAreas } from '#choose/worst-areas.ts'
+import { type Area, choosePractice, type PracticeChoice, practiceCandidates, worstAreas } from '#choose/worst-areas.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { AssignedExercise, Assignment } from '#domain/student.ts'
 import type { NamedMatrix } from '#due/matrix-store.ts'
@@ -215,25 +215,41 @@ export async function worstAreasPicks(ports: AnswerPorts, lines: readonly Studen
   return answers
 }
 
+/** Areas looked at first; more only when these can not fill the practice. */
+const areasFirst = 10
+
 function practice(ports: AnswerPorts, basis: Basis): PickAnswer {
-  const { record, edition, matrix } = basis
-  const known = ports.knowledge.of(record, edition, matrix, 'student', ports.clock.now())
-  const clues = edition.index.containers.flatMap((container) => {
-    const { pools } = edition
-    const inputs = clueInputs({ pools, container, exclusions: record.course.exclusions, learners: [known.learner] })
-    if (!inputs.isReady) return []
-    return [{ container, clue: sparfa.clue(matrix.matrix, [known.knowledge], inputs.pool, clueOptions) }]
-  })
-  const areas = worstAreas(clues, edition.index)
-  const candidates = practiceCandidates({ areas, index: edition.index, exclusions: exclusionsOf(ports, basis) })
-  const ranking = rankingFor(ports, basis, candidates)
-  const choice = choosePractice({ student: record.student.uuid, areas, candidates, ranking, seed: sparfa.name })
+  const { record, edition } = basis
+  const areas = worstAreas(studentAreas(ports, basis), edition.index)
+  const first = practiceIn(ports, basis, areas.slice(0, areasFirst))
+  const isEnough = first.shortage === undefined || areas.length <= areasFirst
+  const choice = isEnough ? first : practiceIn(ports, basis, areas)
   const inputs = { kind: 'worst_areas', subject: record.student.uuid, algorithm: sparfa.name } as const
   return settled(basis, inputs, choice.exercises, {
     clue_algorithm_name: sparfa.name,
     exercise_algorithm_name: sparfa.name,
     ...(choice.shortage && { shortage: choice.shortage }),
   })
+}
+
+function practiceIn(ports: AnswerPorts, basis: Basis, areas: readonly Area[]): PracticeChoice {
+  const { record, edition } = basis
+  const candidates = practiceCandidates({ areas, index: edition.index, exclusions: exclusionsOf(ports, basis) })
+  const ranking = rankingFor(ports, basis, candidates)
+  return choosePractice({ student: record.student.uuid, areas, candidates, ranking, seed: sparfa.name })
+}
+
+/** CLUEs as the student sees them: of pages, or where there are none, of what contains pages. */
+function studentAreas(ports: AnswerPorts, { record, edition, matrix }: Basis): Area[] {
+  const known = ports.knowledge.of(record, edition, matrix, 'student', ports.clock.now())
+  const { pools, index } = edition
+  const areaOf = (container: Uuid): Area[] => {
+    const inputs = clueInputs({ pools, container, exclusions: record.course.exclusions, learners: [known.learner] })
+    if (!inputs.isReady) return []
+    return [{ container, clue: sparfa.clue(matrix.matrix, [known.knowledge], inputs.pool, clueOptions) }]
+  }
+  const pages = [...index.pages].flatMap(areaOf)
+  return pages.length > 0 ? pages : index.containers.flatMap(areaOf)
 }
 
 function settled(

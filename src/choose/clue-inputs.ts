@@ -1,6 +1,6 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { Exclusions, Instant } from '#domain/student.ts'
-import { type CluePools, countingGroups } from './clue-pools.ts'
+import { type CluePools, type CountingPool, countingPool } from './clue-pools.ts'
 import type { JudgedAnswer, JudgedAnswers } from './visible-answers.ts'
 
 /** What one learner's answers say about exercise groups; the shape that `Algorithm.know` takes. */
@@ -47,25 +47,33 @@ export interface ClueQuestion {
 }
 
 export function clueInputs(question: ClueQuestion): ClueInputs {
-  const pool = countingGroups(question.pools, question.container, question.exclusions)
+  const pool = countingPool(question.pools, question.container, question.exclusions)
   const learners = bySmallestUuid(question.learners)
-  const poolLearners = learners.map((learner) => poolInputs(learner, pool))
   let nextVisibleAt: Instant | undefined
   for (const { judged } of learners) {
-    if (judged.withheld.size === 0) continue
-    for (const group of pool) {
-      const visibleAt = judged.withheld.get(group)
-      if (visibleAt !== undefined) nextVisibleAt = Math.min(nextVisibleAt ?? visibleAt, visibleAt)
+    for (const [group, visibleAt] of judged.withheld) {
+      if (pool.members.has(group)) nextVisibleAt = Math.min(nextVisibleAt ?? visibleAt, visibleAt)
     }
   }
   return {
     container: question.container,
-    pool,
+    pool: pool.groups,
     learners: learners.map(({ inputs }) => inputs),
-    poolLearners,
-    isReady: nextVisibleAt !== undefined || poolLearners.some(({ answers }) => answers.length > 0),
+    // Only `local_query` asks for these, so they are made when it does.
+    get poolLearners() {
+      return learners.map((learner) => poolInputs(learner, pool.groups))
+    },
+    isReady: nextVisibleAt !== undefined || learners.some((learner) => hasCounted(learner, pool)),
     nextVisibleAt,
   }
+}
+
+/** Walks the smaller side: a page has fewer exercises than a student has answers, a book has many more. */
+function hasCounted({ judged }: Learner, { groups, members }: CountingPool): boolean {
+  const { counted } = judged
+  if (groups.length < counted.size) return groups.some((group) => counted.has(group))
+  for (const group of counted.keys()) if (members.has(group)) return true
+  return false
 }
 
 /** Answers that count towards `minResponses`: those to questions the model knows, over all learners (design D21). */

@@ -1,4 +1,5 @@
 import type { Uuid } from '#domain/ids.ts'
+import { remembered } from '#domain/remembered.ts'
 import type { Answer, Exclusions } from '#domain/student.ts'
 import { type EcosystemIndex, nearestSources, type PoolExercise } from './ecosystem-index.ts'
 import { courseExclusion, type GroupOf } from './exclusions.ts'
@@ -39,13 +40,44 @@ export function cluePoolsOf(
   return { ecosystem: index.ecosystem, pools, containersOfGroup: containersOfGroup(pools) }
 }
 
-/** A container's CLUE pool without what the course excludes, as exercise groups in pool order. */
-export function countingGroups(pools: CluePools, container: Uuid, exclusions: Exclusions): readonly Uuid[] {
-  const groups = new Set<Uuid>()
+/** Exercise groups in pool order, and the same for looking up. */
+export interface CountingPool {
+  readonly groups: readonly Uuid[]
+  readonly members: ReadonlySet<Uuid>
+}
+
+/**
+ * A container's CLUE pool without what the course excludes. A book's pool holds thousands of exercises and is asked for
+ * with every forecast, so the answer is kept; courses that exclude the same share it.
+ */
+export function countingPool(pools: CluePools, container: Uuid, exclusions: Exclusions): CountingPool {
+  const kept = remembered(keptPools, pools, (): KeptPools => ({ bySignature: new Map(), byExclusions: new WeakMap() }))
+  const ofCourse = remembered(kept.byExclusions, exclusions, () => poolsOfSignature(kept.bySignature, exclusions))
+  return remembered(ofCourse, container, () => makeCountingPool(pools, container, exclusions))
+}
+
+interface KeptPools {
+  readonly bySignature: Map<string, Map<Uuid, CountingPool>>
+  readonly byExclusions: WeakMap<Exclusions, Map<Uuid, CountingPool>>
+}
+
+const keptPools = new WeakMap<CluePools, KeptPools>()
+/** Different sets of exclusions kept for one edition; beyond it the oldest is made again when asked for. */
+const signaturesMax = 32
+
+function poolsOfSignature(bySignature: KeptPools['bySignature'], exclusions: Exclusions): Map<Uuid, CountingPool> {
+  const signature = [...exclusions.groups, ...exclusions.exercises].sort().join(' ')
+  const oldest = bySignature.keys().next()
+  if (bySignature.size >= signaturesMax && oldest.done !== true) bySignature.delete(oldest.value)
+  return remembered(bySignature, signature, () => new Map<Uuid, CountingPool>())
+}
+
+function makeCountingPool(pools: CluePools, container: Uuid, exclusions: Exclusions): CountingPool {
+  const members = new Set<Uuid>()
   for (const { uuid, group } of pools.pools.get(container) ?? []) {
-    if (courseExclusion(exclusions, uuid, group) === undefined) groups.add(group)
+    if (courseExclusion(exclusions, uuid, group) === undefined) members.add(group)
   }
-  return [...groups]
+  return { groups: [...members], members }
 }
 
 export interface OrphanInput {

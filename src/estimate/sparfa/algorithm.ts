@@ -2,6 +2,7 @@
  * SPARFA behind the port that every in-process algorithm implements: turns uuids into indices, and nothing else.
  */
 import type { Uuid } from '#domain/ids.ts'
+import { remembered } from '#domain/remembered.ts'
 import type { Algorithm, LearnerAnswer } from '../algorithm.ts'
 import { clueOf } from './clue.ts'
 import { estimateLearner, type SparfaKnowledge } from './learner.ts'
@@ -19,7 +20,7 @@ export const sparfa: Algorithm<SparfaMatrix, SparfaKnowledge> = {
   },
 
   clue(matrix, learners, pool, options) {
-    return clueOf(matrix, [...new Set(learners)], knownQuestions(matrix, pool), options)
+    return clueOf(matrix, [...new Set(learners)], poolQuestions(matrix, pool), options)
   },
 
   rank(matrix, learner, candidates) {
@@ -36,6 +37,14 @@ function latestByQuestion(matrix: SparfaMatrix, answers: readonly LearnerAnswer[
     if (question !== undefined) latest.set(question, isCorrect)
   }
   return latest
+}
+
+const keptQuestions = new WeakMap<SparfaMatrix, WeakMap<readonly Uuid[], Int32Array>>()
+
+/** Pools are asked for again and again as the same list, whose questions are then found once. */
+function poolQuestions(matrix: SparfaMatrix, pool: readonly Uuid[]): Int32Array {
+  const ofMatrix = remembered(keptQuestions, matrix, () => new WeakMap<readonly Uuid[], Int32Array>())
+  return remembered(ofMatrix, pool, () => knownQuestions(matrix, pool))
 }
 
 /** Question indices, ascending and without duplicates. */

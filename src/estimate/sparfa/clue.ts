@@ -3,6 +3,7 @@
  * interval on the logit scale from the Fisher information. The interval cannot leave 0…1.
  */
 import { type Clue, unknownClue } from '#domain/clue.ts'
+import { remembered } from '#domain/remembered.ts'
 import type { ClueOptions } from '../algorithm.ts'
 import type { SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
@@ -29,11 +30,32 @@ export function clueOf(
   const variances = new Float64Array(learners.length)
   const gradient = new Float64Array(matrix.conceptIds.length)
   learners.forEach((learner, index) => {
-    means[index] = meanProbability(matrix, learner, pool, gradient.fill(0))
-    variances[index] = posteriorVariance(matrix, learner, gradient)
+    const share = shareOf(matrix, learner, pool, gradient)
+    means[index] = share.mean
+    variances[index] = share.variance
   })
   const mean = sumSorted(means) / learners.length
   return interval(mean, sumSorted(variances) / (learners.length * learners.length), options.confidence)
+}
+
+/** What one learner adds to a CLUE. */
+interface Share {
+  readonly mean: number
+  readonly variance: number
+}
+
+const keptShares = new WeakMap<SparfaKnowledge, WeakMap<Int32Array, Share>>()
+
+/**
+ * A class's CLUE is the sum of its learners' shares, and between two looks at it few learners have answered: the shares
+ * of the others are kept as long as what is known about them (which belongs to one matrix) and the pool.
+ */
+function shareOf(matrix: SparfaMatrix, learner: SparfaKnowledge, pool: Int32Array, gradient: Float64Array): Share {
+  const ofLearner = remembered(keptShares, learner, () => new WeakMap<Int32Array, Share>())
+  return remembered(ofLearner, pool, () => {
+    const mean = meanProbability(matrix, learner, pool, gradient.fill(0))
+    return { mean, variance: posteriorVariance(matrix, learner, gradient) }
+  })
 }
 
 /** Interval for a mean probability with this variance. */
