@@ -89,14 +89,15 @@ export interface RankInput {
  * order drawn by the seed (sparfa.md §12). Of several versions of a group that rank equally the newest is taken.
  */
 export function rankCandidates({ candidates, ranking, seed, limit }: RankInput): RankedCandidates {
-  const unranked = unrankedPositions(candidates, ranking, seed)
+  let unranked: ReadonlyMap<Uuid, number> | undefined
   const ranked = new Map<Uuid, RankedExercise[]>()
   for (const [container, pool] of candidates.byContainer) {
     const best: RankedExercise[] = []
     for (const exercise of pool) {
       const known = ranking.get(exercise.uuid) ?? ranking.get(exercise.group)
-      const position = known ?? unranked.get(exercise.group) ?? 0
-      // Most candidates end here: a full sort of all pools took twice the time of everything else.
+      if (known === undefined) unranked ??= unrankedPositions(candidates, ranking, seed)
+      const position = known ?? unranked?.get(exercise.group) ?? 0
+      // Most candidates end here, so that no pool has to be sorted.
       if (best.length >= limit && position > (best.at(-1)?.position ?? -1)) continue
       insert(best, { exercise, position, isRanked: known !== undefined }, limit)
     }
@@ -108,7 +109,6 @@ export function rankCandidates({ candidates, ranking, seed, limit }: RankInput):
 /** Positions after the last of the ranking for groups with an exercise that it does not know. */
 function unrankedPositions(candidates: Candidates, ranking: Ranking, seed: Seed): Map<Uuid, number> {
   const unknown = candidates.groups.filter((group) => !ranking.has(group))
-  if (unknown.length === 0) return new Map()
   let after = 0
   for (const position of ranking.values()) after = Math.max(after, position + 1)
   return new Map(seededOrder(seed, unknown).map((group, at) => [group, after + at]))

@@ -15,10 +15,10 @@ export interface Shortage {
 }
 
 export function shortageOf(goal: number, chosen: number, candidates: Candidates): Shortage | undefined {
-  const offered = new Set<Uuid>(candidates.groups)
-  for (const { exercise } of candidates.excluded) offered.add(exercise.group)
   // Without a goal of its own, an assignment falls short when it gets nothing at all.
   if (chosen >= Math.max(goal, 1)) return undefined
+  const offered = new Set<Uuid>(candidates.groups)
+  for (const { exercise } of candidates.excluded) offered.add(exercise.group)
   return {
     reason: reasonOf(candidates, offered.size, goal),
     goal,
