@@ -4,6 +4,7 @@ import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { ClueOptions } from '#estimate/algorithm.ts'
 import { sparfa } from '#estimate/sparfa/algorithm.ts'
+import { createBreath } from '#platform/breath.ts'
 import type { ClueAnswer, ForecastAnswer, ForecastQuestion, StudentClueLine, TeacherClueLine } from './answers.ts'
 import { calculationUuid } from './calculation.ts'
 import type { Edition } from './editions.ts'
@@ -60,15 +61,15 @@ async function answerLines(
   const ecosystems = await ecosystemsOf(ports, containers)
   const bases = new Map<Uuid, Basis | undefined>()
   for (const ecosystem of new Set(ecosystems.values())) bases.set(ecosystem, await basisOf(ports, ecosystem))
-  return lines.map((line) => {
+  const answers: ClueAnswer[] = []
+  const breath = createBreath()
+  for (const line of lines) {
+    await breath.take()
     const ecosystem = ecosystems.get(line.bookContainer)
-    if (ecosystem === undefined) return notReady('book_container_unknown', undefined)
-    const records = subjects.get(line.subject)
-    if (records === undefined) return notReady('subject_unknown', ecosystem)
-    const basis = bases.get(ecosystem)
-    if (basis === undefined || line.algorithm?.toLowerCase() !== sparfa.name) return notReady('unready', ecosystem)
-    return answer(ports, line, { ecosystem, records, basis, audience })
-  })
+    const basis = ecosystem === undefined ? undefined : bases.get(ecosystem)
+    answers.push(answer(ports, line, { ecosystem, records: subjects.get(line.subject), basis, audience }))
+  }
+  return answers
 }
 
 /** A container that is not known may belong to a book that was acknowledged a moment ago. */
@@ -91,9 +92,16 @@ async function basisOf(ports: AnswerPorts, ecosystem: Uuid): Promise<Basis | und
 }
 
 interface Question {
-  readonly ecosystem: Uuid
   readonly records: readonly StudentRecord[]
   readonly basis: Basis
+  readonly audience: Audience
+}
+
+/** What is known about one line's question so far. */
+interface Asked {
+  readonly ecosystem: Uuid | undefined
+  readonly records: Subject
+  readonly basis: Basis | undefined
   readonly audience: Audience
 }
 
@@ -114,9 +122,11 @@ function estimate(ports: AnswerPorts, bookContainer: Uuid, { records, basis, aud
   return sparfa.clue(basis.matrix.matrix, learners, inputs.pool, clueOptions)
 }
 
-function answer(ports: AnswerPorts, line: Line, question: Question): ClueAnswer {
-  const { ecosystem, records, basis, audience } = question
-  const clue = estimate(ports, line.bookContainer, question)
+function answer(ports: AnswerPorts, line: Line, { ecosystem, records, basis, audience }: Asked): ClueAnswer {
+  if (ecosystem === undefined) return notReady('book_container_unknown', undefined)
+  if (records === undefined) return notReady('subject_unknown', ecosystem)
+  if (basis === undefined || line.algorithm?.toLowerCase() !== sparfa.name) return notReady('unready', ecosystem)
+  const clue = estimate(ports, line.bookContainer, { records, basis, audience })
   if (clue === undefined) return notReady('unready', ecosystem)
   return {
     status: 'ready',
@@ -143,8 +153,11 @@ export async function forecast(ports: AnswerPorts, question: ForecastQuestion): 
   const basis = await basisOf(ports, ecosystem)
   const answers = records.reduce((sum, record) => sum + record.answers.length, 0)
   if (basis === undefined) return { clues: bookContainers.map(() => unknownClue), matrix: undefined, answers }
-  const clues = bookContainers.map(
-    (container) => estimate(ports, container, { ecosystem, records, basis, audience }) ?? unknownClue,
-  )
+  const clues: Clue[] = []
+  const breath = createBreath()
+  for (const container of bookContainers) {
+    await breath.take()
+    clues.push(estimate(ports, container, { records, basis, audience }) ?? unknownClue)
+  }
   return { clues, matrix: basis.matrix.uuid, answers }
 }

@@ -15,6 +15,7 @@ import type { Uuid } from '#domain/ids.ts'
 import type { AssignedExercise, Assignment } from '#domain/student.ts'
 import type { NamedMatrix } from '#due/matrix-store.ts'
 import { sparfa } from '#estimate/sparfa/algorithm.ts'
+import { createBreath } from '#platform/breath.ts'
 import type { AssignmentPickLine, PickAnswer, StudentPickLine } from './answers.ts'
 import { type CalculationInputs, calculationUuid } from './calculation.ts'
 import { clueOptions } from './clue-answers.ts'
@@ -72,7 +73,9 @@ async function forAssignments(
   const students = [...new Set([...found.values()].map(({ student }) => student))]
   const records = await ports.records.load(students)
   const answers: PickAnswer[] = []
+  const breath = createBreath()
   for (const line of lines) {
+    await breath.take()
     const kept = found.get(line.assignment)
     if (kept === undefined) {
       answers.push(unknown)
@@ -202,7 +205,9 @@ export async function worstAreasPicks(ports: AnswerPorts, lines: readonly Studen
   await ports.freshness.untilFresh(students)
   const records = await ports.records.load(students)
   const answers: PickAnswer[] = []
+  const breath = createBreath()
   for (const line of lines) {
+    await breath.take()
     const record = records.get(line.student)
     if (record === undefined) {
       answers.push(unknown)

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type pg from 'pg'
+import { pino } from 'pino'
 import { type ApiConfig, apiDefaults } from '#api/config.ts'
 import { buildConsole } from '#api/console/build.ts'
 import { consolePlugin } from '#api/console/console-plugin.ts'
@@ -61,7 +62,7 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
 
   const metrics = createMetrics()
   collectProcessMetrics(metrics.registry)
-  const ports: ApiPorts = { ...services, readiness, logger: logTo(say) }
+  const ports: ApiPorts = { ...services, readiness, logger: pino(pino.destination({ fd: 2, sync: true })) }
   const version = readVersion(migrations)
   const live = createLiveConsole({ services, startedAt: version.startedAt.getTime(), version: version.build })
   const config: ApiConfig = {
@@ -124,15 +125,5 @@ async function listen(server: FastifyInstance, host: string, port: number): Prom
       taken ? `port ${port} is taken by another program` : `cannot listen on ${host}:${port} (${String(error.code)})`,
       taken ? 'stop that program, or choose another port with --port' : 'choose another --host or --port',
     )
-  }
-}
-
-/** One JSON line per event that somebody should know of; request bodies and names never appear. */
-function logTo(say: (line: string) => void): ApiPorts['logger'] {
-  const line = (level: string, fields: object, message: string): void =>
-    say(JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }))
-  return {
-    error: (fields, message) => line('error', fields, message),
-    warn: (fields, message) => line('warn', fields, message),
   }
 }
