@@ -3,7 +3,7 @@ import type { CallOptions } from '#client/transport.ts'
 import type { AssignmentPicks, ClueReply, StudentPicks } from '#client/wire-reads.ts'
 import type { DemoCourse } from './enrolment.ts'
 import { pagesAhead } from './prediction.ts'
-import type { Stage } from './progress.ts'
+import type { Progress, Stage } from './progress.ts'
 import { assignmentsOf, assignmentUuid, type World } from './timeline.ts'
 
 /** What a learning platform reads back: CLUEs of students and classes, personalised and spaced picks, worst areas. */
@@ -12,13 +12,20 @@ export interface Reading {
   readonly world: World
   readonly courses: readonly DemoCourse[]
   readonly call: CallOptions
+  readonly progress: Progress
 }
 
 export const clueAlgorithm = 'biglearn_sparfa'
 export const spacedAlgorithm = 'student_driven_biglearn_sparfa'
 
-/** Lines of one request, and so of one step of the progress bar. */
-const linesPerRequest = 1000
+/**
+ * Lines of one request, and so of one step of the progress bar. A platform asks for one page view or one student at a
+ * time; thousands of picks in one request would only run into its time limit.
+ */
+const cluesPerRequest = 200
+const picksPerRequest = 10
+/** A sample is enough to see what worst areas look like. */
+const worstAreaStudentsMax = 100
 
 export interface PageClues {
   /** `mostLikely` of (learner, page). */
@@ -28,35 +35,26 @@ export interface PageClues {
 }
 
 /** The CLUEs of every page that each learner's held-out questions belong to. */
-export async function fetchCluesAhead(reading: Reading, startStage: (total: number) => Stage): Promise<PageClues> {
-  const { world, client, call } = reading
+export async function fetchCluesAhead(reading: Reading): Promise<PageClues> {
+  const { world, client, call, progress } = reading
   const asked = reading.courses.flatMap(({ students }) =>
     students.flatMap((student) =>
       pagesAhead(world.study, student.learner).map((page) => ({ student, page, key: `${student.learner}/${page}` })),
     ),
   )
-  const stage = startStage(asked.length)
-  const clues = new Map<string, ClueReply>()
-  await Promise.all(
-    chunks(asked, linesPerRequest).map(async (chunk) => {
-      const replies = await client.fetchStudentClues(
-        chunk.map(({ student, page, key }) => ({
-          request_uuid: world.naming(`clue/${key}`),
-          student_uuid: student.uuid,
-          book_container_uuid: world.book.pages[page]!,
-          algorithm_name: clueAlgorithm,
-        })),
-        call,
-      )
-      for (const [index, { key }] of chunk.entries()) clues.set(key, replies[index]!)
-      stage.advance(chunk.length)
-    }),
-  )
-  stage.end()
+  const lines = asked.map(({ student, page, key }) => ({
+    request_uuid: world.naming(`clue/${key}`),
+    student_uuid: student.uuid,
+    book_container_uuid: world.book.pages[page]!,
+    algorithm_name: clueAlgorithm,
+  }))
+  const stage = progress.stage('CLUEs', lines.length)
+  const replies = await inParts(lines, { size: cluesPerRequest, stage }, (part) => client.fetchStudentClues(part, call))
+  const clues = new Map(asked.map(({ key }, index) => [key, replies[index]!]))
   return {
     mostLikely: (learner, page) => clues.get(`${learner}/${page}`)!.clue_data.most_likely,
     asked: asked.length,
-    ready: [...clues.values()].filter((clue) => clue.clue_status === 'clue_ready').length,
+    ready: replies.filter((clue) => clue.clue_status === 'clue_ready').length,
   }
 }
 
@@ -95,7 +93,7 @@ export interface OpenAssignmentPicks {
 }
 
 /** Personalised and spaced exercises for the assignments that are still open. */
-export async function fetchPicks({ client, world, courses, call }: Reading): Promise<OpenAssignmentPicks> {
+export async function fetchPicks({ client, world, courses, call, progress }: Reading): Promise<OpenAssignmentPicks> {
   const open = courses.flatMap(({ students }) =>
     students.flatMap((student) =>
       assignmentsOf(world, student)
@@ -112,29 +110,45 @@ export async function fetchPicks({ client, world, courses, call }: Reading): Pro
       assignment_uuid: uuid,
       algorithm_name: algorithm,
     }))
+  const parts = (name: string) => ({ size: picksPerRequest, stage: progress.stage(name, open.length) })
   return {
     openAssignments: open.length,
     withheldAnswers: open.reduce((sum, { answers }) => sum + answers, 0),
-    pes: await client.fetchAssignmentPes(lines('pe', clueAlgorithm), call),
-    spes: await client.fetchAssignmentSpes(lines('spe', spacedAlgorithm), call),
+    pes: await inParts(lines('pe', clueAlgorithm), parts('PEs'), (part) => client.fetchAssignmentPes(part, call)),
+    spes: await inParts(lines('spe', spacedAlgorithm), parts('SPEs'), (part) => client.fetchAssignmentSpes(part, call)),
   }
 }
 
 /** Practice for the first students of each course. */
-export async function fetchWorstAreas({ client, world, courses, call }: Reading): Promise<StudentPicks[]> {
-  const students = courses.flatMap((course) => course.students.slice(0, 100))
-  return await client.fetchPracticeWorstAreasExercises(
-    students.map((student) => ({
+export async function fetchWorstAreas({ client, world, courses, call, progress }: Reading): Promise<StudentPicks[]> {
+  const perCourse = Math.ceil(worstAreaStudentsMax / courses.length)
+  const lines = courses.flatMap((course) =>
+    course.students.slice(0, perCourse).map((student) => ({
       request_uuid: world.naming(`worst areas/${student.uuid}`),
       student_uuid: student.uuid,
       algorithm_name: clueAlgorithm,
     })),
-    call,
   )
+  const stage = progress.stage('worst areas', lines.length)
+  const parts = { size: picksPerRequest, stage }
+  return await inParts(lines, parts, (part) => client.fetchPracticeWorstAreasExercises(part, call))
 }
 
-function chunks<Item>(items: readonly Item[], size: number): Item[][] {
-  const parts: Item[][] = []
-  for (let start = 0; start < items.length; start += size) parts.push(items.slice(start, start + size))
-  return parts
+/** All parts at once, as far as the client lets them; the answers in the order of the lines. */
+async function inParts<Line, Reply>(
+  lines: readonly Line[],
+  { size, stage }: { readonly size: number; readonly stage: Stage },
+  fetch: (part: readonly Line[]) => Promise<readonly Reply[]>,
+): Promise<Reply[]> {
+  const starts = Array.from({ length: Math.ceil(lines.length / size) }, (_, index) => index * size)
+  const replies = await Promise.all(
+    starts.map(async (start) => {
+      const part = lines.slice(start, start + size)
+      const answered = await fetch(part)
+      stage.advance(part.length)
+      return answered
+    }),
+  )
+  stage.end()
+  return replies.flat()
 }

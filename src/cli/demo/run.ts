@@ -125,7 +125,7 @@ async function evaluate(run: Run, msMax: number): Promise<Evaluation> {
   if (learnt.matrix === undefined) {
     return { kind: 'impossible', reason: `the server has fitted no matrix in ${Math.round(msMax / 1000)} s` }
   }
-  const clues = await fetchCluesAhead(run, (total) => progress.stage('CLUEs', total))
+  const clues = await fetchCluesAhead(run)
   const byClue = scoreHeldOut(world.study, clues.mostLikely)
   const clueAuc = areaUnderCurve(byClue)
   const pageMeanAuc = areaUnderCurve(scoreHeldOut(world.study, pageMeanScorer(world.study)))
