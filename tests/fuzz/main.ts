@@ -1,0 +1,77 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { wireEndpoints } from '#api/endpoints.ts'
+import { startApplication } from '#cli/serve/application.ts'
+import { migrate, readMigrations } from '#operate/migrate.ts'
+import { createShutdown } from '#platform/shutdown.ts'
+import { startTestCluster } from '#platform/test-database.ts'
+import { type FuzzFault, fuzz } from './fuzz.ts'
+
+/*
+ * `npm run fuzz -- --seconds 60 [--seed N] [--url URL --token T]`: the whole program on a throw-away database, or a
+ * server that runs already. Prints requests per endpoint and status; exits 1 and keeps the requests that found a fault.
+ */
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '30' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    url: { type: 'string' },
+    token: { type: 'string', default: '' },
+  },
+})
+const seconds = Number(values.seconds)
+const seed = Number(values.seed)
+if (!(seconds > 0) || !Number.isInteger(seed)) {
+  process.stderr.write('fuzz: --seconds must be above 0 and --seed a whole number\n')
+  process.exit(2)
+}
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+const shutdown = createShutdown(() => undefined)
+const url = values.url ?? (await startWholeProgram())
+const tokens: Record<string, string> =
+  values.token === '' ? {} : { 'biglearn-api-token': values.token, 'biglearn-sparfa-token': values.token }
+
+say(`fuzzing ${url} for ${seconds} s with seed ${seed}`)
+const deadline = performance.now() + seconds * 1000
+const goOn = (): boolean => performance.now() < deadline
+const { endpoints, faults } = await fuzz({ url, tokens, endpoints: wireEndpoints, seed, inFlight: 8, goOn })
+for (const [name, { statuses, slowestMs }] of endpoints) {
+  const numbers = [...statuses].sort(([left], [right]) => left - right).map(([status, count]) => ` ${status}: ${count}`)
+  process.stdout.write(`${name.padEnd(38)}${numbers.join(' ').padEnd(50)} slowest ${Math.round(slowestMs)} ms\n`)
+}
+for (const fault of faults) await keep(fault)
+await shutdown.stop('done')
+process.stdout.write(faults.length === 0 ? 'no fault found\n' : `${faults.length} faults, in artefacts/fuzz\n`)
+process.exitCode = faults.length === 0 ? 0 : 1
+
+async function startWholeProgram(): Promise<string> {
+  const cluster = await startTestCluster()
+  shutdown.add('the database', 20_000, () => cluster.stop())
+  await migrate(cluster.url, await readMigrations())
+  const application = await startApplication(
+    {
+      databaseUrl: cluster.url,
+      roles: new Set(['api', 'learning', 'due', 'trainer']),
+      host: '127.0.0.1',
+      port: 0,
+      managementPort: undefined,
+      tokens: { api: [], scheduler: [], sparfa: [], operator: [] },
+      lameDuckMs: 0,
+      say,
+    },
+    shutdown,
+  )
+  return application.url
+}
+
+async function keep({ request, reason }: FuzzFault): Promise<void> {
+  const folder = join('artefacts', 'fuzz')
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, `${request.endpoint}-${seed}-${faults.findIndex((fault) => fault.request === request)}`)
+  await writeFile(`${file}.body`, request.body)
+  const { body: _, ...head } = request
+  await writeFile(`${file}.json`, `${JSON.stringify({ ...head, reason }, null, 2)}\n`)
+  say(`FAULT ${request.method} ${request.endpoint}: ${reason}`)
+}
