@@ -44,6 +44,8 @@ export function adadelta(problem: Problem, point: Point, options: AdadeltaOption
   const unconstrained = new Float64Array(0)
   return {
     point,
+    penalties: problem.penalties,
+    rowsOf: problem.kernels.rowsOf,
     meanLogLoss: (rows) => meanLogLoss(problem, rows, point),
     epoch(epoch) {
       const rate = { epsilon: options.epsilon, factor: 1 / (1 + epoch / options.decay) }

@@ -26,6 +26,8 @@ const CURVATURE_MAX = 0.25
 export function fista(problem: Problem, point: Point): Optimiser {
   return {
     point,
+    penalties: problem.penalties,
+    rowsOf: problem.kernels.rowsOf,
     meanLogLoss: (rows) => meanLogLoss(problem, rows, point),
     epoch() {
       stepLearners(problem, point)

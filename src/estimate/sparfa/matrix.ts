@@ -26,13 +26,11 @@ export interface MadeBy {
   readonly lam_u: number | null
   readonly lam_g: number | null
   readonly seed: number
-  /** Factor that calibrated W (sparfa.md §9); already applied. */
-  readonly scale: number
   readonly responses: number
   readonly learners: number
   readonly epochs: number
   readonly held_out_log_loss: number | null
-  readonly stopped_by: 'empty' | 'patience' | 'converged' | 'epochs' | 'time'
+  readonly stopped_by: 'empty' | 'patience' | 'epochs' | 'time'
   /** Fits since the last cold one; 0 for a cold fit. */
   readonly warm_starts: number
 }

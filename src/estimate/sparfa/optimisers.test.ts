@@ -143,8 +143,7 @@ test('soft mask: FISTA and Adadelta agree within 2 % of the cost, and in held-ou
   const parts = { preset: presets.soft, hints: input.hints, conceptCount: input.conceptIds.length }
   const problem = makeProblem({ ...parts, responses: training })
   const losses = ([adadelta, fista] as const).map(
-    (make) =>
-      train(problem, make(problem, startingPoint(problem)), heldOut, { epochsMax: 200, patience: 10 }).heldOutLogLoss!,
+    (make) => train(make(problem, startingPoint(problem)), heldOut, { epochsMax: 200, patience: 10 }).heldOutLogLoss!,
   )
   assert.ok(Math.abs(losses[0]! - losses[1]!) < 0.005, `${losses}`)
 })

@@ -109,7 +109,6 @@ function trueMatrix(
       lam_u: 1 / options.sigmaSpecific ** 2,
       lam_g: 1 / options.sigmaGeneral ** 2,
       seed: options.seed,
-      scale: 1,
       responses: options.responses,
       learners: options.learners,
       epochs: 0,

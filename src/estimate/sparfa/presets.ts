@@ -24,6 +24,8 @@ export interface Preset {
   readonly fitsWeights: boolean
   /** One concept for all questions: the classical item response models. */
   readonly hasSingleConcept: boolean
+  /** lam_g is only a start: the variance of g is estimated along with everything else. */
+  readonly learnsGeneral: boolean
 }
 
 export type PresetName = 'hard' | 'soft' | 'soft-strict' | 'irt1' | 'irt2'
@@ -37,6 +39,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     penalties: { lamW: 10, lamN1: 0, lamN2: 0, lamD: 1, lamU: 2, lamG: 1 },
     fitsWeights: true,
     hasSingleConcept: false,
+    learnsGeneral: false,
   },
   soft: {
     name: 'soft',
@@ -44,6 +47,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     penalties: { lamW: 10, lamN1: 0.5, lamN2: 1, lamD: 1, lamU: 1, lamG: 4 },
     fitsWeights: true,
     hasSingleConcept: false,
+    learnsGeneral: false,
   },
   'soft-strict': {
     name: 'soft-strict',
@@ -51,6 +55,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     penalties: { lamW: 10, lamN1: 2, lamN2: 1, lamD: 1, lamU: 1, lamG: infinite },
     fitsWeights: true,
     hasSingleConcept: false,
+    learnsGeneral: false,
   },
   irt1: {
     name: 'irt1',
@@ -58,6 +63,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     penalties: { lamW: 10, lamN1: 0, lamN2: 0, lamD: 1, lamU: infinite, lamG: 1 },
     fitsWeights: false,
     hasSingleConcept: true,
+    learnsGeneral: false,
   },
   irt2: {
     name: 'irt2',
@@ -65,6 +71,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     penalties: { lamW: 10, lamN1: 0, lamN2: 0, lamD: 1, lamU: infinite, lamG: 1 },
     fitsWeights: true,
     hasSingleConcept: true,
+    learnsGeneral: false,
   },
 }
 

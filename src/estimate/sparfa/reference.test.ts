@@ -63,7 +63,6 @@ const matrix: SparfaMatrix = makeMatrix({
     lam_u: 2,
     lam_g: 1,
     seed: 0,
-    scale: 1,
     responses: 0,
     learners: 0,
     epochs: 0,

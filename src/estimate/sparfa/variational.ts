@@ -15,6 +15,7 @@
  * w w' is replaced by diag(w sum(w)), which is never smaller, so a step never overshoots; with one hint it is exact.
  */
 import type { ResponseRows } from './kernels.ts'
+import type { Penalties } from './presets.ts'
 import { hasGeneral, hasSpecific, type Point, type Problem } from './problem.ts'
 import { solveNonNegative } from './quadratic.ts'
 import { softplus } from './scalar.ts'
@@ -22,6 +23,7 @@ import type { Optimiser } from './train.ts'
 
 interface State {
   readonly problem: Problem
+  penalties: Penalties
   readonly point: Point
   /** Of v given g, and how much v falls when g rises by one; one entry per entry of v. */
   readonly specificVariance: Float64Array
@@ -59,7 +61,12 @@ export function variational(problem: Problem, point: Point): Optimiser {
         for (let at = 0; at < state.sums.length; at++) state.sums[at]! += state.blockSums[at]!
       }
       updateQuestions(state)
+      if (problem.preset.learnsGeneral) updateGeneralPrior(state)
     },
+    get penalties() {
+      return state.penalties
+    },
+    rowsOf: problem.kernels.rowsOf,
     meanLogLoss: (rows) => averagedLogLoss(state, rows),
   }
 }
@@ -78,6 +85,7 @@ function makeState(problem: Problem, point: Point): State {
   const specificCount = point.specific.length
   return {
     problem,
+    penalties,
     point,
     specificVariance: new Float64Array(specificCount).fill(1 / penalties.lamU),
     generalSlope: new Float64Array(specificCount),
@@ -106,8 +114,9 @@ function updateLearners(state: State, from: number, to: number): void {
 /** One Newton step of the learner's mean, and the variances that go with it. */
 function updateLearner(state: State, learner: number): void {
   const { point, precision, border, gradient, specificVariance, generalSlope } = state
-  const { penalties, kernels } = state.problem
+  const { penalties } = state
   const { lamU, lamG } = penalties
+  const { kernels } = state.problem
   const begin = kernels.specificRows.start[learner]!
   const end = hasSpecific(penalties) ? kernels.specificRows.start[learner + 1]! : begin
   for (let at = begin; at < end; at++) {
@@ -248,6 +257,23 @@ function updateQuestions({ problem, point, sumStart, sums }: State): void {
     for (let hint = 0; hint < hintCount; hint++) point.weights[begin + hint] = solution[hint]!
     point.easiness[question] = solution[hintCount]!
   }
+}
+
+/** As if so many more learners had been seen with variance one: a few learners cannot move the prior far. */
+const PRIOR_LEARNERS = 10
+
+/** 1 / lam_g = mean of E[g^2] over the learners with answers. */
+function updateGeneralPrior(state: State): void {
+  const { responses } = state.problem
+  const { general } = state.point
+  let count = PRIOR_LEARNERS
+  let sum = PRIOR_LEARNERS
+  for (let learner = 0; learner < general.length; learner++) {
+    if (responses.start[learner] === responses.start[learner + 1]) continue
+    count += 1
+    sum += general[learner]! * general[learner]! + state.generalVariance[learner]!
+  }
+  state.penalties = { ...state.penalties, lamG: count / sum }
 }
 
 /** Mean log-loss of rows that were not trained on, with probabilities averaged over the posterior. */
