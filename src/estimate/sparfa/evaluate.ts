@@ -5,11 +5,10 @@
 import { type FitOptions, fitMatrix } from './fit.ts'
 import { isTestRow } from './hash.ts'
 import type { FitInput } from './input.ts'
-import { estimateLearner } from './learner.ts'
 import { type ConceptRows, conceptRows, type SparfaMatrix } from './matrix.ts'
 import { type Metrics, measure } from './metrics.ts'
 import { numberedId } from './numbered-id.ts'
-import { averagedProbabilityOf } from './predict.ts'
+import { predictWith } from './predict.ts'
 import { type Responses, selectRows, sortResponses } from './responses.ts'
 
 /** One answer of a data set; learners, questions and concepts are numbered from 0. */
@@ -93,19 +92,6 @@ export function sparfaPredictor(options: FitOptions, onFit?: (matrix: SparfaMatr
     onFit?.(matrix)
     return predictWith(matrix, training.responses, test)
   }
-}
-
-export function predictWith(matrix: SparfaMatrix, training: Responses, test: Responses): Float64Array {
-  const probability = new Float64Array(test.question.length)
-  for (let learner = 0; learner < test.learnerCount; learner++) {
-    if (test.start[learner] === test.start[learner + 1]) continue
-    const rows = [training.start[learner]!, training.start[learner + 1]!] as const
-    const knowledge = estimateLearner(matrix, training.question.subarray(...rows), training.isCorrect.subarray(...rows))
-    for (let row = test.start[learner]!; row < test.start[learner + 1]!; row++) {
-      probability[row] = averagedProbabilityOf(matrix, knowledge, test.question[row]!)
-    }
-  }
-  return probability
 }
 
 export function fitInputOf({ responses, hints, conceptCount }: DataSet): FitInput {

@@ -25,7 +25,7 @@ export function measure(probability: Float64Array, isCorrect: Uint8Array): Metri
     const p = probability[row]!
     const y = isCorrect[row]!
     if (p > 0.5 === (y === 1)) accurate += 1
-    logLoss -= Math.log(Math.max(y === 1 ? p : 1 - p, PROBABILITY_MIN))
+    logLoss += logLossOf(p, y)
     brier += (p - y) ** 2
     const bin = bins[Math.min(Math.floor(p * BINS), BINS - 1)]!
     bin.predicted += p
@@ -40,6 +40,15 @@ export function measure(probability: Float64Array, isCorrect: Uint8Array): Metri
     brier: brier / rows,
     calibrationError: deviation / rows,
   }
+}
+
+/** Log-loss of every row. */
+export function logLosses(probability: Float64Array, isCorrect: Uint8Array): Float64Array {
+  return probability.map((p, row) => logLossOf(p, isCorrect[row]!))
+}
+
+function logLossOf(probability: number, outcome: number): number {
+  return -Math.log(Math.max(outcome === 1 ? probability : 1 - probability, PROBABILITY_MIN))
 }
 
 /** Mann-Whitney statistic from mean ranks; NaN when all answers are alike. */

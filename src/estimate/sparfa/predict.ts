@@ -1,8 +1,9 @@
 /**
  * Chance of a right answer of one learner to one question, with and without the learner's uncertainty (sparfa.md §10).
  */
-import type { SparfaKnowledge } from './learner.ts'
+import { estimateLearner, type SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
+import type { Responses } from './responses.ts'
 import { sigmoid } from './scalar.ts'
 import { solveForward } from './skyline.ts'
 
@@ -56,4 +57,18 @@ export function spreadOf(matrix: SparfaMatrix, learner: SparfaKnowledge, questio
   solveForward(factor, projected, first)
   for (let at = first; at < projected.length; at++) spread += projected[at]! * projected[at]!
   return spread
+}
+
+/** P(right) of every asked row, with what each learner's `known` responses tell; both of the same learners. */
+export function predictWith(matrix: SparfaMatrix, known: Responses, asked: Responses): Float64Array {
+  const probability = new Float64Array(asked.question.length)
+  for (let learner = 0; learner < asked.learnerCount; learner++) {
+    if (asked.start[learner] === asked.start[learner + 1]) continue
+    const rows = [known.start[learner]!, known.start[learner + 1]!] as const
+    const knowledge = estimateLearner(matrix, known.question.subarray(...rows), known.isCorrect.subarray(...rows))
+    for (let row = asked.start[learner]!; row < asked.start[learner + 1]!; row++) {
+      probability[row] = averagedProbabilityOf(matrix, knowledge, asked.question[row]!)
+    }
+  }
+  return probability
 }
