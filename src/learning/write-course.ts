@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import { int2Array, int4Array, uuidArray } from '#log/binary-arrays.ts'
 import {
   type CourseRun,
   type CourseState,
@@ -37,7 +38,7 @@ export async function readCourses(client: pg.ClientBase | pg.Pool, keys: readonl
           and course = asked.course
         limit 1
       ) as stored`,
-    values: [keys.map(({ part }) => part), keys.map(({ course }) => course)],
+    values: [int2Array(keys.map(({ part }) => part)), uuidArray(keys.map(({ course }) => course))],
   })
   return found.rows.map(courseOf)
 }
@@ -79,11 +80,11 @@ export async function writeCourses(client: pg.ClientBase, courses: readonly Cour
         starts_at = excluded.starts_at,
         ends_at = excluded.ends_at`,
     values: [
-      courses.map((course) => course.part),
-      courses.map((course) => course.course),
-      courses.map((course) => course.appliedNumber),
-      courses.map((course) => course.changedNumber),
-      courses.map((course) => course.ecosystem ?? null),
+      int2Array(courses.map((course) => course.part)),
+      uuidArray(courses.map((course) => course.course)),
+      int4Array(courses.map((course) => course.appliedNumber)),
+      int4Array(courses.map((course) => course.changedNumber)),
+      uuidArray(courses.map((course) => course.ecosystem)),
       courses.map((course) => course.isReal),
       courses.map((course) => course.startsAt ?? null),
       courses.map((course) => course.endsAt ?? null),

@@ -1,11 +1,12 @@
 import type pg from 'pg'
+import { int2Array, int4Array, uuidArray } from '#log/binary-arrays.ts'
 import type { ActivityChange, AnswersChange, AssignmentChange } from './fold.ts'
 import { answerBytes, answersPerRowMax, packAnswer } from './pack-answer.ts'
 import { packAssignment } from './pack-assignment.ts'
 
 /*
- * The hot statements: answers, who gave them, assignments. Packed bodies travel as one binary parameter that the
- * statement cuts up: an array of bytea would be sent as hexadecimal text, twice as long.
+ * The hot statements: answers, who gave them, assignments. Keys travel as binary arrays, packed bodies as one binary
+ * parameter that the statement cuts up.
  */
 
 /** One row per student and pass, in key order so that neighbours meet on the same index page. */
@@ -34,10 +35,10 @@ export async function writeAnswers(client: pg.ClientBase, changes: Iterable<Answ
         n = stored.n + excluded.n,
         body = stored.body || excluded.body`,
     values: [
-      rows.map(({ part }) => part),
-      rows.map(({ student }) => student),
-      rows.map(({ answers }) => Math.max(...answers.map(({ number }) => number))),
-      rows.map(({ answers }) => answers.length),
+      int2Array(rows.map(({ part }) => part)),
+      uuidArray(rows.map(({ student }) => student)),
+      int4Array(rows.map(({ answers }) => Math.max(...answers.map(({ number }) => number)))),
+      int2Array(rows.map(({ answers }) => answers.length)),
       bodies,
     ],
   })
@@ -85,9 +86,9 @@ export async function writeActivity(client: pg.ClientBase, changes: readonly Act
       from unnest($1::smallint[], $2::uuid[], $3::uuid[]) as given (part, ecosystem, student)
       on conflict do nothing`,
     values: [
-      learners.map(({ part }) => part),
-      learners.map(({ ecosystem }) => ecosystem),
-      learners.map(({ student }) => student),
+      int2Array(learners.map(({ part }) => part)),
+      uuidArray(learners.map(({ ecosystem }) => ecosystem)),
+      uuidArray(learners.map(({ student }) => student)),
     ],
   })
 }
@@ -109,12 +110,12 @@ export async function writeAssignments(client: pg.ClientBase, changes: readonly 
         last_number = excluded.last_number,
         body = excluded.body`,
     values: [
-      changes.map(({ part }) => part),
-      changes.map(({ assignment }) => assignment.uuid),
-      changes.map(({ assignment }) => assignment.student),
-      changes.map(({ assignment }) => assignment.firstNumber),
-      changes.map(({ assignment }) => assignment.lastNumber),
-      bodies.map(({ length }) => length),
+      int2Array(changes.map(({ part }) => part)),
+      uuidArray(changes.map(({ assignment }) => assignment.uuid)),
+      uuidArray(changes.map(({ assignment }) => assignment.student)),
+      int4Array(changes.map(({ assignment }) => assignment.firstNumber)),
+      int4Array(changes.map(({ assignment }) => assignment.lastNumber)),
+      int4Array(bodies.map(({ length }) => length)),
       Buffer.concat(bodies),
     ],
   })
