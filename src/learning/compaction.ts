@@ -158,14 +158,11 @@ async function merge(pool: pg.Pool, part: number, merges: readonly Merge[]): Pro
     await client.query({
       name: 'learning_compaction_insert',
       text: `
-        insert into learning_answer as stored (part, student, last_number, n, body)
+        insert into learning_answer (part, student, last_number, n, body)
         select $1::smallint, student, last_number, n,
           substring($5::bytea from (1 + sum(length) over (order by place) - length)::int for length)
         from unnest($2::uuid[], $3::int[], $4::smallint[], $6::int[])
-          with ordinality as given (student, last_number, n, length, place)
-        on conflict (part, student, last_number) do update set
-          n = stored.n + excluded.n,
-          body = stored.body || excluded.body`,
+          with ordinality as given (student, last_number, n, length, place)`,
       values: [
         part,
         rows.map(({ student }) => student),
