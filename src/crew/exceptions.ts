@@ -26,7 +26,7 @@ export interface Awaited {
   readonly stream: Uuid
 }
 
-interface ExceptionRow {
+export interface ExceptionRow {
   readonly part: number
   readonly lane: number
   readonly stream: string
@@ -37,9 +37,9 @@ interface ExceptionRow {
   readonly attempts: number
 }
 
-const columns = 'part, lane, stream, state, next_number, until_number, after_position, attempts'
+export const exceptionColumns = 'part, lane, stream, state, next_number, until_number, after_position, attempts'
 
-function fromRow(row: ExceptionRow): StreamException {
+export function exceptionOf(row: ExceptionRow): StreamException {
   return {
     part: row.part,
     lane: row.lane,
@@ -62,7 +62,7 @@ export async function findExceptions(
   isLocked: boolean,
 ): Promise<StreamException[]> {
   const found = await transaction.query<ExceptionRow>(
-    `select ${columns}
+    `select ${exceptionColumns}
        from course_exception
       where subscription = $1
         and part = any($2::smallint[])
@@ -71,7 +71,7 @@ export async function findExceptions(
         ${isLocked ? 'for update' : ''}`,
     [subscription, [...new Set(streams.map((item) => item.part))], streams.map((item) => item.stream)],
   )
-  return found.rows.map(fromRow)
+  return found.rows.map(exceptionOf)
 }
 
 export interface DueException extends StreamException {
@@ -87,7 +87,7 @@ export async function dueExceptions(
   max: number,
 ): Promise<DueException[]> {
   const found = await pool.query<ExceptionRow & { awaited_kind: StreamKind | null; awaited: string | null }>(
-    `select ${columns}, awaited_kind, awaited
+    `select ${exceptionColumns}, awaited_kind, awaited
        from course_exception
       where subscription = $1
         and part = any($2::smallint[])
@@ -98,7 +98,7 @@ export async function dueExceptions(
     [subscription, parts, states, max],
   )
   return found.rows.map((row) => ({
-    ...fromRow(row),
+    ...exceptionOf(row),
     awaited:
       row.awaited_kind === null || row.awaited === null
         ? undefined

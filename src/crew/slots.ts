@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partsDefault } from '#domain/parts.ts'
+import { ConfigurationError } from '#platform/config.ts'
 import { type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
 import { runTransactionOn, type TransactionLimits } from './transaction.ts'
 
@@ -70,7 +71,9 @@ async function beat(options: OwnershipStoreOptions, member: Uuid, ttlMs: number)
   const { pool, subscription, build } = options
   await pool.query(
     `insert into member (subscription, member, state, lease_until, build)
-     values ($1, $2, 'working', now() + $3 * interval '1 millisecond', $4)
+     select name, $2, 'working', now() + $3 * interval '1 millisecond', $4
+       from subscription
+      where name = $1
      on conflict (subscription, member)
      do update set lease_until = excluded.lease_until, state = excluded.state`,
     [subscription, member, ttlMs, build],
@@ -206,6 +209,8 @@ export interface SubscriptionSetup {
   readonly kinds: readonly StreamKind[]
   readonly startsAt: 'beginning' | 'now'
   readonly parts?: number
+  /** Remote ones only; all when absent. */
+  readonly eventTypes?: readonly string[]
 }
 
 /** Creates the subscription and the slots of all shared lanes; does nothing to one that exists. */
@@ -215,15 +220,28 @@ export async function registerSubscription(
   heads: () => Promise<ReadonlyMap<string, bigint>>,
 ): Promise<void> {
   await pool.query(
-    `insert into subscription (name, mode, starts_at) values ($1, $2, $3) on conflict (name) do nothing`,
-    [setup.name, setup.mode, setup.startsAt],
+    `insert into subscription (name, mode, starts_at, event_types)
+     values ($1, $2, $3, $4)
+     on conflict (name) do nothing`,
+    [setup.name, setup.mode, setup.startsAt, setup.eventTypes ?? null],
   )
+  await requireMode(pool, setup)
   const parts = setup.parts ?? partsDefault
   const first = setup.kinds.includes('course') ? 0 : parts
   const last = setup.kinds.includes('ecosystem') ? 2 * parts : parts
   const keys = Array.from({ length: last - first }, (_, index): SlotKey => ({ part: first + index, lane: 0 }))
   const positions = setup.startsAt === 'now' ? await heads() : new Map<string, bigint>()
   await createSlots(pool, setup.name, keys, positions)
+}
+
+async function requireMode(pool: pg.Pool, setup: SubscriptionSetup): Promise<void> {
+  const found = await pool.query<{ mode: string }>(`select mode from subscription where name = $1`, [setup.name])
+  const mode = found.rows[0]?.mode
+  if (mode === setup.mode) return
+  throw new ConfigurationError(
+    `the subscription "${setup.name}" exists already and is ${mode ?? 'deleted'}, not ${setup.mode}`,
+    'use another name, or delete it first',
+  )
 }
 
 /** Lanes that got their first entry after the subscription began: their slots start at 0, whatever the policy. */

@@ -1,0 +1,217 @@
+import type pg from 'pg'
+import type { Uuid } from '#domain/ids.ts'
+import type { LaneEntry } from '#log/log.ts'
+import {
+  type Awaited,
+  findExceptions,
+  moveException,
+  raiseUntil,
+  type StreamException,
+  setAside,
+} from './exceptions.ts'
+import { attemptsMax, blockedPauseMs, pauseBeforeAttempt } from './failure.ts'
+import { confirmSlots, type FencedSlot, lockSlots } from './fence.ts'
+import { type SlotKey, slotName } from './ownership.ts'
+import { streamOf } from './pass.ts'
+import { entryName, remoteLimits } from './remote.ts'
+import { endSettled, withhold } from './remote-exceptions.ts'
+import type { LaneSource } from './run-options.ts'
+import { createOwnershipStore } from './slots.ts'
+import { runTransactionOn } from './transaction.ts'
+
+/*
+ * What a remote consumer says about what it got. Each call is one fenced transaction; an old token changes nothing, and
+ * the answer says why.
+ */
+export interface RemoteContext {
+  readonly pool: pg.Pool
+  readonly source: LaneSource
+}
+
+interface Held extends SlotKey {
+  readonly token: Uuid
+}
+
+/** A batch as it was fetched: its bounds, and the name of what its last position held. */
+export interface BatchConfirmation extends Held {
+  readonly after: bigint
+  readonly position: bigint
+  readonly entry: string
+}
+
+/** Events of a stream that was set aside, up to `nextNumber`. */
+export interface StreamConfirmation extends Held {
+  readonly stream: Uuid
+  readonly nextNumber: number
+}
+
+export type ConfirmOutcome =
+  | 'confirmed'
+  | 'already_confirmed'
+  /** A batch before it is not confirmed yet: confirm that first, then this one again. */
+  | 'out_of_order'
+  | 'lost_lease'
+  /** The position holds something else than what was fetched: fetch again. */
+  | 'cursor_diverged'
+
+export interface Confirmations {
+  readonly subscription: string
+  readonly instance: Uuid
+  readonly leaseMs: number
+  readonly batches: readonly BatchConfirmation[]
+  readonly streams: readonly StreamConfirmation[]
+}
+
+export async function confirmRemote(
+  context: RemoteContext,
+  request: Confirmations,
+): Promise<{ readonly batches: ConfirmOutcome[]; readonly streams: ConfirmOutcome[] }> {
+  const { subscription, instance, leaseMs } = request
+  const grants = [...request.batches, ...request.streams].map((held) => ({ ...held, epoch: 0n, position: 0n }))
+  await createOwnershipStore({ pool: context.pool, subscription, build: 'remote' }).beat(instance, leaseMs)
+  return runTransactionOn(context.pool, remoteLimits, async (transaction) => {
+    const locked = await lockSlots(transaction, subscription, grants)
+    const batches: ConfirmOutcome[] = []
+    for (const batch of request.batches) {
+      batches.push(await confirmBatch(context, transaction, subscription, locked, batch))
+    }
+    const streams: ConfirmOutcome[] = []
+    for (const stream of request.streams) {
+      streams.push(await confirmStream(transaction, subscription, locked.get(slotName(stream)), stream))
+    }
+    return { batches, streams }
+  })
+}
+
+async function confirmBatch(
+  context: RemoteContext,
+  transaction: pg.ClientBase,
+  subscription: string,
+  locked: Map<string, FencedSlot>,
+  batch: BatchConfirmation,
+): Promise<ConfirmOutcome> {
+  const slot = locked.get(slotName(batch))
+  if (slot === undefined) return 'lost_lease'
+  if (batch.position <= slot.position) return 'already_confirmed'
+  if (batch.after > slot.position) return 'out_of_order'
+  const passed = await context.source.readLanes(
+    [{ part: batch.part, lane: batch.lane, after: slot.exceptions > 0 ? slot.position : batch.position - 1n }],
+    slot.exceptions > 0 ? Number(batch.position - slot.position) : 1,
+  )
+  const last = passed.find((entry) => entry.position === batch.position)
+  if (last === undefined || entryName(last) !== batch.entry) return 'cursor_diverged'
+  if (slot.exceptions > 0) await passOver(transaction, subscription, batch, passed)
+  await confirmSlots(transaction, subscription, [batch])
+  locked.set(slotName(batch), { ...slot, position: batch.position })
+  return 'confirmed'
+}
+
+/** What the lane passes of streams that are set aside is owed to them. */
+async function passOver(
+  transaction: pg.ClientBase,
+  subscription: string,
+  batch: BatchConfirmation,
+  passed: readonly LaneEntry[],
+): Promise<void> {
+  const ends = new Map(passed.map((entry) => [streamOf(entry), (entry.events.at(-1)?.number ?? -1) + 1]))
+  const items = [...ends.keys()].map((stream) => ({ part: batch.part, stream }))
+  const aside = await findExceptions(transaction, subscription, items, true)
+  await raiseUntil(
+    transaction,
+    subscription,
+    aside.map(({ part, stream }) => ({ part, stream, untilNumber: ends.get(stream) ?? 0 })),
+  )
+  await endSettled(transaction, subscription, batch, batch.position)
+}
+
+async function confirmStream(
+  transaction: pg.ClientBase,
+  subscription: string,
+  slot: FencedSlot | undefined,
+  confirmation: StreamConfirmation,
+): Promise<ConfirmOutcome> {
+  if (slot === undefined) return 'lost_lease'
+  const [exception] = await findExceptions(transaction, subscription, [confirmation], true)
+  if (exception === undefined || confirmation.nextNumber <= exception.nextNumber) return 'already_confirmed'
+  if (confirmation.nextNumber > exception.untilNumber) return 'cursor_diverged'
+  await moveException(transaction, subscription, exception, {
+    state: exception.state,
+    nextNumber: confirmation.nextNumber,
+    attempts: 0,
+    retryAfterMs: 0,
+    error: undefined,
+    awaited: undefined,
+  })
+  await endSettled(transaction, subscription, confirmation, slot.position)
+  return 'confirmed'
+}
+
+export interface Nack extends Held {
+  readonly subscription: string
+  readonly stream: Uuid
+  /** The event that failed; those before it took effect. */
+  readonly number: number
+  readonly error: string
+  /** The last position of the lane that this instance has got: later events of the stream in it are to be dropped. */
+  readonly received: bigint
+  readonly awaited?: Awaited
+}
+
+export type NackOutcome = 'set_aside' | 'parked' | 'lost_lease' | 'already_confirmed'
+
+/** Sets the stream aside, or counts one more failed attempt of one that is. Its lane is confirmed as usual. */
+export function nackRemote(context: RemoteContext, nack: Nack): Promise<NackOutcome> {
+  return runTransactionOn(context.pool, remoteLimits, async (transaction) => {
+    const { subscription } = nack
+    const locked = await lockSlots(transaction, subscription, [{ ...nack, epoch: 0n, position: 0n }])
+    const slot = locked.get(slotName(nack))
+    if (slot === undefined) return 'lost_lease'
+    const [known] = await findExceptions(transaction, subscription, [nack], true)
+    if (known !== undefined) return countFailure(transaction, nack, known)
+    // What is confirmed took effect: there is nothing in hand that could fail.
+    if (nack.received <= slot.position) return 'already_confirmed'
+    const { part, lane, stream, number, error } = nack
+    const retryAfterMs = nack.awaited === undefined ? pauseBeforeAttempt(1) : blockedPauseMs
+    const failure = { part, lane, stream, nextNumber: number, untilNumber: number + 1, error, retryAfterMs }
+    await setAside(transaction, subscription, [{ ...failure, awaited: nack.awaited }])
+    await withhold(transaction, subscription, nack, [stream], nack.received)
+    return 'set_aside'
+  })
+}
+
+async function countFailure(transaction: pg.ClientBase, nack: Nack, known: StreamException): Promise<NackOutcome> {
+  if (nack.number < known.nextNumber) return 'already_confirmed'
+  const attempts =
+    nack.awaited === undefined ? (nack.number > known.nextNumber ? 1 : known.attempts + 1) : known.attempts
+  const isParked = attempts >= attemptsMax
+  await moveException(transaction, nack.subscription, known, {
+    state: nack.awaited === undefined ? (isParked ? 'parked' : 'retry') : 'blocked',
+    nextNumber: nack.number,
+    attempts,
+    retryAfterMs: nack.awaited === undefined ? pauseBeforeAttempt(attempts) : blockedPauseMs,
+    error: nack.error,
+    awaited: nack.awaited,
+  })
+  return isParked ? 'parked' : 'set_aside'
+}
+
+/** Renews the lease; says whether the subscription still exists and runs. */
+export async function extendRemote(
+  context: RemoteContext,
+  request: { readonly subscription: string; readonly instance: Uuid; readonly leaseMs: number },
+): Promise<'extended' | 'paused' | 'unknown_subscription'> {
+  const { subscription, instance, leaseMs } = request
+  const view = await createOwnershipStore({ pool: context.pool, subscription, build: 'remote' }).beat(instance, leaseMs)
+  if (!view.exists) return 'unknown_subscription'
+  return view.isPaused ? 'paused' : 'extended'
+}
+
+/** Gives slots back before the lease ends; the instance leaves the crew until its next fetch. */
+export async function releaseRemote(
+  context: RemoteContext,
+  request: { readonly subscription: string; readonly instance: Uuid; readonly slots: readonly Held[] },
+): Promise<void> {
+  const store = createOwnershipStore({ pool: context.pool, subscription: request.subscription, build: 'remote' })
+  await store.release(request.slots.map((held) => ({ ...held, epoch: 0n, position: 0n })))
+  await store.leave(request.instance)
+}

@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { toUuid, type Uuid } from '#domain/ids.ts'
+import { listSetAside, pauseSubscription, replayStream } from './control.ts'
+import { type FetchAnswer, type RemoteBatch, RemoteSubscriptions } from './remote.ts'
+import { confirmRemote, extendRemote, nackRemote, releaseRemote } from './remote-confirm.ts'
+import { eventually, TestCrew } from './test-crew.ts'
+import { newStream, TestLanes } from './test-lanes.ts'
+
+let crew: TestCrew
+before(async () => {
+  crew = await TestCrew.open()
+})
+after(() => crew.close())
+
+type Fetched = Extract<FetchAnswer, { kind: 'fetched' }>
+
+/** One consumer instance that can do everything a program over HTTP can. */
+class Instance {
+  readonly id = toUuid(randomUUID())
+  readonly #remote: RemoteSubscriptions
+  readonly #source: TestLanes
+  readonly #name: string
+
+  constructor(remote: RemoteSubscriptions, source: TestLanes, name: string) {
+    this.#remote = remote
+    this.#source = source
+    this.#name = name
+  }
+
+  async fetch(
+    options: { waitMs?: number; eventsMax?: number; received?: RemoteBatch[]; leaseMs?: number } = {},
+  ): Promise<Fetched> {
+    const answer = await this.#remote.fetch({
+      subscription: this.#name,
+      instance: this.id,
+      leaseMs: options.leaseMs ?? 30_000,
+      waitMs: options.waitMs ?? 0,
+      eventsMax: options.eventsMax ?? 500,
+      received: options.received ?? [],
+    })
+    assert(answer.kind === 'fetched', 'the subscription exists')
+    return answer
+  }
+
+  confirm(batches: readonly RemoteBatch[], streams: Parameters<typeof confirmRemote>[1]['streams'] = []) {
+    const context = { pool: crew.admin, source: this.#source }
+    return confirmRemote(context, { subscription: this.#name, instance: this.id, leaseMs: 30_000, batches, streams })
+  }
+
+  nack(batch: { part: number; lane: number; token: Uuid }, stream: Uuid, number: number, received: bigint) {
+    const { part, lane, token } = batch
+    const context = { pool: crew.admin, source: this.#source }
+    const what = { stream, number, received, error: 'it failed' }
+    return nackRemote(context, { subscription: this.#name, part, lane, token, ...what })
+  }
+
+  release(slots: Fetched['slots']) {
+    const context = { pool: crew.admin, source: this.#source }
+    return releaseRemote(context, { subscription: this.#name, instance: this.id, slots })
+  }
+}
+
+async function open(name: string, parts: number, eventTypes?: ('record_response' | 'no_op')[]) {
+  const lanes = new TestLanes(parts)
+  const remote = new RemoteSubscriptions({ pool: crew.admin, source: lanes, parts })
+  await remote.create({
+    name,
+    kinds: ['course'],
+    startsAt: 'beginning',
+    ...(eventTypes === undefined ? {} : { eventTypes }),
+  })
+  return { lanes, remote, instance: () => new Instance(remote, lanes, name) }
+}
+
+const numbersOf = (answer: Fetched): number[] =>
+  answer.batches.flatMap((batch) => batch.events.map((event) => event.number))
+
+test('S4: what is fetched and not confirmed comes again, what is confirmed never', async () => {
+  const { lanes, instance } = await open('again', 1)
+  const [stream, consumer] = [newStream(), instance()]
+  lanes.add(stream, 2)
+  assert.deepEqual(numbersOf(await consumer.fetch()), [0, 1])
+  const again = await consumer.fetch()
+  assert.deepEqual(numbersOf(again), [0, 1])
+  assert.deepEqual((await consumer.confirm(again.batches)).batches, ['confirmed'])
+  lanes.add(stream, 1)
+  assert.deepEqual(numbersOf(await consumer.fetch()), [2])
+})
+
+test('scenarios 26, 27, 28 and 62: a confirmation that is old, low, early or of something else changes nothing', async () => {
+  const { lanes, instance } = await open('confirm', 1)
+  const [stream, consumer] = [newStream(), instance()]
+  lanes.add(stream, 1)
+  lanes.add(stream, 1)
+  const [first] = (await consumer.fetch({ eventsMax: 1 })).batches
+  assert(first !== undefined, 'there is a first batch')
+  const [second] = (await consumer.fetch({ eventsMax: 1, received: [first] })).batches
+  assert(second !== undefined, 'there is a second batch beyond the unconfirmed one')
+  assert.deepEqual(
+    second.events.map((event) => event.number),
+    [1],
+  )
+  const position = async (): Promise<bigint> => (await crew.slot('confirm', 0)).position
+
+  assert.deepEqual((await consumer.confirm([second])).batches, ['out_of_order'])
+  assert.deepEqual((await consumer.confirm([{ ...first, entry: second.entry }])).batches, ['cursor_diverged'])
+  assert.deepEqual((await consumer.confirm([{ ...first, token: newStream() }])).batches, ['lost_lease'])
+  assert.equal(await position(), 0n)
+  assert.deepEqual((await consumer.confirm([first, second])).batches, ['confirmed', 'confirmed'])
+  assert.deepEqual((await consumer.confirm([first])).batches, ['already_confirmed'])
+  assert.equal(await position(), 2n)
+})
+
+test('instances share the slots; when a lease ends the other one gets the slots and the batches', async () => {
+  const { lanes, instance } = await open('instances', 4)
+  const streams = Array.from({ length: 12 }, newStream)
+  for (const stream of streams) lanes.add(stream)
+  const [one, two] = [instance(), instance()]
+  assert.equal((await one.fetch({ leaseMs: 500 })).slots.length, 4)
+  assert.equal((await two.fetch()).slots.length, 0, 'the other one has not heard of it yet')
+  assert.equal((await one.fetch({ leaseMs: 500 })).slots.length, 2)
+  const half = await two.fetch()
+  assert.equal(half.slots.length, 2)
+  await eventually('the lease of the first ends', async () => (await two.fetch()).slots.length === 4)
+  const all = await two.fetch()
+  assert.equal(all.batches.flatMap((batch) => batch.events).length, 12)
+  await two.release(all.slots)
+  assert.equal((await one.fetch()).slots.length, 4, 'released slots are free at once')
+})
+
+test('a long poll answers when something comes, when time is up, and when the process stops', async () => {
+  const { lanes, remote, instance } = await open('poll', 1)
+  const [stream, consumer] = [newStream(), instance()]
+  const started = performance.now()
+  const waiting = consumer.fetch({ waitMs: 5000 })
+  setTimeout(() => lanes.add(stream), 100)
+  const answer = await waiting
+  assert.deepEqual(numbersOf(answer), [0])
+  assert.ok(performance.now() - started < 900, 'by the signal, not by the next look a second later')
+  await consumer.confirm(answer.batches)
+  assert.deepEqual((await consumer.fetch({ waitMs: 50 })).batches, [])
+  const stopped = consumer.fetch({ waitMs: 60_000 })
+  await new Promise((done) => setTimeout(done, 50))
+  remote.close()
+  assert.deepEqual((await stopped).batches, [])
+})
+
+test('types that are not wanted are left out, and their positions confirmed all the same', async () => {
+  const { lanes, instance } = await open('types', 1, ['record_response'])
+  const [stream, consumer] = [newStream(), instance()]
+  lanes.add(stream, 1, 'course', 'no_op')
+  lanes.add(stream, 1, 'course', 'record_response')
+  lanes.add(stream, 1, 'course', 'no_op')
+  const answer = await consumer.fetch()
+  assert.deepEqual(numbersOf(answer), [1])
+  assert.deepEqual((await consumer.confirm(answer.batches)).batches, ['confirmed'])
+  assert.equal((await crew.slot('types', 0)).position, 3n)
+})
+
+test('a nack sets one stream aside; it is owed everything from the failed event on, in order', async () => {
+  const { lanes, instance } = await open('nack', 1)
+  const [bad, good, consumer] = [newStream(), newStream(), instance()]
+  lanes.add(bad, 3)
+  lanes.add(good, 1)
+  const answer = await consumer.fetch()
+  const [batch] = answer.batches
+  assert(batch !== undefined, 'one lane, one batch')
+  assert.equal(await consumer.nack(batch, bad, 1, batch.position), 'set_aside')
+  lanes.add(bad, 2)
+  lanes.add(good, 1)
+  await consumer.confirm([batch])
+  const next = await consumer.fetch()
+  assert.deepEqual(
+    next.batches.flatMap((one) => one.events.map((event) => event.stream)),
+    [good],
+  )
+  await consumer.confirm(next.batches)
+  await crew.admin.query(`update course_exception set next_at = now() where subscription = 'nack'`)
+  const [retry] = (await consumer.fetch()).retries
+  assert(retry !== undefined, 'the stream is due')
+  assert.deepEqual(
+    retry.events.map((event) => event.number),
+    [1, 2, 3, 4],
+  )
+  assert.deepEqual((await consumer.fetch()).retries, [], 'handed out once a lease')
+  assert.equal(await consumer.nack(retry, bad, 3, 0n), 'set_aside')
+  assert.deepEqual((await listSetAside(crew.admin, 'nack', 1))[0]?.nextNumber, 3)
+  assert.deepEqual((await consumer.confirm([], [{ ...retry, nextNumber: 5 }])).streams, ['confirmed'])
+  assert.deepEqual(await listSetAside(crew.admin, 'nack', 1), [])
+  lanes.add(bad, 1)
+  assert.deepEqual(numbersOf(await consumer.fetch()), [5], 'with its lane again')
+})
+
+test('an unknown subscription, a paused one, and one of another mode', async () => {
+  const { lanes, remote, instance } = await open('paused', 2)
+  const request = { instance: newStream(), leaseMs: 1000, waitMs: 0, eventsMax: 1, received: [] }
+  assert.deepEqual(await remote.fetch({ ...request, subscription: 'nobody' }), { kind: 'unknown_subscription' })
+  const context = { pool: crew.admin, source: lanes }
+  assert.equal(
+    await extendRemote(context, { subscription: 'nobody', instance: newStream(), leaseMs: 1 }),
+    'unknown_subscription',
+  )
+  const consumer = instance()
+  assert.equal((await consumer.fetch()).slots.length, 2)
+  await pauseSubscription(crew.admin, { subscription: 'paused', actor: 'test', reason: 'test' })
+  const answer = await consumer.fetch()
+  assert.deepEqual([answer.isPaused, answer.slots.length], [true, 0])
+  await assert.rejects(
+    crew.run({ name: 'paused', apply: async () => undefined }, lanes),
+    /exists already and is remote/,
+  )
+})
+
+/** mulberry32: small, seeded, good enough to choose steps. */
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/**
+ * A consumer that forgets, fails, loses its lease and hears late, at random. Its guard says what must never happen: an
+ * event before the one it follows.
+ */
+async function randomRun(seed: number): Promise<void> {
+  const random = randomOf(seed)
+  const name = `random_${seed}`
+  const { lanes, instance } = await open(name, 2)
+  const streams = Array.from({ length: 4 }, newStream)
+  const applied = new Map<Uuid, number>(streams.map((stream) => [stream, 0]))
+  const added = new Map<Uuid, number>(streams.map((stream) => [stream, 0]))
+  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)]!
+  const apply = (stream: Uuid, number: number): void => {
+    const next = applied.get(stream) ?? 0
+    assert.ok(number <= next, `seed ${seed}: ${number} of a stream that is at ${next}`)
+    if (number === next) applied.set(stream, next + 1)
+  }
+  let instances = [instance(), instance()]
+  for (let step = 0; step < 60; step += 1) {
+    const isSettling = step >= 40
+    const stream = pick(streams)
+    if (!isSettling) {
+      const count = 1 + Math.floor(random() * 3)
+      lanes.add(stream, count)
+      added.set(stream, (added.get(stream) ?? 0) + count)
+    }
+    if (random() < 0.3)
+      await crew.admin.query(`update course_exception set next_at = now() where subscription = $1`, [name])
+    // Now and then every lease ends; before settling, so that what vanished instances held is free.
+    if (step === 40 || (!isSettling && random() < 0.1)) {
+      await crew.admin.query(`update member set lease_until = now() - interval '1 second' where subscription = $1`, [
+        name,
+      ])
+    }
+    if (!isSettling && random() < 0.05) instances = [instance(), pick(instances)]
+    await consumeOnce(pick(instances), isSettling)
+  }
+  for (let round = 0; round < 12; round += 1) {
+    await crew.admin.query(`update course_exception set next_at = now(), attempts = 0 where subscription = $1`, [name])
+    for (const one of instances) await consumeOnce(one, true)
+  }
+  assert.deepEqual(applied, added, `seed ${seed}`)
+  assert.deepEqual(await listSetAside(crew.admin, name, 9), [], `seed ${seed}`)
+
+  async function consumeOnce(consumer: Instance, isFine: boolean): Promise<void> {
+    const answer = await consumer.fetch({ eventsMax: 4 })
+    const more = await consumer.fetch({ eventsMax: 4, received: [...answer.batches] })
+    const batches = [...answer.batches, ...more.batches]
+    const dropped = new Set<Uuid>()
+    for (const batch of batches) {
+      for (const event of batch.events) {
+        if (dropped.has(event.stream)) continue
+        if (!isFine && random() < 0.1) {
+          const ends = batches.filter((one) => one.part === batch.part).map((one) => one.position)
+          const received = ends.sort((a, b) => Number(a - b)).at(-1) ?? 0n
+          const outcome = await consumer.nack(batch, event.stream, event.number, received)
+          dropped.add(event.stream)
+          if (outcome === 'lost_lease') return
+        } else apply(event.stream, event.number)
+      }
+    }
+    const retried: Parameters<typeof confirmRemote>[1]['streams'][number][] = []
+    for (const retry of [...answer.retries, ...more.retries]) {
+      if (!isFine && random() < 0.3) {
+        await consumer.nack(retry, retry.stream, retry.events[0]?.number ?? 0, 0n)
+        continue
+      }
+      for (const event of retry.events) apply(event.stream, event.number)
+      retried.push(retry)
+    }
+    // Forgetting to confirm is a crash between the effect and the confirmation (scenario 23).
+    if (!isFine && random() < 0.2) return
+    // Streams before their lane: a stream must not join a lane that has yet to pass what was kept from it.
+    await consumer.confirm([], retried)
+    await consumer.confirm(batches)
+  }
+}
+
+test('S1, S6, scenarios 22 and 23: whatever a consumer does, events come in order and none is lost', async () => {
+  for (let seed = 1; seed <= 6; seed += 1) await randomRun(seed)
+})
+
+test('scenario 46, remote: a stream is replayed from the start while others go on', async () => {
+  const { lanes, instance } = await open('replay', 1)
+  const [stream, consumer] = [newStream(), instance()]
+  lanes.add(stream, 3)
+  await consumer.confirm((await consumer.fetch()).batches)
+  const deed = { subscription: 'replay', actor: 'test', reason: 'test' }
+  assert.ok(await replayStream(crew.admin, lanes, deed, { kind: 'course', stream, parts: 1 }, 1))
+  lanes.add(stream, 1)
+  const answer = await consumer.fetch()
+  assert.deepEqual([numbersOf(answer), answer.retries[0]?.events.map((event) => event.number)], [[], [1, 2]])
+  await consumer.confirm(answer.batches, answer.retries)
+  const rest = await consumer.fetch()
+  assert.deepEqual(
+    rest.retries[0]?.events.map((event) => event.number),
+    [3],
+  )
+  await consumer.confirm(rest.batches, rest.retries)
+  assert.deepEqual(await listSetAside(crew.admin, 'replay', 1), [])
+})
