@@ -46,7 +46,7 @@ export function createMemoryLog(now: () => Date): MemoryLog {
       const stream = streams.get(key) ?? emptyStream(event)
       streams.set(key, stream)
       stream.events.set(event.number, { ...event, recordedAt: now() })
-      if (event.number === 0) created[event.kind].push(metadataOf(event, created[event.kind].length))
+      if (isCreate(event)) created[event.kind].push(metadataOf(event, created[event.kind].length))
       const isBlocked = nextOf(stream) > contiguousOf(stream)
       stream.blockedSince = isBlocked ? (stream.blockedSince ?? now()) : undefined
     }
@@ -71,6 +71,10 @@ export function createMemoryLog(now: () => Date): MemoryLog {
 
 function emptyStream({ kind, stream }: StreamEvent): MemoryStream {
   return { kind, stream, events: new Map(), blockedSince: undefined }
+}
+
+function isCreate(event: StreamEvent | undefined): boolean {
+  return event?.type === 'create_course' || event?.type === 'create_ecosystem'
 }
 
 function metadataOf(event: StreamEvent, number: number): StreamMetadata {
@@ -220,7 +224,7 @@ function statusOf(kind: StreamKind, uuid: Uuid, stream: MemoryStream | undefined
     kind,
     stream: uuid,
     isKnown: stream !== undefined,
-    isCreated: stream?.events.has(0) ?? false,
+    isCreated: isCreate(stream?.events.get(0)),
     nextSequenceNumber: next,
     contiguousSequenceNumber: stream === undefined ? 0 : contiguousOf(stream),
     gaps,
