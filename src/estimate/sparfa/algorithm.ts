@@ -13,9 +13,7 @@ export const sparfa: Algorithm<SparfaMatrix, SparfaKnowledge> = {
   name: 'biglearn_sparfa',
 
   know(matrix, answers) {
-    const latest = latestByQuestion(matrix, answers)
-    const answered = Int32Array.from(latest.keys()).sort()
-    const isCorrect = Uint8Array.from(answered, (question) => (latest.get(question) === true ? 1 : 0))
+    const { answered, isCorrect } = latestByQuestion(matrix, answers)
     return estimateLearner(matrix, answered, isCorrect)
   },
 
@@ -29,14 +27,31 @@ export const sparfa: Algorithm<SparfaMatrix, SparfaKnowledge> = {
   },
 }
 
-/** Unknown groups are dropped; should a group come twice, its last answer counts. */
-function latestByQuestion(matrix: SparfaMatrix, answers: readonly LearnerAnswer[]): Map<number, boolean> {
-  const latest = new Map<number, boolean>()
-  for (const { group, isCorrect } of answers) {
-    const question = matrix.questionIndex.get(group)
-    if (question !== undefined) latest.set(question, isCorrect)
+/** Sorted by question. Unknown groups are dropped; should a group come twice, its last answer counts. */
+function latestByQuestion(
+  matrix: SparfaMatrix,
+  answers: readonly LearnerAnswer[],
+): { answered: Int32Array; isCorrect: Uint8Array } {
+  // Question and place in one number: sorting numbers is several times faster than sorting records.
+  const keys = new Float64Array(answers.length)
+  let known = 0
+  for (let at = 0; at < answers.length; at++) {
+    const question = matrix.questionIndex.get(answers[at]!.group)
+    if (question === undefined) continue
+    keys[known] = question * answers.length + at
+    known += 1
   }
-  return latest
+  const sorted = keys.subarray(0, known).sort()
+  const answered = new Int32Array(known)
+  const isCorrect = new Uint8Array(known)
+  let count = 0
+  for (const key of sorted) {
+    const question = Math.floor(key / answers.length)
+    if (count === 0 || answered[count - 1] !== question) count += 1
+    answered[count - 1] = question
+    isCorrect[count - 1] = answers[key - question * answers.length]!.isCorrect ? 1 : 0
+  }
+  return { answered: answered.subarray(0, count), isCorrect: isCorrect.subarray(0, count) }
 }
 
 const keptQuestions = new WeakMap<SparfaMatrix, WeakMap<readonly Uuid[], Int32Array>>()

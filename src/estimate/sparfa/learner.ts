@@ -178,6 +178,7 @@ function maximise(matrix: SparfaMatrix, design: Design, posterior: Posterior): v
 }
 
 const EXPONENT_MAX = 500
+const PRODUCT_MAX = 1e300
 
 /** Negative log-posterior at `point`; leaves the probabilities in the design. */
 function evaluate(matrix: SparfaMatrix, design: Design, posterior: Posterior, point: Float64Array): number {
@@ -185,6 +186,8 @@ function evaluate(matrix: SparfaMatrix, design: Design, posterior: Posterior, po
   const { specificCount, hasGeneral } = posterior
   const general = hasGeneral ? point[specificCount]! : 0
   let cost = 0
+  // Sum of log(1 + decay), as the logarithm of a product that is cut before it can overflow.
+  let product = 1
   for (let at = 0; at < specificCount; at++) cost += matrix.lamU * point[at]! * point[at]!
   if (hasGeneral) cost += matrix.lamG * general * general
   cost *= 0.5
@@ -198,9 +201,14 @@ function evaluate(matrix: SparfaMatrix, design: Design, posterior: Posterior, po
     probability[row] = (z >= 0 ? 1 : decay) / (1 + decay)
     // softplus(z) - y z, written so that nothing large cancels.
     const isSurprising = isCorrect[row] === 1 ? z < 0 : z > 0
-    cost += (isSurprising ? size : 0) + Math.log1p(decay)
+    if (isSurprising) cost += size
+    product *= 1 + decay
+    if (product > PRODUCT_MAX) {
+      cost += Math.log(product)
+      product = 1
+    }
   }
-  return cost
+  return cost + Math.log(product)
 }
 
 /** Fills `gradient` (A'(p - y) + prior) and the precision (prior + A' diag(p(1 - p)) A); returns `gradient`. */

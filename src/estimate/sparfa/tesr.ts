@@ -32,7 +32,7 @@ const GAINS_PER_UNIT = 1e12
 
 interface RankState {
   readonly conceptCount: number
-  /** S, the covariance of u over the candidates' concepts: conceptCount x conceptCount, full and symmetric. */
+  /** S, the covariance of u over the candidates' concepts: lower triangle of conceptCount x conceptCount, row-major. */
   readonly covariance: Float64Array
   /** Rows of W for the candidates, over the numbering of `covariance`. */
   readonly start: Int32Array
@@ -76,33 +76,50 @@ function makeState(matrix: SparfaMatrix, learner: SparfaKnowledge, candidates: I
   return { conceptCount: concepts.length, covariance, start, concept, weight, curvature, direction }
 }
 
-/** Posterior covariance of u over some concepts: with B = L^-1 (columns of the concepts, each plus g), it is B' B. */
+/** A column of B = L^-1 (unit vectors of the concepts, each plus g): zero outside from…to - 1 and the last row. */
+interface CovarianceColumn {
+  readonly value: Float64Array
+  readonly from: number
+  readonly to: number
+  /** In the row of g. */
+  readonly last: number
+}
+
+/** Posterior covariance of u over some concepts is B' B. */
 function covarianceOver(matrix: SparfaMatrix, learner: SparfaKnowledge, concepts: readonly number[]): Float64Array {
-  const { position, mean, factor } = learner
-  const size = mean.length
-  const hasGeneral = Number.isFinite(matrix.lamG)
-  const columns = concepts.map((concept) => {
-    const column = new Float64Array(size)
-    const at = position[concept]!
-    if (hasGeneral) column[size - 1] = 1
-    if (at !== -1) column[at]! += 1
-    const from = at !== -1 ? at : hasGeneral ? size - 1 : size
-    solveForward(factor, column, from)
-    return { column, from }
-  })
-  const covariance = new Float64Array(concepts.length * concepts.length)
-  for (let row = 0; row < concepts.length; row++) {
+  const count = concepts.length
+  const columns = concepts.map((concept) => covarianceColumn(matrix, learner, concept))
+  const covariance = new Float64Array(count * count)
+  for (let row = 0; row < count; row++) {
     const one = columns[row]!
     for (let column = 0; column <= row; column++) {
       const other = columns[column]!
-      let sum = 0
-      for (let at = Math.max(one.from, other.from); at < size; at++) sum += one.column[at]! * other.column[at]!
-      if (row === column && position[concepts[row]!] === -1) sum += 1 / matrix.lamU
-      covariance[row * concepts.length + column] = sum
-      covariance[column * concepts.length + row] = sum
+      let sum = one.last * other.last
+      const end = Math.min(one.to, other.to)
+      for (let at = Math.max(one.from, other.from); at < end; at++) sum += one.value[at]! * other.value[at]!
+      covariance[row * count + column] = sum
     }
+    if (learner.position[concepts[row]!] === -1) covariance[row * count + row]! += 1 / matrix.lamU
   }
   return covariance
+}
+
+function covarianceColumn(
+  matrix: SparfaMatrix,
+  { position, mean, factor }: SparfaKnowledge,
+  concept: number,
+): CovarianceColumn {
+  const hasGeneral = Number.isFinite(matrix.lamG)
+  const specificCount = hasGeneral ? mean.length - 1 : mean.length
+  const value = new Float64Array(mean.length)
+  const at = position[concept]!
+  const from = at === -1 ? specificCount : at
+  if (at !== -1) value[at] = 1
+  if (hasGeneral) value[specificCount] = 1
+  solveForward(factor, value, from)
+  let to = specificCount
+  while (to > from && value[to - 1] === 0) to -= 1
+  return { value, from, to, last: hasGeneral ? value[specificCount]! : 0 }
 }
 
 /** log(1 + v w' S w), rounded. */
@@ -110,12 +127,13 @@ function gainOf(state: RankState, candidate: number): number {
   const { conceptCount, covariance, start, concept, weight, curvature } = state
   let spread = 0
   for (let entry = start[candidate]!; entry < start[candidate + 1]!; entry++) {
-    const row = concept[entry]! * conceptCount
-    let sum = 0
-    for (let other = start[candidate]!; other < start[candidate + 1]!; other++) {
-      sum += covariance[row + concept[other]!]! * weight[other]!
+    const row = concept[entry]!
+    spread += weight[entry]! * weight[entry]! * covariance[row * conceptCount + row]!
+    for (let other = start[candidate]!; other < entry; other++) {
+      const across = concept[other]!
+      const place = across < row ? row * conceptCount + across : across * conceptCount + row
+      spread += 2 * weight[entry]! * weight[other]! * covariance[place]!
     }
-    spread += weight[entry]! * sum
   }
   return Math.round(Math.log1p(curvature[candidate]! * Math.max(spread, 0)) * GAINS_PER_UNIT) / GAINS_PER_UNIT
 }
@@ -128,8 +146,10 @@ function choose(state: RankState, candidate: number): void {
   if (begin === end) return
   direction.fill(0)
   for (let entry = begin; entry < end; entry++) {
-    const row = concept[entry]! * conceptCount
-    for (let at = 0; at < conceptCount; at++) direction[at]! += covariance[row + at]! * weight[entry]!
+    const row = concept[entry]!
+    const factor = weight[entry]!
+    for (let at = 0; at < row; at++) direction[at]! += covariance[row * conceptCount + at]! * factor
+    for (let at = row; at < conceptCount; at++) direction[at]! += covariance[at * conceptCount + row]! * factor
   }
   let spread = 0
   for (let entry = begin; entry < end; entry++) spread += weight[entry]! * direction[concept[entry]!]!
@@ -137,9 +157,8 @@ function choose(state: RankState, candidate: number): void {
   const factor = curvature / (1 + curvature * spread)
   for (let row = 0; row < conceptCount; row++) {
     const scaled = factor * direction[row]!
-    if (scaled === 0) continue
     const base = row * conceptCount
-    for (let column = 0; column < conceptCount; column++) covariance[base + column]! -= scaled * direction[column]!
+    for (let column = 0; column <= row; column++) covariance[base + column]! -= scaled * direction[column]!
   }
 }
 
