@@ -19,9 +19,9 @@ export interface Endpoint {
   readonly keepsNested: boolean
   readonly examples: { readonly request: object; readonly response: object }
   /** Rules that a schema can not say; each text names the JSON path. */
-  readonly check: ((body: never) => readonly string[]) | undefined
-  /** The JSON text of the answer, or a refusal. */
-  readonly run: (body: never, ports: ApiPorts) => Promise<string | Refusal>
+  readonly check: (body: object) => readonly string[]
+  /** The JSON text of the answer, or a refusal. `body` has passed the request's schema. */
+  readonly run: (body: object, ports: ApiPorts) => Promise<string | Refusal>
 }
 
 type Defaulted = 'audience' | 'keepsNested'
@@ -34,10 +34,19 @@ interface EndpointDefinition<Request extends TSchema> extends Omit<Endpoint, 're
   readonly run: (body: Static<Request>, ports: ApiPorts) => Promise<string | Refusal>
 }
 
-/** Ties the body's static type to its schema, then forgets it: the server treats all endpoints alike. */
+/**
+ * Ties the body's static type to its schema, then forgets it: the server treats all endpoints alike. The casts hold
+ * because the server calls `check` and `run` with bodies only that have passed this very schema.
+ */
 export function endpoint<Request extends TSchema>(definition: EndpointDefinition<Request>): Endpoint {
-  const { audience = 'api', keepsNested = false, check } = definition
-  return { ...definition, audience, keepsNested, check }
+  const { audience = 'api', keepsNested = false, check, run } = definition
+  return {
+    ...definition,
+    audience,
+    keepsNested,
+    check: (body) => check?.(body as Static<Request>) ?? [],
+    run: (body, ports) => run(body as Static<Request>, ports),
+  }
 }
 
 export const isRefusal = (outcome: string | Refusal): outcome is Refusal => typeof outcome !== 'string'

@@ -8,7 +8,6 @@ export interface ApiMetrics {
 
 export interface RouteMetrics {
   answered(status: number, seconds: number): void
-  items(count: number): void
   softLimitExceeded(): void
 }
 
@@ -28,12 +27,6 @@ export function createMetrics(registry: Registry = new Registry()): ApiMetrics {
     buckets: secondsBuckets,
     registers: [registry],
   })
-  const items = new Counter({
-    name: 'biglearn_http_items_total',
-    help: 'Items of accepted requests, by route',
-    labelNames: ['route'],
-    registers: [registry],
-  })
   const softLimits = new Counter({
     name: 'biglearn_http_soft_limit_exceeded_total',
     help: 'Requests accepted although they exceed a limit the original declared, by route',
@@ -45,7 +38,6 @@ export function createMetrics(registry: Registry = new Registry()): ApiMetrics {
     forRoute(route) {
       const byStatus = new Map<number, ReturnType<typeof requests.labels>>()
       const duration = durations.labels(route)
-      const itemCounter = items.labels(route)
       const softLimitCounter = softLimits.labels(route)
       return {
         answered(status, seconds) {
@@ -57,7 +49,6 @@ export function createMetrics(registry: Registry = new Registry()): ApiMetrics {
           counter.inc()
           duration.observe(seconds)
         },
-        items: (count) => itemCounter.inc(count),
         softLimitExceeded: () => softLimitCounter.inc(),
       }
     },

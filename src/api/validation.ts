@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { hasSoftLimits, strict, withSoftLimits } from './schemas/strict.ts'
+import { algorithmName, datetime, uuid } from './schemas/values.ts'
 
 /** A compiled body schema: whether a body passes, why not, and whether it exceeds a declared limit (M10). */
 export interface Validation {
@@ -15,11 +16,39 @@ export function compileValidation(schema: TSchema, isStrict: boolean): Validatio
   const softValidator = hasSoftLimits(schema) && !isStrict ? Compile(withSoftLimits(schema)) : undefined
   return {
     passes: (body) => validator.Check(body),
-    explain: (body) => [
-      ...new Set(validator.Errors(body).map(({ instancePath, message }) => `${jsonPath(instancePath)} ${message}`)),
-    ],
+    explain: (body) => explainErrors(validator.Errors(body)),
     exceedsSoftLimit: (body) => softValidator !== undefined && !softValidator.Check(body),
   }
+}
+
+interface SchemaError {
+  readonly keyword: string
+  readonly instancePath: string
+  readonly message: string
+  readonly params: object
+}
+
+const patternTexts = new Map([
+  [patternOf(uuid), 'must be a uuid'],
+  [patternOf(datetime), 'must be an RFC 3339 date and time'],
+  [patternOf(algorithmName), 'must not hold NUL'],
+])
+
+function patternOf(schema: object): unknown {
+  return 'pattern' in schema ? schema.pattern : undefined
+}
+
+/** Says for an optional field what it should be, not that it is no null either. */
+function explainErrors(errors: readonly SchemaError[]): readonly string[] {
+  const telling = errors.filter(
+    ({ keyword, params }) => keyword !== 'anyOf' && !('type' in params && params.type === 'null'),
+  )
+  const shown = telling.length > 0 ? telling : errors
+  return [...new Set(shown.map((error) => `${jsonPath(error.instancePath)} ${textOf(error)}`))]
+}
+
+function textOf({ keyword, message, params }: SchemaError): string {
+  return (keyword === 'pattern' ? patternTexts.get(patternOf(params)) : undefined) ?? message
 }
 
 /** `/responses/0/course_uuid` → `$.responses[0].course_uuid`. */

@@ -106,7 +106,7 @@ function validate({ endpoint, validation, metrics }: WireRoute, body: object): r
   if (!validation.passes(body)) return validation.explain(body)
   if (endpoint.keepsNested && isNestedTooDeep(body)) return [`$ is nested deeper than ${nestingMax} levels`]
   if (validation.exceedsSoftLimit(body)) metrics.softLimitExceeded()
-  return endpoint.check?.(body as never) ?? []
+  return endpoint.check(body)
 }
 
 /** Every failure becomes a refusal here; what is not foreseen is logged once, with an id the caller gets as well. */
@@ -114,7 +114,7 @@ async function runSafely(route: WireRoute, body: object): Promise<string | Refus
   const { endpoint, ports } = route
   if (ports.readiness.isFailing()) return refuse('database_unavailable')
   try {
-    return await withRetry(() => endpoint.run(body as never, ports), { budgetMs: route.failoverWaitMs })
+    return await withRetry(() => endpoint.run(body, ports), { budgetMs: route.failoverWaitMs })
   } catch (error) {
     if (error instanceof LogOverloaded) return { refused: 'overloaded', retryAfterSeconds: error.retryAfterSeconds }
     if (isPassing(error)) {
