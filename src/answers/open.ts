@@ -4,6 +4,7 @@ import type { LearningReader } from '#learning/reader.ts'
 import type { Answers, Forecasts } from './answers.ts'
 import { forecast, studentClues, teacherClues } from './clue-answers.ts'
 import { type Editions, openEditions } from './editions.ts'
+import { type Explanations, explainClue, explainExercises } from './explain.ts'
 import { createKnowledgeKeeper, type KnowledgeKeeper } from './knowledge.ts'
 import { assignmentPes, assignmentSpes, worstAreasPicks } from './pick-answers.ts'
 import { openStudentRecords, type StudentRecords } from './student-records.ts'
@@ -34,7 +35,7 @@ export interface AnswerOptions {
   readonly withholdUntilDue: boolean
 }
 
-export function openAnswers(options: AnswerOptions): Answers & Forecasts {
+export function openAnswers(options: AnswerOptions): Answers & Forecasts & Explanations {
   const ports: AnswerPorts = {
     ...options,
     editions: openEditions(options.reader),
@@ -48,5 +49,7 @@ export function openAnswers(options: AnswerOptions): Answers & Forecasts {
     assignmentSpes: (lines) => assignmentSpes(ports, lines),
     worstAreas: (lines) => worstAreasPicks(ports, lines),
     forecast: (question) => forecast(ports, question),
+    explainClue: (student, bookContainer) => explainClue(ports, student, bookContainer),
+    explainExercises: (student, ecosystem, exercises) => explainExercises(ports, student, ecosystem, exercises),
   }
 }

@@ -3,8 +3,10 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { ConnectionBanner, ConnectionStatus } from './connection-status.tsx'
 import { CoursePage } from './course-page.tsx'
 import { useConnection } from './live.ts'
-import { Link, NavigationContext } from './navigation.tsx'
+import { MatrixPage } from './matrix-page.tsx'
+import { currentIf, Link, NavigationContext } from './navigation.tsx'
 import { Notice } from './notice.tsx'
+import { OperationsPage } from './operations-page.tsx'
 import { OverviewPage } from './overview-page.tsx'
 import { type Page, pageOf } from './router.ts'
 import { ThemeButton } from './theme-button.tsx'
@@ -15,7 +17,7 @@ export function Application(): JSX.Element {
   const [path, setPath] = useState(location.pathname)
   const main = useRef<HTMLElement>(null)
   const page = pageOf(path)
-  const pageKey = page.name === 'course' || page.name === 'stream' ? page.course : page.name
+  const pageKey = 'course' in page ? page.course : page.name
   const isLocked = useConnection().state === 'locked'
 
   useEffect(() => {
@@ -50,8 +52,11 @@ export function Application(): JSX.Element {
             Biglearn <span>console</span>
           </Link>
           <nav aria-label="Main" class="main-links">
-            <Link to="/console" {...(page.name === 'overview' ? { 'aria-current': 'page' as const } : {})}>
+            <Link to="/console" {...currentIf(page.name === 'overview')}>
               Overview
+            </Link>
+            <Link to="/console/operations" {...currentIf(page.name === 'operations')}>
+              Operations
             </Link>
           </nav>
           <ConnectionStatus />
@@ -68,8 +73,9 @@ export function Application(): JSX.Element {
 
 function PageContent({ page }: { page: Page }): JSX.Element {
   if (page.name === 'overview') return <OverviewPage />
-  if (page.name === 'course') return <CoursePage course={page.course} view={page.subject} />
-  if (page.name === 'stream') return <CoursePage course={page.course} view="stream" />
+  if (page.name === 'operations') return <OperationsPage />
+  if (page.name === 'matrix') return <MatrixPage matrix={page.matrix} />
+  if (page.name !== 'unknown') return <CoursePage view={page} />
   return (
     <UnknownPage>
       There is no page at <code>{page.path}</code>.

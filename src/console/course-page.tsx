@@ -1,21 +1,22 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { CourseView } from '#api/console/console-data.ts'
+import { AssignmentsSection } from './assignments-section.tsx'
+import { ClueBasisSection } from './clue-basis-section.tsx'
 import { ForecastSection } from './forecast-section.tsx'
 import { formatAge, formatCount, plural, shortUuid } from './format.ts'
 import { useLive, useServerNow } from './live.ts'
-import { Link } from './navigation.tsx'
+import { currentIf, Link } from './navigation.tsx'
 import { Notice, NotReady } from './notice.tsx'
-import { pathOf, type Subject } from './router.ts'
+import { pathOf, type CourseView as View } from './router.ts'
 import { ShortUuid } from './short-uuid.tsx'
 import { StreamSection } from './stream-section.tsx'
 import { StreamStrip } from './stream-strip.tsx'
 import { SubjectPicker } from './subject-picker.tsx'
 
-type View = Subject | 'stream'
-
 /** One course: how well its class and each student understand each part of the book, and the state of its stream. */
-export function CoursePage({ course, view }: { course: string; view: View }): JSX.Element {
+export function CoursePage({ view }: { view: View }): JSX.Element {
+  const { course } = view
   const live = useLive<CourseView>(`/courses/${course}`)
   useEffect(() => {
     document.title = `${titleOf(view)} · Course ${shortUuid(course)} · Biglearn console`
@@ -35,33 +36,41 @@ export function CoursePage({ course, view }: { course: string; view: View }): JS
 }
 
 function titleOf(view: View): string {
-  if (view === 'stream') return 'Stream'
-  return view.kind === 'class' ? 'Class' : `${view.kind === 'student' ? 'Student' : 'Period'} ${shortUuid(view.uuid)}`
+  if (view.name === 'stream') return 'Stream'
+  if (view.name === 'basis') return `What counted, student ${shortUuid(view.student)}`
+  if (view.name === 'assignments') return `Assignments, student ${shortUuid(view.student)}`
+  const { subject } = view
+  if (subject.kind === 'class') return 'Class'
+  return `${subject.kind === 'student' ? 'Student' : 'Period'} ${shortUuid(subject.uuid)}`
 }
 
 function CourseContent({ course, view }: { course: CourseView; view: View }): JSX.Element {
   const classPath = pathOf({ name: 'course', course: course.course, subject: { kind: 'class' } })
-  const current = { 'aria-current': 'page' as const }
   return (
     <>
       <CourseFacts course={course} />
       <nav aria-label="Views of the course" class="tabs">
-        <Link to={classPath} {...(view === 'stream' ? {} : current)}>
+        <Link to={classPath} {...currentIf(view.name !== 'stream')}>
           Forecast
         </Link>
-        <Link to={pathOf({ name: 'stream', course: course.course })} {...(view === 'stream' ? current : {})}>
+        <Link to={pathOf({ name: 'stream', course: course.course })} {...currentIf(view.name === 'stream')}>
           Stream
         </Link>
       </nav>
-      {view === 'stream' ? (
-        <StreamSection stream={course.stream} />
-      ) : (
-        <div class="columns columns-aside">
-          <SubjectPicker course={course} subject={view} />
-          <ForecastSection course={course} subject={view} />
-        </div>
-      )}
+      <CourseViewContent course={course} view={view} />
     </>
+  )
+}
+
+function CourseViewContent({ course, view }: { course: CourseView; view: View }): JSX.Element {
+  if (view.name === 'stream') return <StreamSection stream={course.stream} />
+  if (view.name === 'basis') return <ClueBasisSection course={course} view={view} />
+  if (view.name === 'assignments') return <AssignmentsSection course={course} view={view} />
+  return (
+    <div class="columns columns-aside">
+      <SubjectPicker course={course} subject={view.subject} />
+      <ForecastSection course={course} subject={view.subject} />
+    </div>
   )
 }
 

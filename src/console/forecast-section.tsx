@@ -4,10 +4,12 @@ import type { CourseView, Forecast } from '#api/console/console-data.ts'
 import { ForecastBar, ForecastLegend } from './forecast-bar.tsx'
 import { formatBookName, formatInterval, formatShare, plural, shortUuid } from './format.ts'
 import { listEveryMs, useLive } from './live.ts'
+import { Link, moveBetweenRows } from './navigation.tsx'
 import { Notice, NotReady } from './notice.tsx'
-import type { Subject } from './router.ts'
+import { pathOf, type Subject } from './router.ts'
 import { ShortUuid } from './short-uuid.tsx'
 
+type BookLine = CourseView['book'][number]
 type Clue = Forecast['clues'][number]
 
 /** The forecast of one subject: a bar for each chapter and page of the book, beside the class's own mark. */
@@ -19,7 +21,7 @@ export function ForecastSection({ course, subject }: { course: CourseView; subje
   const classClues = subject.kind !== 'class' && classLive.state === 'ready' ? classLive.value.clues : undefined
   const what = subject.kind === 'class' ? 'class' : subject.kind === 'student' ? 'student' : 'period'
   return (
-    <section aria-labelledby="forecast-heading" class="panel forecast">
+    <section aria-labelledby="forecast-heading" class="panel forecast" onKeyDown={moveBetweenRows}>
       <div class="panel-head">
         <h2 id="forecast-heading" aria-live="polite">
           {subject.kind === 'class' ? 'Whole class' : `${what === 'student' ? 'Student' : 'Period'} `}
@@ -33,7 +35,9 @@ export function ForecastSection({ course, subject }: { course: CourseView; subje
       {live.state !== 'ready' ? (
         <NotReady live={live} what={`${what} in this course`} />
       ) : (
-        <ForecastContent {...{ course, forecast: live.value, classClues, withPages, isCurrent: live.isCurrent }} />
+        <ForecastContent
+          {...{ course, subject, forecast: live.value, classClues, withPages, isCurrent: live.isCurrent }}
+        />
       )}
     </section>
   )
@@ -41,6 +45,7 @@ export function ForecastSection({ course, subject }: { course: CourseView; subje
 
 interface ForecastContentProps {
   readonly course: CourseView
+  readonly subject: Subject
   readonly forecast: Forecast
   readonly classClues: readonly Clue[] | undefined
   readonly withPages: boolean
@@ -48,66 +53,94 @@ interface ForecastContentProps {
 }
 
 function ForecastContent(props: ForecastContentProps): JSX.Element {
-  const { course, forecast, classClues, withPages, isCurrent } = props
+  const { course, subject, forecast, classClues, withPages, isCurrent } = props
   if (course.book.length === 0) {
     return <Notice kind="empty">The course’s ecosystem has not arrived yet, so there is no book to forecast.</Notice>
   }
-  const lines = course.book.map((line, index) => ({
-    line,
-    clue: forecast.clues[index],
-    classClue: classClues?.[index],
-  }))
   return (
     <>
-      <p class="help">
-        From {plural(forecast.answers, 'answer', 'answers')}
-        {forecast.matrix === null ? (
-          '; no matrix has been learnt yet, so nothing is known'
-        ) : (
-          <>
-            {' '}
-            and matrix <ShortUuid uuid={forecast.matrix} />
-          </>
-        )}
-        .
-      </p>
+      <ForecastSource course={course.course} subject={subject} forecast={forecast} />
       <ForecastLegend withClass={classClues !== undefined} />
       <table class="forecast-table" aria-labelledby="forecast-heading" aria-busy={!isCurrent}>
-        <thead>
-          <tr>
-            <th scope="col">Part of the book</th>
-            <th scope="col">
-              <span class="visually-hidden">Interval as a bar</span>
-              <span class="scale" aria-hidden="true">
-                {[0, 25, 50, 75, 100].map((at) => (
-                  <span key={at} style={{ left: `${at}%` }}>
-                    {at} %
-                  </span>
-                ))}
-              </span>
-            </th>
-            <th scope="col" class="number">
-              Expected
-            </th>
-            <th scope="col" class="number">
-              Interval
-            </th>
-          </tr>
-        </thead>
+        <ForecastHead />
         <tbody>
-          {lines.map(({ line, clue, classClue }) =>
+          {course.book.map((line, index) =>
             line.kind === 'page' && !withPages ? null : (
               <tr key={line.container} class={`row-${line.kind}`} data-container={line.container}>
                 <th scope="row" title={line.container} class={`depth-${Math.min(line.depth, 4)}`}>
-                  {formatBookName(line)}
+                  <BookName course={course.course} subject={subject} line={line} />
                 </th>
-                <ClueCells clue={clue} classClue={classClue} />
+                <ClueCells clue={forecast.clues[index]} classClue={classClues?.[index]} />
               </tr>
             ),
           )}
         </tbody>
       </table>
     </>
+  )
+}
+
+function ForecastSource(props: { course: string; subject: Subject; forecast: Forecast }): JSX.Element {
+  const { course, subject, forecast } = props
+  return (
+    <p class="help">
+      From {plural(forecast.answers, 'answer', 'answers')}
+      {forecast.matrix === null ? (
+        '; no matrix has been learnt yet, so nothing is known'
+      ) : (
+        <>
+          {' '}
+          and matrix{' '}
+          <Link to={pathOf({ name: 'matrix', matrix: forecast.matrix })}>
+            <ShortUuid uuid={forecast.matrix} />
+          </Link>
+        </>
+      )}
+      .{' '}
+      {subject.kind === 'student' && (
+        <Link to={pathOf({ name: 'assignments', course, student: subject.uuid })}>
+          Assignments and the exercises to give next
+        </Link>
+      )}
+    </p>
+  )
+}
+
+function ForecastHead(): JSX.Element {
+  return (
+    <thead>
+      <tr>
+        <th scope="col">Part of the book</th>
+        <th scope="col">
+          <span class="visually-hidden">Interval as a bar</span>
+          <span class="scale" aria-hidden="true">
+            {[0, 25, 50, 75, 100].map((at) => (
+              <span key={at} style={{ left: `${at}%` }}>
+                {at} %
+              </span>
+            ))}
+          </span>
+        </th>
+        <th scope="col" class="number">
+          Expected
+        </th>
+        <th scope="col" class="number">
+          Interval
+        </th>
+      </tr>
+    </thead>
+  )
+}
+
+/** For a student, the name leads to what the estimate rests on. */
+function BookName(props: { course: string; subject: Subject; line: BookLine }): JSX.Element {
+  const { course, subject, line } = props
+  const name = formatBookName(line)
+  if (subject.kind !== 'student') return <>{name}</>
+  return (
+    <Link to={pathOf({ name: 'basis', course, student: subject.uuid, container: line.container })} data-row-link>
+      {name}
+    </Link>
   )
 }
 

@@ -34,6 +34,11 @@ export function Link({ to, children, ...rest }: LinkProps): JSX.Element {
   )
 }
 
+/** Marks the link that leads to where one is. */
+export function currentIf(isCurrent: boolean): { readonly 'aria-current'?: 'page' } {
+  return isCurrent ? { 'aria-current': 'page' } : {}
+}
+
 /** Arrow keys, Home and End move between the row links of a list or table; Tab still walks them one by one. */
 export function moveBetweenRows(event: KeyboardEvent & { readonly currentTarget: Element }): void {
   const rows = [...event.currentTarget.querySelectorAll<HTMLElement>('[data-row-link]')]

@@ -167,13 +167,21 @@ function EcosystemRow({ line }: { line: EcosystemLine }): JSX.Element {
       <th scope="row">
         <ShortUuid uuid={line.ecosystem} />
       </th>
-      <td>{line.matrix === null ? <span class="soft">none yet</span> : <ShortUuid uuid={line.matrix} />}</td>
+      <td>{line.matrix === null ? <span class="soft">none yet</span> : <MatrixLink matrix={line.matrix} />}</td>
       <td class="number">{line.learntAt === null ? '–' : `${formatAge(now - line.learntAt)} ago`}</td>
       <td class="number">{formatCount(line.answersUsed)}</td>
       <td class="number">{formatCount(Math.max(0, line.answersNow - line.answersUsed))}</td>
       <td>
-        <span class={`tag tag-${line.fit}`}>{fit}</span>
+        <span class={`tag tag-alone tag-${line.fit}`}>{fit}</span>
       </td>
     </tr>
+  )
+}
+
+function MatrixLink({ matrix }: { matrix: string }): JSX.Element {
+  return (
+    <Link to={pathOf({ name: 'matrix', matrix })}>
+      <ShortUuid uuid={matrix} />
+    </Link>
   )
 }

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Page, pageOf, pathOf } from './router.ts'
+import { type KnownPage, pageOf, pathOf } from './router.ts'
 
 const course = '0b0e7c1e-5b0f-4b53-9b0a-0d6c3c1f2a10'
 const uuid = 'f5f5c1de-0c3c-4f0c-8a43-9a3b8a1f7b22'
 
 test('each page has one address and is found again by it', () => {
-  const pages: Exclude<Page, { name: 'unknown' }>[] = [
+  const pages: KnownPage[] = [
     { name: 'overview' },
+    { name: 'operations' },
+    { name: 'matrix', matrix: uuid },
+    { name: 'basis', course, student: uuid, container: course },
+    { name: 'assignments', course, student: uuid },
+    { name: 'assignments', course, student: uuid, assignment: course },
     { name: 'course', course, subject: { kind: 'class' } },
     { name: 'course', course, subject: { kind: 'student', uuid } },
     { name: 'course', course, subject: { kind: 'container', uuid } },
@@ -25,5 +30,7 @@ test('the root, doubled and trailing slashes and upper case lead to the same pag
 test('anything else is unknown', () => {
   const tails = ['', '/nonsense', `/${course}/nonsense`, `/${course}/students`, `/${course}/students/7`]
   for (const tail of [...tails, `/${course}/stream/x`]) assert.equal(pageOf(`/console/courses${tail}`).name, 'unknown')
-  assert.equal(pageOf('/elsewhere').name, 'unknown')
+  for (const path of ['/elsewhere', '/console/constructor', '/console/matrices', '/console/*']) {
+    assert.equal(pageOf(path).name, 'unknown')
+  }
 })

@@ -4,9 +4,18 @@
  */
 export type Page =
   | { readonly name: 'overview' }
+  | { readonly name: 'operations' }
+  | { readonly name: 'matrix'; readonly matrix: string }
   | { readonly name: 'course'; readonly course: string; readonly subject: Subject }
   | { readonly name: 'stream'; readonly course: string }
+  | { readonly name: 'basis'; readonly course: string; readonly student: string; readonly container: string }
+  | { readonly name: 'assignments'; readonly course: string; readonly student: string; readonly assignment?: string }
   | { readonly name: 'unknown'; readonly path: string }
+
+export type KnownPage = Exclude<Page, { readonly name: 'unknown' }>
+
+/** Pages that show one course. */
+export type CourseView = Extract<Page, { readonly course: string }>
 
 /** Who a forecast is about. */
 export type Subject =
@@ -14,33 +23,48 @@ export type Subject =
   | { readonly kind: 'container'; readonly uuid: string }
   | { readonly kind: 'student'; readonly uuid: string }
 
-export function pathOf(page: Exclude<Page, { name: 'unknown' }>): string {
+export function pathOf(page: KnownPage): string {
   if (page.name === 'overview') return '/console'
+  if (page.name === 'operations') return '/console/operations'
+  if (page.name === 'matrix') return `/console/matrices/${page.matrix}`
   const course = `/console/courses/${page.course}`
   if (page.name === 'stream') return `${course}/stream`
+  if (page.name === 'basis') return `${course}/students/${page.student}/basis/${page.container}`
+  if (page.name === 'assignments') {
+    const assignments = `${course}/students/${page.student}/assignments`
+    return page.assignment === undefined ? assignments : `${assignments}/${page.assignment}`
+  }
   if (page.subject.kind === 'class') return course
   return `${course}/${page.subject.kind === 'student' ? 'students' : 'containers'}/${page.subject.uuid}`
 }
 
-export function pageOf(path: string): Page {
-  const parts = path.split('/').filter((part) => part !== '')
-  const unknown: Page = { name: 'unknown', path }
-  if (parts.length === 0) return { name: 'overview' }
-  if (parts[0] !== 'console') return unknown
-  if (parts.length === 1) return { name: 'overview' }
-  const course = parts[2]?.toLowerCase()
-  if (parts[1] !== 'courses' || course === undefined || !isUuid(course)) return unknown
-  return pageOfCourse(course, parts.slice(3)) ?? unknown
+/** Patterns of everything below `/console`; `*` stands for a uuid. */
+const patterns: { readonly [pattern: string]: (uuids: readonly [string, string, string]) => KnownPage } = {
+  '': () => ({ name: 'overview' }),
+  operations: () => ({ name: 'operations' }),
+  'matrices/*': ([matrix]) => ({ name: 'matrix', matrix }),
+  'courses/*': ([course]) => ({ name: 'course', course, subject: { kind: 'class' } }),
+  'courses/*/stream': ([course]) => ({ name: 'stream', course }),
+  'courses/*/students/*': ([course, uuid]) => ({ name: 'course', course, subject: { kind: 'student', uuid } }),
+  'courses/*/containers/*': ([course, uuid]) => ({ name: 'course', course, subject: { kind: 'container', uuid } }),
+  'courses/*/students/*/basis/*': ([course, student, container]) => ({ name: 'basis', course, student, container }),
+  'courses/*/students/*/assignments': ([course, student]) => ({ name: 'assignments', course, student }),
+  'courses/*/students/*/assignments/*': ([course, student, assignment]) => ({
+    name: 'assignments',
+    course,
+    student,
+    assignment,
+  }),
 }
 
-function pageOfCourse(course: string, rest: readonly string[]): Page | undefined {
-  if (rest.length === 0) return { name: 'course', course, subject: { kind: 'class' } }
-  if (rest.length === 1 && rest[0] === 'stream') return { name: 'stream', course }
-  const uuid = rest[1]?.toLowerCase()
-  if (rest.length !== 2 || uuid === undefined || !isUuid(uuid)) return undefined
-  if (rest[0] === 'students') return { name: 'course', course, subject: { kind: 'student', uuid } }
-  if (rest[0] === 'containers') return { name: 'course', course, subject: { kind: 'container', uuid } }
-  return undefined
+export function pageOf(path: string): Page {
+  const [root, ...parts] = path.split('/').filter((part) => part !== '')
+  if (root === undefined) return { name: 'overview' }
+  const lowered = parts.map((part) => part.toLowerCase())
+  const uuids = lowered.filter(isUuid)
+  const pattern = lowered.map((part) => (isUuid(part) ? '*' : part)).join('/')
+  const build = root === 'console' && Object.hasOwn(patterns, pattern) ? patterns[pattern] : undefined
+  return build?.([uuids[0] ?? '', uuids[1] ?? '', uuids[2] ?? '']) ?? { name: 'unknown', path }
 }
 
 function isUuid(text: string): boolean {

@@ -4,7 +4,7 @@ import type { CourseView, List, StudentLine } from '#api/console/console-data.ts
 import { FilterField, PageButtons, useListPages } from './filtered-list.tsx'
 import { formatCount, plural } from './format.ts'
 import { listEveryMs, useLive } from './live.ts'
-import { Link, moveBetweenRows } from './navigation.tsx'
+import { currentIf, Link, moveBetweenRows } from './navigation.tsx'
 import { Notice, NotReady } from './notice.tsx'
 import { pathOf, type Subject } from './router.ts'
 import { ShortUuid } from './short-uuid.tsx'
@@ -91,11 +91,7 @@ function SubjectItem({ course, subject, current, children }: SubjectItemProps): 
   const isCurrent = uuidOf(subject) === uuidOf(current) && subject.kind === current.kind
   return (
     <li>
-      <Link
-        to={pathOf({ name: 'course', course, subject })}
-        data-row-link
-        {...(isCurrent ? { 'aria-current': 'page' as const } : {})}
-      >
+      <Link to={pathOf({ name: 'course', course, subject })} data-row-link {...currentIf(isCurrent)}>
         {children}
       </Link>
     </li>

@@ -69,6 +69,21 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
       assert.ok((await focused(page)).text.startsWith(student.slice(0, 8)), 'the focus stays in the list')
       await assertBarsShow(page, data, student)
       await shot(page, 'student')
+
+      await tabTo(page, 'Page 1.1')
+      await page.keyboard.press('ArrowDown')
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'Page 1.2: which answers counted' }).waitFor()
+      assert.equal(await page.locator('tbody tr', { hasText: 'withheld until its feedback is out' }).count(), 1)
+      await page.goBack()
+      await tabTo(page, 'Assignments and the exercises to give next')
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'Assignments' }).waitFor()
+      const assignment = (await data.assignments(data.blockedCourse, student))?.[0]?.assignment
+      await tabTo(page, assignment?.slice(0, 8) ?? '')
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'Exercises to give in' }).waitFor()
+      assert.equal(await page.getByText('3 assignments ago, drawn').count(), 1)
     })
   })
 
@@ -155,19 +170,24 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
 
   test('roles, names, focus order and contrast hold on each page, light and dark', async () => {
     const course = `/console/courses/${data.blockedCourse}`
-    const student = `${course}/students/${data.studentsOf(data.blockedCourse)[0]}`
+    const [student, bookPage] = [data.studentsOf(data.blockedCourse)[0], data.pagesOf(data.blockedCourse)[1]]
+    const forecast = await data.forecast(data.blockedCourse, { kind: 'class' })
     const paths = {
       overview: '/console',
       class: course,
-      student,
+      student: `${course}/students/${student}`,
       stream: `${course}/stream`,
+      basis: `${course}/students/${student}/basis/${bookPage}`,
+      assignments: `${course}/students/${student}/assignments/${student}`,
+      operations: '/console/operations',
+      matrix: `/console/matrices/${forecast?.matrix}`,
       missing: '/console/courses/7',
     }
     for (const colorScheme of ['light', 'dark'] as const) {
       for (const [name, path] of Object.entries(paths)) {
         await withPage(browser, { colorScheme, mayFail: name === 'missing' }, async (page) => {
           await page.goto(`${server.address}${path}`)
-          await page.locator('.forecast-table, [data-figure], .notice-empty').first().waitFor()
+          await page.locator('.forecast-table, .figures, .notice-empty, .panel tbody').first().waitFor()
           await assertAccessible(page, `${name} ${colorScheme}`)
           await shot(page, `${name}-${colorScheme}`)
         })

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { type BookLine, bookOrder } from '#api/console/book-order.ts'
 import type {
   BlockedLine,
@@ -13,7 +12,9 @@ import type {
 } from '#api/console/console-data.ts'
 import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { BookContainer } from '#domain/ecosystem.ts'
-import { toUuid, type Uuid } from '#domain/ids.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { seededBasis, seededMatrix, seededOperations, seededPicks } from './seeded-operations.ts'
+import { chance, uuidOf } from './seeded-values.ts'
 
 /**
  * The console's port over seeded data in memory: the same courses, students and gaps on every run. CLUEs are a
@@ -72,6 +73,35 @@ export function seedConsoleData(now: () => number = Date.now): SeededConsoleData
     fillGaps(course) {
       Object.assign(require(course), { gaps: [], blockedSince: null })
     },
+    operations: async () => seededOperations(sorted[3]!.uuid, startedAt),
+    matrix: async (matrix) => {
+      const ecosystem = ecosystems.find((one) => uuidOf(`matrix ${one}`) === matrix)
+      return ecosystem === undefined ? undefined : seededMatrix(matrix, ecosystem, startedAt)
+    },
+    clueBasis: async (course, student, container) => {
+      const seeded = byUuid.get(course)
+      if (seeded === undefined) return undefined
+      const { clues, matrix } = forecastOf(seeded, [student])
+      const clue = clues[seeded.lines.findIndex((line) => line.container === container)]
+      return clue === undefined || matrix === null ? undefined : seededBasis(container, clue, matrix, startedAt)
+    },
+    assignments: async (course, student) =>
+      byUuid.get(course) &&
+      ['homework', 'reading', 'homework', 'practice'].map((type, index) => ({
+        assignment: uuidOf(`assignment ${student} ${index}`),
+        type,
+        isDeleted: index === 2,
+        createdAt: startedAt - 86_400_000 * index,
+        opensAt: startedAt - 86_400_000 * index,
+        dueAt: type === 'practice' ? null : startedAt + 86_400_000 * (3 - index),
+        exercises: 8,
+        answered: 2 * index,
+      })),
+    picks: async (course, _student, assignment) => {
+      const seeded = byUuid.get(course)
+      const pages = seeded?.lines.flatMap((line) => (line.kind === 'page' ? [line.container] : []))
+      return seeded && pages && seededPicks(assignment, pages.slice(3), uuidOf(`matrix ${seeded.ecosystem}`))
+    },
     overview: async () => overviewOf(courses, ecosystems, { startedAt, now: now() }),
     courses: async (query) => {
       const list = listOf(sorted, (course) => course.uuid, query)
@@ -107,19 +137,6 @@ export function seedConsoleData(now: () => number = Date.now): SeededConsoleData
       )
     },
   }
-}
-
-/** A uuid that is always the same for the same words. */
-function uuidOf(words: string): Uuid {
-  const hex = createHash('sha256').update(words).digest('hex')
-  return toUuid(
-    `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`,
-  )
-}
-
-/** 0…1, always the same for the same words. */
-function chance(words: string): number {
-  return createHash('sha256').update(words).digest().readUInt32BE(0) / 2 ** 32
 }
 
 function seedBook(ecosystem: Uuid): BookContainer[] {

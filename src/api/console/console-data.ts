@@ -2,13 +2,15 @@ import type { Clue } from '#domain/clue.ts'
 import type { EventType } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { BookLine } from './book-order.ts'
+import type { ExplanationData } from './explanation-data.ts'
+import type { OperationsData } from './operations-data.ts'
 
 /**
  * What the console shows, as one port between its routes and the rest of the server. Every type here *is* the JSON that
  * the browser receives: instants are milliseconds since the epoch by the server's clock, shares and CLUEs are 0…1, and
  * absent is `null`. Lists are bounded by the caller (`max`) and say how many there are in all.
  */
-export interface ConsoleData {
+export interface ConsoleData extends OperationsData, ExplanationData {
   overview(): Promise<Overview>
   /** Courses in uuid order. */
   courses(query: ListQuery): Promise<List<CourseLine>>

@@ -29,6 +29,20 @@ const data: ConsoleData = {
     asked.push(subject)
     return { answers: 4, matrix: null, clues: [] }
   },
+  operations: async () => ({ subscriptions: [] }),
+  matrix: async () => undefined,
+  clueBasis: async (...uuids) => {
+    asked.push(uuids)
+    return undefined
+  },
+  assignments: async (...uuids) => {
+    asked.push(uuids)
+    return []
+  },
+  picks: async (...uuids) => {
+    asked.push(uuids)
+    return undefined
+  },
 }
 
 let folder: string
@@ -63,8 +77,9 @@ test('data needs the operator token, the application does not', async () => {
 })
 
 test('each page of the application answers with it, under a policy that lets nothing in from elsewhere', async () => {
-  const pages = ['/', '/console', `/console/courses/${course}`, `/console/courses/${course}/stream`]
-  for (const url of [...pages, `/console/courses/${course}/students/${student}`]) {
+  const pages = ['/', '/console', '/console/operations', `/console/matrices/${student}`, `/console/courses/${course}`]
+  const ofStudent = `/console/courses/${course}/students/${student}`
+  for (const url of [...pages, `/console/courses/${course}/stream`, ofStudent, `${ofStudent}/assignments`]) {
     const page = await get(url, {})
     assert.equal(page.statusCode, 200, url)
     assert.match(page.body, /<title>console/)
@@ -111,6 +126,23 @@ test('query strings become queries and subjects', async () => {
     { kind: 'student', student },
     { kind: 'container', container: student },
   ])
+})
+
+test('explanations are asked for by course, student and what is explained', async () => {
+  asked.length = 0
+  const container = toUuid('aaaaaaaa-0c3c-4f0c-8a43-9a3b8a1f7b22')
+  const base = `/console/api/courses/${course}/students/${student}`
+  assert.equal((await get(`${base}/basis/${container}`)).statusCode, 404)
+  assert.deepEqual((await get(`${base}/assignments`)).json(), [])
+  assert.equal((await get(`${base}/assignments/${container}`)).statusCode, 404)
+  assert.deepEqual(asked, [
+    [course, student, container],
+    [course, student],
+    [course, student, container],
+  ])
+  assert.equal((await get('/console/api/operations')).statusCode, 200)
+  assert.equal((await get(`/console/api/matrices/${container}`)).statusCode, 404)
+  assert.equal((await get(`${base}/basis/7`)).statusCode, 400)
 })
 
 test('malformed input is refused before anything is read', async () => {

@@ -25,7 +25,12 @@ const pagePaths = [
   '/console/courses/:course',
   '/console/courses/:course/stream',
   '/console/courses/:course/students/:student',
+  '/console/courses/:course/students/:student/basis/:container',
+  '/console/courses/:course/students/:student/assignments',
+  '/console/courses/:course/students/:student/assignments/:assignment',
   '/console/courses/:course/containers/:container',
+  '/console/operations',
+  '/console/matrices/:matrix',
 ]
 
 /** Nothing from elsewhere, no inline script: a stored id can never run as code. */

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { toUuid } from '#domain/ids.ts'
 import type { ConsoleData, ForecastSubject, ListQuery } from './console-data.ts'
+import type { ExplanationData } from './explanation-data.ts'
+import type { OperationsData } from './operations-data.ts'
 import type { SharedReads } from './shared-reads.ts'
 
 /**
@@ -9,11 +11,7 @@ import type { SharedReads } from './shared-reads.ts'
  * hundred bytes while nothing changes. Query strings are checked like every other input; unknown things are 404.
  */
 export function registerConsoleRoutes(server: FastifyInstance, data: ConsoleData, reads: SharedReads): void {
-  const show = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    load: () => Promise<unknown>,
-  ): Promise<FastifyReply> => {
+  const show: Show = async (request, reply, load) => {
     const view = await reads.read(request.url, load)
     if (view === undefined) return reply.code(404).send({ errors: ['not found'] })
     reply.header('etag', view.etag).header('cache-control', 'private, no-cache')
@@ -50,7 +48,51 @@ export function registerConsoleRoutes(server: FastifyInstance, data: ConsoleData
     (request, reply) =>
       show(request, reply, () => data.forecast(toUuid(request.params.course), toForecastSubject(request.query))),
   )
+
+  registerOperations(server, data, show)
+  registerExplanations(server, data, show)
 }
+
+function registerOperations(server: FastifyInstance, data: OperationsData, show: Show): void {
+  server.get('/operations', (request, reply) => show(request, reply, () => data.operations()))
+
+  server.get<{ Params: MatrixInput }>('/matrices/:matrix', { schema: { params: MatrixInput } }, (request, reply) =>
+    show(request, reply, () => data.matrix(toUuid(request.params.matrix))),
+  )
+}
+
+function registerExplanations(server: FastifyInstance, data: ExplanationData, show: Show): void {
+  const student = '/courses/:course/students/:student'
+
+  server.get<{ Params: BasisInput }>(
+    `${student}/basis/:container`,
+    { schema: { params: BasisInput } },
+    (request, reply) => {
+      const { course, student, container } = request.params
+      return show(request, reply, () => data.clueBasis(toUuid(course), toUuid(student), toUuid(container)))
+    },
+  )
+
+  server.get<{ Params: StudentInput }>(
+    `${student}/assignments`,
+    { schema: { params: StudentInput } },
+    (request, reply) => {
+      const { course, student } = request.params
+      return show(request, reply, () => data.assignments(toUuid(course), toUuid(student)))
+    },
+  )
+
+  server.get<{ Params: AssignmentInput }>(
+    `${student}/assignments/:assignment`,
+    { schema: { params: AssignmentInput } },
+    (request, reply) => {
+      const { course, student, assignment } = request.params
+      return show(request, reply, () => data.picks(toUuid(course), toUuid(student), toUuid(assignment)))
+    },
+  )
+}
+
+type Show = (request: FastifyRequest, reply: FastifyReply, load: () => Promise<unknown>) => Promise<FastifyReply>
 
 /** Lines of one page of a list: fits a projector twice, and stays a small answer. */
 const listLinesMax = 50
@@ -60,6 +102,18 @@ const startsWith = Type.String({ pattern: '^[0-9A-Fa-f-]{0,36}$' })
 
 const CourseInput = Type.Object({ course: uuid })
 type CourseInput = Static<typeof CourseInput>
+
+const StudentInput = Type.Object({ course: uuid, student: uuid })
+type StudentInput = Static<typeof StudentInput>
+
+const BasisInput = Type.Object({ course: uuid, student: uuid, container: uuid })
+type BasisInput = Static<typeof BasisInput>
+
+const AssignmentInput = Type.Object({ course: uuid, student: uuid, assignment: uuid })
+type AssignmentInput = Static<typeof AssignmentInput>
+
+const MatrixInput = Type.Object({ matrix: uuid })
+type MatrixInput = Static<typeof MatrixInput>
 
 const ListInput = Type.Object({ starts_with: Type.Optional(startsWith), after: Type.Optional(uuid) })
 type ListInput = Static<typeof ListInput>

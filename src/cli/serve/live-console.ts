@@ -21,6 +21,8 @@ import type { Student } from '#domain/student.ts'
 import { isGrowthPending, readTrainingStates } from '#due/training-claims.ts'
 import type { CourseContainer } from '#learning/reader.ts'
 import type { StreamStatus } from '#log/log.ts'
+import { liveExplanations } from './live-explanations.ts'
+import { liveOperations } from './live-operations.ts'
 import type { Services } from './services.ts'
 
 /*
@@ -75,6 +77,8 @@ export function createLiveConsole(options: LiveConsoleOptions): LiveConsole {
       course: (course) => courseView(options, course),
       students: (course, query) => studentList(services, course, query),
       forecast: (course, subject) => forecast(services, course, subject),
+      ...liveOperations(services),
+      ...liveExplanations(services),
     },
   }
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { Answers, Forecasts } from '#answers/answers.ts'
+import type { Explanations } from '#answers/explain.ts'
 import { openFreshness } from '#answers/freshness.ts'
 import { openAnswers } from '#answers/open.ts'
 import { withUploaded } from '#answers/uploaded.ts'
@@ -31,6 +32,7 @@ export interface Services {
   readonly reader: LearningReader
   readonly answers: Answers
   readonly forecasts: Forecasts
+  readonly explanations: Explanations
   readonly results: Results
   readonly matrices: Matrices
   readonly matrixStore: MatrixStore
@@ -91,6 +93,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     reader,
     answers: withUploaded(computed, results),
     forecasts: computed,
+    explanations: computed,
     results,
     matrices: openMatrixReads(pool, matrixStore),
     matrixStore,

@@ -1,0 +1,92 @@
+import type { Uuid } from '#domain/ids.ts'
+
+/** What operators look at: who works on what, what was set aside, and how each matrix was made. */
+export interface OperationsData {
+  operations(): Promise<Operations>
+  /** `undefined`: no such matrix. */
+  matrix(matrix: Uuid): Promise<MatrixView | undefined>
+}
+
+export interface Operations {
+  readonly subscriptions: readonly SubscriptionView[]
+}
+
+export interface SubscriptionView {
+  readonly name: string
+  readonly isPaused: boolean
+  readonly entriesBehind: number
+  readonly oldestAgeMs: number
+  /** Every slot, by part and lane. */
+  readonly slots: readonly SlotLine[]
+  /** Streams that do not follow their lanes, those that need a person first; at most 50. */
+  readonly setAside: readonly SetAsideLine[]
+  readonly setAsideTotal: number
+}
+
+/** One lane of one part for one subscription. Positions are lane positions, as text: they may pass 2⁵³. */
+export interface SlotLine {
+  readonly part: number
+  readonly lane: number
+  /** The member that owns it; `null` while nobody does. */
+  readonly owner: Uuid | null
+  /** How many ownerships there have been. */
+  readonly epoch: string
+  readonly position: string
+  readonly head: string
+  readonly entriesBehind: number
+  readonly confirmedAt: number | null
+}
+
+export interface SetAsideLine {
+  readonly stream: Uuid
+  readonly part: number
+  /** `retry`: tried again by itself; `parked`: a person must decide; `replay`; `blocked`: waits for another stream. */
+  readonly state: 'retry' | 'parked' | 'replay' | 'blocked'
+  /** The next event that is owed, and the first that is not. */
+  readonly nextNumber: number
+  readonly untilNumber: number
+  readonly attempts: number
+  readonly nextAt: number
+  readonly since: number
+  readonly error: string | null
+  readonly awaited: Uuid | null
+}
+
+export interface MatrixView {
+  readonly matrix: Uuid
+  readonly ecosystem: Uuid
+  readonly learntAt: number
+  readonly questions: number
+  readonly concepts: number
+  readonly madeBy: MatrixOrigin
+  /** Matrices of the same ecosystem, newest first; at most 50. */
+  readonly history: readonly MatrixLine[]
+}
+
+/** Enough to repeat the fit, and to judge it (sparfa.md §14). `null` for a penalty that switches its part off. */
+export interface MatrixOrigin {
+  readonly preset: string
+  readonly mask: 'hard' | 'soft'
+  readonly lamW: number
+  readonly lamD: number
+  readonly lamU: number | null
+  readonly lamG: number | null
+  readonly seed: number
+  readonly scale: number
+  readonly answers: number
+  readonly learners: number
+  readonly epochs: number
+  readonly heldOutLogLoss: number | null
+  readonly stoppedBy: string
+  /** Fits since the last one that began from nothing. */
+  readonly warmStarts: number
+}
+
+export interface MatrixLine {
+  readonly matrix: Uuid
+  readonly learntAt: number
+  readonly answers: number
+  readonly learners: number
+  readonly heldOutLogLoss: number | null
+  readonly stoppedBy: string
+}

@@ -1,0 +1,105 @@
+import type {
+  MatrixView,
+  OperationsData,
+  SetAsideLine,
+  SlotLine,
+  SubscriptionView,
+} from '#api/console/operations-data.ts'
+import { listSetAside, type SetAsideStream } from '#crew/control.ts'
+import { readLag, type SlotLag } from '#crew/progress.ts'
+import type { Uuid } from '#domain/ids.ts'
+import type { MadeBy } from '#estimate/sparfa/matrix.ts'
+import type { Services } from './services.ts'
+
+/** The console's pages for operators, read from the running services. */
+const subscriptionNames = ['learning']
+const setAsideMax = 50
+const historyMax = 50
+
+export function liveOperations(services: Services): OperationsData {
+  return {
+    operations: async () => {
+      const found = await Promise.all(subscriptionNames.map((name) => subscriptionView(services, name)))
+      return { subscriptions: found.filter((view) => view !== undefined) }
+    },
+    matrix: (matrix) => matrixView(services, matrix),
+  }
+}
+
+async function subscriptionView(services: Services, name: string): Promise<SubscriptionView | undefined> {
+  const [lag, setAside] = await Promise.all([
+    readLag(services.pool, services.log, name),
+    listSetAside(services.pool, name, setAsideMax),
+  ])
+  if (lag === undefined) return undefined
+  return {
+    name,
+    isPaused: lag.isPaused,
+    entriesBehind: Number(lag.behind),
+    oldestAgeMs: lag.oldestAgeMs,
+    slots: lag.slots.map(slotLine),
+    setAside: setAside.map(setAsideLine),
+    setAsideTotal: lag.exceptions,
+  }
+}
+
+function slotLine(slot: SlotLag): SlotLine {
+  return {
+    part: slot.part,
+    lane: slot.lane,
+    owner: slot.owner ?? null,
+    epoch: String(slot.epoch),
+    position: String(slot.position),
+    head: String(slot.head),
+    entriesBehind: Number(slot.behind),
+    confirmedAt: slot.confirmedAt?.getTime() ?? null,
+  }
+}
+
+function setAsideLine(stream: SetAsideStream): SetAsideLine {
+  return {
+    ...stream,
+    nextAt: stream.nextAt.getTime(),
+    since: stream.since.getTime(),
+    error: stream.error ?? null,
+    awaited: stream.awaited ?? null,
+  }
+}
+
+async function matrixView({ matrixStore }: Services, uuid: Uuid): Promise<MatrixView | undefined> {
+  const found = await matrixStore.byUuid(uuid)
+  if (found === undefined) return undefined
+  const { matrix, ecosystem, createdAt } = found
+  const history = await matrixStore.history(ecosystem, historyMax)
+  return {
+    matrix: uuid,
+    ecosystem,
+    learntAt: createdAt.getTime(),
+    questions: matrix.questionIds.length,
+    concepts: matrix.conceptIds.length,
+    madeBy: originOf(matrix.madeBy),
+    history: history.map((line) => {
+      const { answers, learners, heldOutLogLoss, stoppedBy } = originOf(line.madeBy)
+      return { matrix: line.uuid, learntAt: line.createdAt.getTime(), answers, learners, heldOutLogLoss, stoppedBy }
+    }),
+  }
+}
+
+function originOf(madeBy: MadeBy): MatrixView['madeBy'] {
+  return {
+    preset: madeBy.preset,
+    mask: madeBy.mask,
+    lamW: madeBy.lam_w,
+    lamD: madeBy.lam_d,
+    lamU: madeBy.lam_u,
+    lamG: madeBy.lam_g,
+    seed: madeBy.seed,
+    scale: madeBy.scale,
+    answers: madeBy.responses,
+    learners: madeBy.learners,
+    epochs: madeBy.epochs,
+    heldOutLogLoss: madeBy.held_out_log_loss,
+    stoppedBy: madeBy.stopped_by,
+    warmStarts: madeBy.warm_starts,
+  }
+}

@@ -1,0 +1,141 @@
+import type { AssignmentPicks, ClueBasis, PickLine } from '#api/console/explanation-data.ts'
+import type { MatrixView, Operations } from '#api/console/operations-data.ts'
+import type { Clue } from '#domain/clue.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { chance, uuidOf } from './seeded-values.ts'
+
+/** Seeded data of the operator's pages and of explanations: enough of every state that they can show. */
+export function seededOperations(parked: Uuid, startedAt: number): Operations {
+  const members = [0, 1, 2].map((member) => uuidOf(`member ${member}`))
+  const slots = Array.from({ length: 128 }, (_, part) => {
+    const head = part % 3 === 0 ? 0 : Math.floor(900 * chance(`head ${part}`)) + 1
+    const entriesBehind = part === 17 ? 12 : 0
+    return {
+      part,
+      lane: 0,
+      owner: part === 40 ? null : (members[part % 3] ?? null),
+      epoch: String(1 + (part % 4)),
+      position: String(head - entriesBehind),
+      head: String(head),
+      entriesBehind,
+      confirmedAt: head === 0 ? null : startedAt - part * 310,
+    }
+  })
+  const common = { part: 3, untilNumber: 812, since: startedAt - 840_000 }
+  return {
+    subscriptions: [
+      {
+        name: 'learning',
+        isPaused: false,
+        entriesBehind: 12,
+        oldestAgeMs: 310,
+        slots,
+        setAsideTotal: 2,
+        setAside: [
+          {
+            ...common,
+            stream: parked,
+            state: 'parked',
+            nextNumber: 790,
+            attempts: 8,
+            nextAt: startedAt,
+            error: 'invalid input: students[3].container_uuid is not a uuid',
+            awaited: null,
+          },
+          {
+            ...common,
+            stream: uuidOf('course 5'),
+            state: 'blocked',
+            nextNumber: 4,
+            attempts: 0,
+            nextAt: startedAt,
+            error: null,
+            awaited: uuidOf('ecosystem 9'),
+          },
+        ],
+      },
+    ],
+  }
+}
+
+export function seededMatrix(matrix: Uuid, ecosystem: Uuid, startedAt: number): MatrixView {
+  const history = [0, 1, 2].map((age) => ({
+    matrix: age === 0 ? matrix : uuidOf(`matrix ${ecosystem} ${age}`),
+    learntAt: startedAt - 754_000 * (age + 1),
+    answers: 41_210 - 3_700 * age,
+    learners: 1_290 - 110 * age,
+    heldOutLogLoss: 0.552 + 0.011 * age,
+    stoppedBy: 'patience',
+  }))
+  return {
+    matrix,
+    ecosystem,
+    learntAt: startedAt - 754_000,
+    questions: 412,
+    concepts: 25,
+    history,
+    madeBy: {
+      preset: 'auto',
+      mask: 'hard',
+      lamW: 0.4,
+      lamD: 0.05,
+      lamU: 1,
+      lamG: null,
+      seed: 7,
+      scale: 1.082_41,
+      answers: 41_210,
+      learners: 1_290,
+      epochs: 64,
+      heldOutLogLoss: 0.552,
+      stoppedBy: 'patience',
+      warmStarts: 2,
+    },
+  }
+}
+
+export function seededBasis(bookContainer: Uuid, clue: Clue, matrix: Uuid, startedAt: number): ClueBasis {
+  const verdicts = ['counted', 'superseded', 'withheld', 'counted', 'excluded', 'trial_unknown', 'counted'] as const
+  const answers = verdicts.map((verdict, index) => ({
+    sequenceNumber: 1_100 - 13 * index,
+    exercise: uuidOf(`exercise ${index}`),
+    isCorrect: index % 3 !== 1,
+    respondedAt: startedAt - 4_000_000 * (index + 1),
+    verdict,
+    visibleAt: verdict === 'withheld' ? startedAt + 86_400_000 : null,
+  }))
+  return { bookContainer, clue, matrix, poolGroups: 18, answers, countedAnswers: 41 }
+}
+
+export function seededPicks(assignment: Uuid, pages: readonly Uuid[], matrix: Uuid): AssignmentPicks {
+  const line = (index: number, kAgo: number | null): PickLine => ({
+    exercise: uuidOf(`pick ${assignment} ${index}`),
+    bookContainers: pages.slice(index, index + 1),
+    expected: 0.4 + 0.09 * index,
+    answered: index % 3,
+    kAgo,
+    isRandomAgo: index === 2,
+  })
+  const spaced = { kind: 'spaced', status: 'ready', matrix, isAssigned: false } as const
+  return {
+    assignment,
+    bookContainers: pages.slice(0, 2),
+    choices: [
+      {
+        kind: 'personalised',
+        algorithm: 'biglearn_sparfa',
+        status: 'ready',
+        matrix,
+        isAssigned: true,
+        exercises: [line(0, null), line(1, null), line(3, null)],
+        shortage: null,
+      },
+      {
+        ...spaced,
+        algorithm: 'student_driven_biglearn_sparfa',
+        exercises: [line(4, 1), line(2, 3)],
+        shortage: 'pool_too_small',
+      },
+      { ...spaced, algorithm: 'instructor_driven_biglearn_sparfa', exercises: [], shortage: 'no_container' },
+    ],
+  }
+}
