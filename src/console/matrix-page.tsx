@@ -79,7 +79,6 @@ function formatLoss(loss: number | null): string {
 const stopWords: { readonly [reason: string]: string } = {
   empty: 'there was nothing to learn from',
   patience: 'held-out answers were predicted no better',
-  converged: 'nothing changed any more',
   epochs: 'the limit of epochs was reached',
   time: 'the limit of time was reached',
 }
@@ -93,7 +92,6 @@ function OriginPanel({ view: { madeBy } }: { view: MatrixView }): JSX.Element {
     ['Penalty of easiness', String(madeBy.lamD)],
     ['Penalty of concept abilities', penalty(madeBy.lamU, 'off: one general ability only')],
     ['Penalty of the general ability', penalty(madeBy.lamG, 'off: no general ability')],
-    ['Calibration of weights', `× ${madeBy.scale.toPrecision(4)}`],
     ['Seed', String(madeBy.seed)],
     ['Epochs', formatCount(madeBy.epochs)],
     ['Stopped because', stopWords[madeBy.stoppedBy] ?? madeBy.stoppedBy],

@@ -82,7 +82,6 @@ export function seededMatrix(matrix: Uuid, ecosystem: Uuid, startedAt: number): 
       lamU: 1,
       lamG: null,
       seed: 7,
-      scale: 1.082_41,
       answers: 41_210,
       learners: 1_290,
       epochs: 64,

@@ -72,7 +72,6 @@ export interface MatrixOrigin {
   readonly lamU: number | null
   readonly lamG: number | null
   readonly seed: number
-  readonly scale: number
   readonly answers: number
   readonly learners: number
   readonly epochs: number

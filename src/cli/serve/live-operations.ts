@@ -94,7 +94,6 @@ function originOf(madeBy: MadeBy): MatrixView['madeBy'] {
     lamU: madeBy.lam_u,
     lamG: madeBy.lam_g,
     seed: madeBy.seed,
-    scale: madeBy.scale,
     answers: madeBy.responses,
     learners: madeBy.learners,
     epochs: madeBy.epochs,
