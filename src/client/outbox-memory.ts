@@ -23,7 +23,10 @@ export interface MemoryOutbox extends Outbox<MemoryTransaction>, OutboxStore {
   transaction<Result>(work: (transaction: MemoryTransaction) => Promise<Result>): Promise<Result>
 }
 
-type SendingPart = Pick<OutboxStore, 'readWaiting' | 'markSent' | 'refuse' | 'find' | 'forgetSent' | 'health'>
+type SendingPart = Pick<
+  OutboxStore,
+  'readWaiting' | 'markSent' | 'refuse' | 'find' | 'forgetSent' | 'health' | 'readBacklog'
+>
 
 interface StoredEntry {
   entry: OutboxEntry
@@ -136,6 +139,20 @@ function sendingFrom(contents: Contents): SendingPart {
         refused: contents.inState('refused').length,
         oldestWaitingAt: waiting.length === 0 ? undefined : new Date(oldest),
       }
+    },
+    async readBacklog(streamsMax) {
+      const stopped = new Set(contents.inState('refused').map(({ entry }) => entry.stream))
+      const backlog = Map.groupBy(contents.inState('waiting'), ({ entry }) => entry.stream)
+      return [...backlog]
+        .map(([stream, waiting]) => ({
+          kind: waiting[0]!.entry.kind,
+          stream,
+          waiting: waiting.length,
+          oldestWaitingAt: new Date(Math.min(...waiting.map(({ committedAtMs }) => committedAtMs))),
+          isStopped: stopped.has(stream),
+        }))
+        .sort((one, other) => one.oldestWaitingAt.getTime() - other.oldestWaitingAt.getTime())
+        .slice(0, streamsMax)
     },
   }
 }

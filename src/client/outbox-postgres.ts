@@ -6,6 +6,7 @@ import {
   type Outbox,
   type OutboxEntry,
   type OutboxStore,
+  type StreamBacklog,
   type StreamBundle,
   streamOrderError,
   withNumber,
@@ -106,7 +107,10 @@ async function insertEntries(transaction: Queryable, bundle: StreamBundle, first
   )
 }
 
-type SendingStatements = Pick<OutboxStore, 'readWaiting' | 'markSent' | 'refuse' | 'find' | 'forgetSent' | 'health'>
+type SendingStatements = Pick<
+  OutboxStore,
+  'readWaiting' | 'markSent' | 'refuse' | 'find' | 'forgetSent' | 'health' | 'readBacklog'
+>
 
 function sendingStatements(database: Queryable): SendingStatements {
   return {
@@ -174,6 +178,28 @@ function sendingStatements(database: Queryable): SendingStatements {
       )
       const [row] = rows as [{ waiting: string; refused: string; oldest: Date | null }]
       return { waiting: Number(row.waiting), refused: Number(row.refused), oldestWaitingAt: row.oldest ?? undefined }
+    },
+    async readBacklog(streamsMax) {
+      const { rows } = await database.query(
+        `select
+          kind,
+          stream,
+          count(*)::integer as waiting,
+          min(committed_at) as "oldestWaitingAt",
+          exists (
+            select from biglearn_outbox as refused
+            where refused.stream = outbox.stream
+              and refused.state = 'refused'
+          ) as "isStopped"
+        from biglearn_outbox as outbox
+        join biglearn_outbox_stream using (stream)
+        where state = 'waiting'
+        group by kind, stream
+        order by min(committed_at)
+        limit $1`,
+        [streamsMax],
+      )
+      return rows as StreamBacklog[]
     },
   }
 }

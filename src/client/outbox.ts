@@ -106,6 +106,16 @@ export interface OutboxHealth {
   readonly oldestWaitingAt: Date | undefined
 }
 
+/** One stream with unsent events. */
+export interface StreamBacklog {
+  readonly kind: StreamKind
+  readonly stream: string
+  readonly waiting: number
+  readonly oldestWaitingAt: Date
+  /** A refused event stops it. */
+  readonly isStopped: boolean
+}
+
 /** Where a producer puts events: inside its own transaction, and as late in it as possible, once. */
 export interface Outbox<Transaction> {
   enqueue(transaction: Transaction, events: readonly OutboxEvent[]): Promise<void>
@@ -143,6 +153,8 @@ export interface OutboxStore {
   /** Forgets what was sent before; returns how many. Until then it can be resent if the server loses it. */
   forgetSent(before: Date): Promise<number>
   health(): Promise<OutboxHealth>
+  /** The streams that wait longest. */
+  readBacklog(streamsMax: number): Promise<StreamBacklog[]>
 }
 
 /** Number 0 belongs to the creation of a stream: nothing else may come first, and it may not come twice. */

@@ -251,4 +251,24 @@ export function outboxContract<Transaction>(open: () => Promise<OutboxUnderTest<
     assert.deepEqual([health.waiting, health.refused], [1, 1])
     assert.ok(health.oldestWaitingAt instanceof Date)
   })
+
+  test('the backlog names the streams that wait, longest first, and those that are stopped', async () => {
+    const under = await open()
+    const [one, other] = sortedUuids(2) as [string, string]
+    await enqueue(under, createCourse(other), recordResponse(other))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await enqueue(under, createCourse(one))
+    const [creation] = await under.outbox.readWaiting(everything)
+    await under.outbox.refuse(creation!.id, { reason: 'refused', status: 400, code: undefined, message: 'no' })
+    const backlog = await under.outbox.readBacklog(10)
+    assert.deepEqual(
+      backlog.map(({ kind, stream, waiting, isStopped }) => [kind, stream, waiting, isStopped]),
+      [
+        ['course', other, 1, true],
+        ['course', one, 1, false],
+      ],
+    )
+    assert.ok(backlog[0]!.oldestWaitingAt < backlog[1]!.oldestWaitingAt)
+    assert.equal((await under.outbox.readBacklog(1)).length, 1)
+  })
 }

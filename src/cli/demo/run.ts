@@ -35,6 +35,7 @@ export interface DemoOptions {
   readonly progress?: Progress
   readonly signal?: AbortSignal
   readonly clock?: Clock
+  readonly fetch?: typeof globalThis.fetch
 }
 
 const learnMsMaxDefault = 300_000
@@ -49,6 +50,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     clock,
     tokens: options.tokens ?? {},
     requestsInFlightMax: options.requestsInFlightMax ?? 6,
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   })
   const call: CallOptions = options.signal === undefined ? {} : { signal: options.signal }
   const study = await loadStudy(options)
@@ -122,9 +124,7 @@ async function evaluate(run: Run, msMax: number): Promise<Evaluation> {
   const { client, call, clock, progress, world } = run
   progress.note('waiting until the server has learnt from these answers')
   const learnt = await waitUntilLearnt({ client, call, clock, ecosystem: world.book.ecosystem, msMax })
-  if (learnt.matrix === undefined) {
-    return { kind: 'impossible', reason: `the server has fitted no matrix in ${Math.round(msMax / 1000)} s` }
-  }
+  if (learnt.kind === 'unknown') return { kind: 'impossible', reason: learnt.reason }
   const clues = await fetchCluesAhead(run)
   const byClue = scoreHeldOut(world.study, clues.mostLikely)
   const clueAuc = areaUnderCurve(byClue)

@@ -15,12 +15,15 @@ export interface Waiting {
   readonly call: CallOptions
 }
 
-export interface Learnt {
-  /** Undefined: no matrix appeared in the time given. */
-  readonly matrix: string | undefined
-  readonly isSettled: boolean
-  readonly waitedMs: number
-}
+export type Learnt =
+  | {
+      readonly kind: 'learnt'
+      readonly matrix: string
+      /** False when the time was over while a fit was still due or running. */
+      readonly isSettled: boolean
+      readonly waitedMs: number
+    }
+  | { readonly kind: 'unknown'; readonly reason: string }
 
 const lookEveryMs = 1000
 /** Reading the last answers takes at most a second; twice that, seen unchanged. */
@@ -35,12 +38,18 @@ export async function waitUntilLearnt(waiting: Waiting): Promise<Learnt> {
   let unchangedSince = startedAt
   for (;;) {
     const look = await lookAtModel(waiting)
+    if (look === 'hidden') {
+      return { kind: 'unknown', reason: 'the tokens given show neither the status nor the matrices of the server' }
+    }
     const now = clock.now()
     if (look.matrix !== matrix || look.isBusy) unchangedSince = now
     matrix = look.matrix
-    const patienceMs = look.hasStatus ? settledMs : settledWithoutStatusMs
-    const isSettled = matrix !== undefined && now - unchangedSince >= patienceMs
-    if (isSettled || now - startedAt >= waiting.msMax) return { matrix, isSettled, waitedMs: now - startedAt }
+    const isSettled = now - unchangedSince >= (look.hasStatus ? settledMs : settledWithoutStatusMs)
+    const isOver = now - startedAt >= waiting.msMax
+    if (matrix !== undefined && (isSettled || isOver)) {
+      return { kind: 'learnt', matrix, isSettled, waitedMs: now - startedAt }
+    }
+    if (isOver) return { kind: 'unknown', reason: `the server has fitted no matrix in ${waiting.msMax / 1000} s` }
     await clock.sleep(lookEveryMs, waiting.call.signal)
   }
 }
@@ -51,17 +60,26 @@ interface Look {
   readonly hasStatus: boolean
 }
 
-async function lookAtModel({ client, ecosystem, call }: Waiting): Promise<Look> {
-  try {
-    const status = await client.fetchStatus(call)
+async function lookAtModel(waiting: Waiting): Promise<Look | 'hidden'> {
+  const { client, ecosystem, call } = waiting
+  // Refused with 401: the operator's token is not ours; with 404: a server without this endpoint.
+  const status = await unlessRefused(client.fetchStatus(call))
+  if (status !== 'refused') {
     const entry = status.ecosystems.find((candidate) => candidate.uuid === ecosystem)
     const isBusy = entry === undefined || entry.fit_due || entry.fit_running
     return { matrix: entry?.matrix_uuid ?? undefined, isBusy, hasStatus: true }
+  }
+  const line = { request_uuid: ecosystem, ecosystem_uuid: ecosystem }
+  const matrices = await unlessRefused(client.fetchEcosystemMatrices([line], call))
+  if (matrices === 'refused') return 'hidden'
+  return { matrix: matrices[0]?.ecosystem_matrix_uuid, isBusy: false, hasStatus: false }
+}
+
+async function unlessRefused<Reply>(call: Promise<Reply>): Promise<Reply | 'refused'> {
+  try {
+    return await call
   } catch (error) {
-    // 401: the operator's token is not ours; 404: a server without this endpoint.
-    if (!(error instanceof RequestRefused)) throw error
-    const line = { request_uuid: ecosystem, ecosystem_uuid: ecosystem }
-    const [matrix] = await client.fetchEcosystemMatrices([line], call)
-    return { matrix: matrix?.ecosystem_matrix_uuid, isBusy: false, hasStatus: false }
+    if (error instanceof RequestRefused) return 'refused'
+    throw error
   }
 }
