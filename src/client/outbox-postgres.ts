@@ -65,6 +65,7 @@ export function createPostgresOutbox(database: Queryable): Outbox<Queryable> & O
       }
     },
     ...sendingStatements(database),
+    ...healthStatements(database),
     ...repairStatements(database),
   }
 }
@@ -107,10 +108,7 @@ async function insertEntries(transaction: Queryable, bundle: StreamBundle, first
   )
 }
 
-type SendingStatements = Pick<
-  OutboxStore,
-  'readWaiting' | 'markSent' | 'refuse' | 'find' | 'forgetSent' | 'health' | 'readBacklog'
->
+type SendingStatements = Pick<OutboxStore, 'readWaiting' | 'markSent' | 'refuse' | 'find' | 'forgetSent'>
 
 function sendingStatements(database: Queryable): SendingStatements {
   return {
@@ -167,6 +165,13 @@ function sendingStatements(database: Queryable): SendingStatements {
       )
       return rowCount ?? 0
     },
+  }
+}
+
+type HealthStatements = Pick<OutboxStore, 'health' | 'readBacklog'>
+
+function healthStatements(database: Queryable): HealthStatements {
+  return {
     async health() {
       const { rows } = await database.query(
         `select
@@ -204,7 +209,7 @@ function sendingStatements(database: Queryable): SendingStatements {
   }
 }
 
-type RepairStatements = Omit<OutboxStore, keyof SendingStatements>
+type RepairStatements = Omit<OutboxStore, keyof SendingStatements | keyof HealthStatements>
 
 function repairStatements(database: Queryable): RepairStatements {
   return {
