@@ -37,6 +37,8 @@ export type Split = { readonly kind: 'random'; readonly seed: number } | { reado
 export interface Parts {
   readonly training: DataSet
   readonly test: Responses
+  /** Place of each test row among its learner's answers, training answers included. */
+  readonly testOrder: Int32Array
 }
 
 /** P(right) for every row of the test part, learnt from the training part. */
@@ -70,14 +72,22 @@ export function makeDataSet(rows: Iterable<AnswerRow>): DataSet {
 
 export function split(data: DataSet, how: Split): Parts {
   const isTest = how.kind === 'random' ? randomly(how.seed) : lastFifth(data)
+  const [training, order] = selectWithOrder(data, (learner, question, row) => !isTest(learner, question, row))
+  const [test, testOrder] = selectWithOrder(data, isTest)
+  return { training: { ...data, responses: training, order }, test, testOrder }
+}
+
+function selectWithOrder(
+  { responses, order }: DataSet,
+  isSelected: (learner: number, question: number, row: number) => boolean,
+): [Responses, Int32Array] {
   const kept: number[] = []
-  const training = selectRows(data.responses, (learner, question, row) => {
-    const isKept = !isTest(learner, question, row)
-    if (isKept) kept.push(data.order[row]!)
+  const selected = selectRows(responses, (learner, question, row) => {
+    const isKept = isSelected(learner, question, row)
+    if (isKept) kept.push(order[row]!)
     return isKept
   })
-  const test = selectRows(data.responses, isTest)
-  return { training: { ...data, responses: training, order: Int32Array.from(kept) }, test }
+  return [selected, Int32Array.from(kept)]
 }
 
 export function evaluate(data: DataSet, how: Split, predictor: Predictor): Metrics {
