@@ -142,7 +142,10 @@ function sendingFrom(contents: Contents): SendingPart {
     },
     async readBacklog(streamsMax) {
       const stopped = new Set(contents.inState('refused').map(({ entry }) => entry.stream))
-      const backlog = Map.groupBy(contents.inState('waiting'), ({ entry }) => entry.stream)
+      const backlog = new Map<string, StoredEntry[]>()
+      for (const stored of contents.inState('waiting')) {
+        backlog.set(stored.entry.stream, [...(backlog.get(stored.entry.stream) ?? []), stored])
+      }
       return [...backlog]
         .map(([stream, waiting]) => ({
           kind: waiting[0]!.entry.kind,
