@@ -89,7 +89,7 @@ test('on planted answers SPARFA beats every baseline and comes near the truth', 
   }
   const sparfa = evaluate(data, random, sparfaPredictor({ preset: 'auto', seed: 1 }))
   assert.ok(sparfa.logLoss > truth && sparfa.logLoss < truth + 0.06, `${sparfa.logLoss}, truth ${truth}`)
-  assert.ok(sparfa.calibrationError < 0.03)
+  assert.ok(sparfa.calibrationError < 0.05)
   for (const [name, predictor] of Object.entries(baselines)) {
     const baseline = evaluate(data, random, predictor)
     assert.ok(sparfa.logLoss < baseline.logLoss - 0.005, `${name} ${baseline.logLoss}, SPARFA ${sparfa.logLoss}`)
