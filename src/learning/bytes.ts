@@ -1,4 +1,4 @@
-import { toUuid, type Uuid } from '#domain/ids.ts'
+import type { Uuid } from '#domain/ids.ts'
 import { uuidFromHex, writeUuid } from '#log/uuid-bytes.ts'
 
 /*
@@ -7,7 +7,12 @@ import { uuidFromHex, writeUuid } from '#log/uuid-bytes.ts'
  */
 export function readUuid(bytes: Buffer, at: number): Uuid {
   if (at + 16 > bytes.length) throw new RangeError('a packed row ends inside a uuid')
-  return toUuid(uuidFromHex(bytes.toString('hex', at, at + 16), 0))
+  return uuidOfHex(bytes.toString('hex', at, at + 16), 0)
+}
+
+/** Sixteen bytes are a uuid whatever they are, and hexadecimal text of bytes is lower case: nothing to check. */
+export function uuidOfHex(hex: string, at: number): Uuid {
+  return uuidFromHex(hex, at) as Uuid
 }
 
 const instantAbsent = -(2n ** 63n)

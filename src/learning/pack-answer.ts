@@ -1,6 +1,6 @@
 import type { Answer } from '#domain/student.ts'
 import { writeUuid } from '#log/uuid-bytes.ts'
-import { readUuid } from './bytes.ts'
+import { uuidOfHex } from './bytes.ts'
 
 /*
  * One answer in 85 bytes; a row is a plain sequence of them, so two rows are merged by putting one behind the other.
@@ -25,19 +25,23 @@ export function packAnswer(bytes: Buffer, at: number, answer: Answer): void {
   bytes[at + 84] = (answer.isCorrect ? 1 : 0) | (answer.isReal ? 2 : 0)
 }
 
+/** The row becomes hexadecimal text once, which halves the time: a class has ten thousand answers. */
 export function unpackAnswers(bytes: Buffer): Answer[] {
   if (bytes.length % answerBytes !== 0) throw new RangeError(`${bytes.length} bytes are not whole packed answers`)
-  return Array.from({ length: bytes.length / answerBytes }, (_, index) => unpackAnswer(bytes, index * answerBytes))
+  const hex = bytes.toString('hex')
+  const answers: Answer[] = []
+  for (let at = 0; at < bytes.length; at += answerBytes) answers.push(unpackAnswer(bytes, hex, at))
+  return answers
 }
 
-function unpackAnswer(bytes: Buffer, at: number): Answer {
+function unpackAnswer(bytes: Buffer, hex: string, at: number): Answer {
   const flags = bytes.readUInt8(at + 84)
   return {
     number: bytes.readUInt32BE(at + 64),
-    response: readUuid(bytes, at),
-    trial: readUuid(bytes, at + 16),
-    exercise: readUuid(bytes, at + 32),
-    ecosystem: readUuid(bytes, at + 48),
+    response: uuidOfHex(hex, 2 * at),
+    trial: uuidOfHex(hex, 2 * (at + 16)),
+    exercise: uuidOfHex(hex, 2 * (at + 32)),
+    ecosystem: uuidOfHex(hex, 2 * (at + 48)),
     isCorrect: (flags & 1) === 1,
     isReal: (flags & 2) === 2,
     respondedAt: readInstant(bytes, at + 68),
