@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { ConfigurationError, exitConfiguration } from '#platform/config.ts'
 import { demoCommand } from './demo/command.ts'
 import { migrateCommand } from './migrate.ts'
+import { rebuildCommand } from './rebuild.ts'
 import { serveCommand } from './serve/command.ts'
 import { startCommand } from './start.ts'
 
@@ -19,6 +20,7 @@ const program = new Command('biglearn')
   .addCommand(startCommand())
   .addCommand(serveCommand())
   .addCommand(migrateCommand())
+  .addCommand(rebuildCommand())
   .addCommand(demoCommand())
 
 try {
