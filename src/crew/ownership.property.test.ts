@@ -122,10 +122,13 @@ test('a member takes nothing that a live member owns, and nothing twice', () => 
   )
 })
 
-test('a slot granted by an answer that was lost is taken again', () => {
-  const slots = [{ part: 0, lane: 0, epoch: 4n, owner: member(1) }]
-  const view = { self: member(1), live: [member(1)], slots, held: [], isPaused: false }
-  assert.deepEqual(decideOwnership(view), { release: [], acquire: slots })
+test('a slot granted by an answer that was lost is taken again, also above the quota', () => {
+  const slots = [4n, 5n].map((epoch, part) => ({ part, lane: 0, epoch, owner: member(1) }))
+  const alone = { self: member(1), live: [member(1)], slots, held: [], isPaused: false }
+  assert.deepEqual(decideOwnership(alone), { release: [], acquire: slots })
+  // Found by the simulation: at its quota it left the slot alone, and so did everybody else, for ever.
+  const full = { ...alone, live: [member(1), member(2)], held: slots.slice(0, 1) }
+  assert.deepEqual(decideOwnership(full), { release: [], acquire: slots.slice(1) })
 })
 
 test('the last acquired slots go first', () => {

@@ -61,26 +61,25 @@ export function decideOwnership(view: OwnershipView): OwnershipMoves {
   const members = [...new Set([...view.live, view.self])].sort()
   const rank = members.indexOf(view.self)
   const quota = quotaOf(rank, members.length, view.slots.length)
+  const strays = strayGrants(view)
   if (view.held.length > quota) {
     // Last acquired first: the oldest slots have the warmest caches.
-    return { release: view.held.slice(quota).reverse(), acquire: [] }
+    return { release: view.held.slice(quota).reverse(), acquire: strays }
   }
-  const candidates = freeSlots(view, new Set(members))
+  const live = new Set(members)
+  const candidates = view.slots.filter((slot) => slot.owner === undefined || !live.has(slot.owner))
   // Members that wake together start at different places, so that they rarely reach for the same slot.
   const offset = Math.floor((rank * candidates.length) / members.length)
   const rotated = [...candidates.slice(offset), ...candidates.slice(0, offset)]
-  return { release: [], acquire: rotated.slice(0, quota - view.held.length) }
+  const wanted = Math.max(0, quota - view.held.length - strays.length)
+  return { release: [], acquire: [...strays, ...rotated.slice(0, wanted)] }
 }
 
 /**
- * Slots of nobody or of a dead member. A slot that names this member but whose token it does not know was granted by a
- * statement whose answer was lost: it is taken again under a new token.
+ * Slots that name this member but whose token it does not know: granted by a statement whose answer was lost. They are
+ * taken again under a new token, whatever the quota, because nobody else will: this member is alive.
  */
-function freeSlots(view: OwnershipView, live: ReadonlySet<Uuid>): SlotOwnership[] {
+function strayGrants(view: OwnershipView): SlotOwnership[] {
   const held = new Set(view.held.map(slotName))
-  return view.slots.filter((slot) => {
-    if (slot.owner === undefined) return true
-    if (slot.owner === view.self) return !held.has(slotName(slot))
-    return !live.has(slot.owner)
-  })
+  return view.slots.filter((slot) => slot.owner === view.self && !held.has(slotName(slot)))
 }
