@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { EventType, StreamEvent } from '#domain/events.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { partOf } from '#domain/parts.ts'
+import type { StreamLine } from './log.ts'
+import { courseOf, createCourseOf, createEcosystemOf, eventOf, numbersOf, responseOf, uuidOf } from './sample-events.ts'
+import { useTestLog } from './test-log.ts'
+
+/* What readers are told: the truth table of api.md §4, lanes, statuses and metadata. */
+const given = useTestLog()
+let streams = 0
+const newCourse = (): Uuid => courseOf(`read ${++streams}`)
+
+async function store(...events: StreamEvent[]): Promise<void> {
+  for (const event of events) assert.equal((await given.log.append([event])).kind, 'stored')
+}
+
+function responses(course: Uuid, ...numbers: number[]): StreamEvent[] {
+  return numbers.map((number) => responseOf(course, number))
+}
+
+interface Told {
+  readonly numbers: number[]
+  readonly isGap: boolean
+  readonly isEnd: boolean
+}
+
+async function ask(lines: readonly StreamLine[], eventsMax = 1000, bytesMax = 4_000_000): Promise<Told[]> {
+  const answers = await given.log.readStreams(lines, { eventsMax, bytesMax })
+  return answers.map(({ events, isGap, isEnd }) => ({ numbers: numbersOf(events), isGap, isEnd }))
+}
+
+function line(stream: Uuid, from: number, ...types: EventType[]): StreamLine {
+  return types.length === 0 ? { kind: 'course', stream, from } : { kind: 'course', stream, from, types: new Set(types) }
+}
+
+describe('a fetch of events', () => {
+  test('reads a stream to its end, and says so', async () => {
+    const course = newCourse()
+    await given.log.append(responses(course, 0, 1, 2, 3, 4, 5))
+    assert.deepEqual(await ask([line(course, 0), line(course, 4), line(course, 6), line(course, 99)]), [
+      { numbers: [0, 1, 2, 3, 4, 5], isGap: false, isEnd: true },
+      { numbers: [4, 5], isGap: false, isEnd: true },
+      { numbers: [], isGap: false, isEnd: true },
+      { numbers: [], isGap: false, isEnd: true },
+    ])
+    assert.deepEqual(await ask([line(newCourse(), 0)]), [{ numbers: [], isGap: false, isEnd: true }])
+  })
+
+  test('stops before a hole, and says that something waits behind it', async () => {
+    const course = newCourse()
+    await store(...responses(course, 0))
+    await given.log.append(responses(course, 2, 3))
+    assert.deepEqual(await ask([line(course, 0), line(course, 2), line(course, 3), line(course, 4)]), [
+      { numbers: [0], isGap: true, isEnd: false },
+      { numbers: [], isGap: true, isEnd: false },
+      { numbers: [], isGap: true, isEnd: false },
+      { numbers: [], isGap: false, isEnd: true },
+    ])
+    assert.deepEqual(await ask([line(course, 0)], 1), [{ numbers: [0], isGap: true, isEnd: false }])
+  })
+
+  test('judges holes on all types, and what waits behind them on the types asked for', async () => {
+    const course = newCourse()
+    const roster = eventOf(course, 2, 'update_roster')
+    await store(...responses(course, 0), roster)
+    assert.deepEqual(await ask([line(course, 0, 'record_response'), line(course, 0, 'update_roster')]), [
+      { numbers: [0], isGap: false, isEnd: true },
+      { numbers: [], isGap: true, isEnd: false },
+    ])
+    await given.log.append([responseOf(course, 3), eventOf(course, 4, 'no_op')])
+    assert.deepEqual(await ask([line(course, 0, 'record_response'), line(course, 4, 'record_response')]), [
+      { numbers: [0], isGap: true, isEnd: false },
+      { numbers: [], isGap: false, isEnd: true },
+    ])
+    assert.equal(await given.log.hasBeyondGap('course', course, 0, new Set(['record_response'])), true)
+    assert.equal(await given.log.hasBeyondGap('course', course, 4, new Set(['record_response'])), false)
+    assert.equal(await given.log.hasBeyondGap('course', course, 4), true)
+    assert.equal(await given.log.hasBeyondGap('course', newCourse(), 0), false)
+    assert.deepEqual(await ask([{ ...line(course, 0), types: new Set() }]), [
+      { numbers: [], isGap: false, isEnd: true },
+    ])
+  })
+
+  test('finds a rare type among many responses', async () => {
+    const course = newCourse()
+    const events = Array.from({ length: 500 }, (_, number) =>
+      number % 200 === 150 ? eventOf(course, number, 'update_roster') : responseOf(course, number),
+    )
+    await given.log.append(events)
+    assert.deepEqual(await ask([line(course, 151, 'update_roster')]), [{ numbers: [350], isGap: false, isEnd: true }])
+    assert.deepEqual(await ask([line(course, 0, 'update_roster')], 1), [{ numbers: [150], isGap: false, isEnd: false }])
+    const [answer] = await ask([line(course, 0, 'record_response')], 300)
+    assert.equal(answer?.numbers.length, 300)
+    assert.equal(answer?.isEnd, false)
+  })
+
+  test('spends the limit of events breadth first', async () => {
+    const [a, b] = [newCourse(), newCourse()]
+    await given.log.append(responses(a, 0, 1, 2, 3, 4, 5))
+    await store(...responses(b, 0, 1, 2))
+    assert.deepEqual(await ask([line(a, 0), line(b, 0)], 4), [
+      { numbers: [0, 1], isGap: false, isEnd: false },
+      { numbers: [0, 1], isGap: false, isEnd: false },
+    ])
+    assert.deepEqual(await ask([line(a, 0), line(b, 0)], 6), [
+      { numbers: [0, 1, 2], isGap: false, isEnd: false },
+      { numbers: [0, 1, 2], isGap: false, isEnd: true },
+    ])
+    assert.deepEqual(await ask([line(newCourse(), 0), line(a, 5), line(a, 5)], 2), [
+      { numbers: [], isGap: false, isEnd: true },
+      { numbers: [5], isGap: false, isEnd: true },
+      { numbers: [5], isGap: false, isEnd: true },
+    ])
+  })
+
+  test('spends the limit of bytes so that the first event always comes', async () => {
+    const course = newCourse()
+    const sizes = [2_500_000, 2_500_000, 10, 5_000_000, 10]
+    await given.log.append(sizes.map((bytes, number) => eventOf(course, number, 'update_roster', bytes)))
+    assert.deepEqual(await ask([line(course, 0)]), [{ numbers: [0], isGap: false, isEnd: false }])
+    assert.deepEqual(await ask([line(course, 1)]), [{ numbers: [1, 2], isGap: false, isEnd: false }])
+    assert.deepEqual(await ask([line(course, 3)]), [{ numbers: [3], isGap: false, isEnd: false }])
+    const answer = await ask([line(course, 0), line(course, 4), line(course, 2)])
+    assert.deepEqual(
+      answer.map(({ numbers }) => numbers),
+      [[0], [4], [2]],
+    )
+  })
+
+  test('counts the bytes of packed responses as they are sent', async () => {
+    const course = newCourse()
+    const events = Array.from({ length: 200 }, (_, number) => responseOf(course, number))
+    await given.log.append(events)
+    const wireBytes = events.map(({ data }) => Buffer.byteLength(JSON.stringify(data)))
+    const budget = wireBytes.slice(0, 150).reduce((sum, bytes) => sum + bytes, 0)
+    const [exact] = await ask([line(course, 0)], 1000, budget)
+    assert.equal(exact?.numbers.length, 149)
+    const [above] = await ask([line(course, 0)], 1000, budget + 1)
+    assert.equal(above?.numbers.length, 150)
+  })
+
+  test('reads a course and an ecosystem of the same uuid apart', async () => {
+    const uuid = newCourse()
+    await given.log.append([createCourseOf(uuid, uuidOf('ecosystem')), createEcosystemOf(uuid)])
+    for (const kind of ['course', 'ecosystem'] as const) {
+      const events = await given.log.readStream(kind, uuid, { from: 0, eventsMax: 10, bytesMax: 1000 })
+      assert.deepEqual(
+        events.map((event) => [event.kind, event.type]),
+        [[kind, `create_${kind}`]],
+      )
+    }
+  })
+})
+
+describe('a lane', () => {
+  test('gives each run once, in order, from any position', async () => {
+    const course = newCourse()
+    const part = partOf('course', course)
+    const before = (await given.log.laneHeads()).get(`${part}/0`) ?? 0n
+    await store(...responses(course, 0, 2, 1, 3))
+    const entries = await given.log.readLane(part, 0, before, 100)
+    assert.deepEqual(
+      entries.map(({ position, events }) => [position - before, numbersOf(events)]),
+      [
+        [1n, [0]],
+        [2n, [1]],
+        [3n, [2]],
+        [4n, [3]],
+      ],
+    )
+    assert.equal((await given.log.laneHeads()).get(`${part}/0`), before + 4n)
+    assert.equal((await given.log.readLane(part, 0, before + 1n, 2)).length, 2)
+    const both = await given.log.readLanes(
+      [
+        { part, lane: 0, after: before + 3n },
+        { part, lane: 1, after: 0n },
+        { part, lane: 0, after: before + 4n },
+      ],
+      10,
+    )
+    assert.deepEqual(
+      both.map(({ position }) => position),
+      [before + 4n],
+    )
+  })
+})
+
+describe('a status', () => {
+  test('names the holes below the highest number', async () => {
+    const course = newCourse()
+    await given.log.append(responses(course, 0, 1))
+    await given.log.append(responses(course, 5, 6, 10))
+    const [status, unknown, short] = await given.log.statuses(
+      [
+        { kind: 'course', stream: course },
+        { kind: 'course', stream: newCourse() },
+        { kind: 'ecosystem', stream: course },
+      ],
+      10,
+    )
+    assert.ok(status?.oldestBlockedAt instanceof Date)
+    assert.deepEqual(status, {
+      kind: 'course',
+      stream: course,
+      isKnown: true,
+      isCreated: false,
+      nextSequenceNumber: 11,
+      contiguousSequenceNumber: 2,
+      gaps: [
+        { from: 2, to: 4 },
+        { from: 7, to: 9 },
+      ],
+      oldestBlockedAt: status.oldestBlockedAt,
+    })
+    for (const nothing of [unknown, short]) {
+      assert.equal(nothing?.isKnown, false)
+      assert.equal(nothing?.nextSequenceNumber, 0)
+    }
+    const [limited] = await given.log.statuses([{ kind: 'course', stream: course }], 1)
+    assert.deepEqual(limited?.gaps, [{ from: 2, to: 4 }])
+  })
+})
+
+describe('metadata', () => {
+  test('numbers streams by their creation, without a hole, whoever creates them', async () => {
+    const logs = [given.log, (await given.another()).log]
+    const ecosystem = uuidOf('ecosystem')
+    const courses = Array.from({ length: 40 }, newCourse)
+    const before = (await given.log.readMetadata('course', 0, 10_000)).length
+    const ecosystemsBefore = (await given.log.readMetadata('ecosystem', 0, 10_000)).length
+    // Some have events before they are created, and each is created twice.
+    await given.log.append(courses.slice(0, 10).map((course) => responseOf(course, 1)))
+    const seen: number[] = []
+    const state = { isOver: false }
+    const watching = (async () => {
+      while (!state.isOver || seen.length < courses.length) {
+        const found = await given.log.readMetadata('course', before + seen.length, 1000)
+        seen.push(...found.map(({ number }) => number))
+      }
+    })()
+    await Promise.all(courses.flatMap((course) => logs.map((log) => log.append([createCourseOf(course, ecosystem)]))))
+    await given.log.append([createEcosystemOf(newCourse()), createEcosystemOf(newCourse())])
+    state.isOver = true
+    await watching
+    assert.deepEqual(
+      seen,
+      courses.map((_, index) => before + index),
+    )
+    const metadata = await given.log.readMetadata('course', before, 1000)
+    assert.deepEqual(new Set(metadata.map(({ uuid }) => uuid)), new Set(courses))
+    for (const { initialEcosystem } of metadata) assert.equal(initialEcosystem, ecosystem)
+    const ecosystems = await given.log.readMetadata('ecosystem', ecosystemsBefore, 10)
+    assert.deepEqual(
+      ecosystems.map(({ number, initialEcosystem }) => [number - ecosystemsBefore, initialEcosystem]),
+      [
+        [0, undefined],
+        [1, undefined],
+      ],
+    )
+    assert.deepEqual(
+      (await given.log.readMetadata('course', before + 3, 2)).map(({ number }) => number),
+      [before + 3, before + 4],
+    )
+    const [status] = await given.log.statuses([{ kind: 'course', stream: courses[0]! }], 1)
+    assert.equal(status?.isCreated, true)
+  })
+})
