@@ -15,12 +15,12 @@ create table gate (
   bin smallint primary key
 );
 
--- Head: highest position given out. The row of lane 0 also counts what its part holds in `pending` (early runs and
--- their bytes) and the streams of the part that have a lane of their own: the common append looks at neither.
+-- The lanes there are. The row of lane 0 counts what its part holds in `pending` (early runs and their bytes) and the
+-- streams of the part that have a lane of their own, so that the common append looks at neither. A lane's head is the
+-- highest position in `segment`: nothing here is written by the common append.
 create table lane (
   part smallint not null,
   lane smallint not null,
-  head bigint not null default 0,
   early_runs integer not null default 0,
   early_bytes bigint not null default 0,
   moved_streams integer not null default 0,
@@ -116,8 +116,7 @@ insert into stream_counter values (0, 0), (1, 0);
 -- The common case: every stream's first number is its head, and nothing of it waits or has a lane of its own. Stores
 -- the runs and returns true, or returns false and has changed nothing.
 create function append_at_heads(
-  parts smallint[], part_runs integer[],
-  stream_parts smallint[], streams uuid[], stream_starts integer[],
+  parts smallint[], stream_parts smallint[], streams uuid[], stream_starts integer[],
   run_streams integer[], run_parts integer[], run_ranks integer[],
   run_nexts integer[], run_events smallint[], run_types smallint[], run_bodies bytea[],
   moment timestamptz
@@ -128,17 +127,19 @@ declare
   moved bigint;
   fits boolean;
 begin
-  with taken as (
-    update lane l
-    set head = l.head + g.runs
-    from unnest(parts, part_runs) g (part, runs)
-    where l.part = g.part
-      and l.lane = 0
-    returning l.part, l.head - g.runs as base, l.early_runs, l.moved_streams
-  )
-  select array_agg(t.base order by t.part), sum(t.early_runs), sum(t.moved_streams)
+  -- A backward step in the index for each lane: the position of its last run is its head.
+  select array_agg(coalesce(h.position, 0) order by g.place), sum(l.early_runs), sum(l.moved_streams)
   into bases, early, moved
-  from taken t;
+  from unnest(parts) with ordinality g (part, place)
+  join lane l on l.part = g.part and l.lane = 0
+  left join lateral (
+    select s.position
+    from segment s
+    where s.part = g.part
+      and s.lane = 0
+    order by s.part desc, s.lane desc, s.position desc
+    limit 1
+  ) h on true;
   if cardinality(bases) is distinct from cardinality(parts) then
     raise exception 'a lane is missing for one of the parts %', parts;
   end if;
@@ -189,11 +190,6 @@ begin
   end if;
 
   if not fits then
-    update lane l
-    set head = l.head - g.runs
-    from unnest(parts, part_runs) g (part, runs)
-    where l.part = g.part
-      and l.lane = 0;
     return false;
   end if;
   insert into segment (position, recorded_at, stream, next_number, part, lane, events, types, body)
@@ -312,34 +308,37 @@ begin
       and r.place is null
   ),
   change as (
-    select c.part, c.lane, sum(c.runs)::bigint as runs, sum(c.early)::integer as early, sum(c.bytes)::bigint as bytes
+    update lane l
+    set early_runs = l.early_runs + c.runs,
+      early_bytes = l.early_bytes + c.bytes
     from (
-      select r.part, r.lane, 1 as runs, 0 as early, 0 as bytes
-      from ranked r
-      where r.is_next
-      union all
-      select r.part, 0, 0, case when r.is_next then -1 else 1 end,
-        case when r.is_next then -octet_length(r.body) else octet_length(r.body) end
+      select r.part, sum(case when r.is_next then -1 else 1 end) as runs,
+        sum(case when r.is_next then -octet_length(r.body) else octet_length(r.body) end) as bytes
       from ranked r
       where r.is_next = (r.place is not null)
+      group by r.part
     ) c
-    group by c.part, c.lane
-  ),
-  taken as (
-    update lane l
-    set head = l.head + c.runs,
-      early_runs = l.early_runs + c.early,
-      early_bytes = l.early_bytes + c.bytes
-    from change c
     where l.part = c.part
-      and l.lane = c.lane
-    returning l.part, l.lane, l.head - c.runs as base, l.early_bytes
+      and l.lane = 0
+    returning l.early_bytes
+  ),
+  base as (
+    select d.part, d.lane, coalesce(h.position, 0) as position
+    from (select distinct r.part, r.lane from ranked r where r.is_next) d
+    left join lateral (
+      select s.position
+      from segment s
+      where s.part = d.part
+        and s.lane = d.lane
+      order by s.part desc, s.lane desc, s.position desc
+      limit 1
+    ) h on true
   ),
   sealed as (
     insert into segment (position, recorded_at, stream, next_number, part, lane, events, types, body)
-    select t.base + r.rank, moment, streams[r.stream], r.next_number, r.part, r.lane, r.events, r.types, r.body
+    select b.position + r.rank, moment, streams[r.stream], r.next_number, r.part, r.lane, r.events, r.types, r.body
     from ranked r
-    join taken t on t.part = r.part and t.lane = r.lane
+    join base b on b.part = r.part and b.lane = r.lane
     where r.is_next
   )
   select
@@ -347,7 +346,7 @@ begin
       where not r.is_next and r.place is null and r.next_number - 1 > r.new_head + window_events),
     (select max(f.runs) from (
       select count(*) as runs from ranked r where r.is_next and r.place is not null group by r.stream) f),
-    (select bool_or(t.early_bytes > window_bytes) from taken t where t.lane = 0)
+    (select bool_or(c.early_bytes > window_bytes) from change c)
   into refused, folded, is_heavy;
 
   if is_heavy and refused is null then
@@ -394,8 +393,7 @@ $$;
 -- are too far ahead of a hole, roll back. 3: stored, and more of `pending` may be folded.
 -- Planner settings are pinned: plans made on empty tables must be right on full ones (append.plan.test.ts).
 create function append_runs(
-  bins smallint[], parts smallint[], part_runs integer[],
-  stream_parts smallint[], streams uuid[], stream_starts integer[],
+  bins smallint[], parts smallint[], stream_parts smallint[], streams uuid[], stream_starts integer[],
   run_streams integer[], run_parts integer[], run_ranks integer[],
   run_nexts integer[], run_events smallint[], run_types smallint[], run_bodies bytea[], has_hole boolean,
   created_kinds smallint[], created_parts smallint[], created_streams uuid[], created_ecosystems uuid[],
@@ -411,7 +409,7 @@ begin
   -- Each later statement has a newer snapshot and so sees what the holder of the gate before us committed.
   perform from gate g where g.bin = any (bins) order by g.bin for no key update;
   moment := clock_timestamp();
-  if not has_hole and append_at_heads(parts, part_runs, stream_parts, streams, stream_starts, run_streams, run_parts,
+  if not has_hole and append_at_heads(parts, stream_parts, streams, stream_starts, run_streams, run_parts,
       run_ranks, run_nexts, run_events, run_types, run_bodies, moment) then
     status := 0;
   elsif overlaps_stored(stream_parts, streams, run_streams, run_nexts, run_events) then
@@ -440,7 +438,7 @@ begin
   while outcome = 3 loop
     select a.status
     into outcome
-    from append_runs(bins, '{}', '{}', stream_parts, streams, unknown_starts, '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+    from append_runs(bins, '{}', stream_parts, streams, unknown_starts, '{}', '{}', '{}', '{}', '{}', '{}', '{}',
       true, '{}', '{}', '{}', '{}', 0, 0, fold_limit) a;
     commit;
   end loop;
@@ -449,8 +447,7 @@ $$;
 
 -- One group. Ends its transaction itself: a client that stops between Execute and Sync holds no gate.
 create procedure append(
-  bins smallint[], parts smallint[], part_runs integer[],
-  stream_parts smallint[], streams uuid[], stream_starts integer[],
+  bins smallint[], parts smallint[], stream_parts smallint[], streams uuid[], stream_starts integer[],
   run_streams integer[], run_parts integer[], run_ranks integer[],
   run_nexts integer[], run_events smallint[], run_types smallint[], run_bodies bytea[], has_hole boolean,
   created_kinds smallint[], created_parts smallint[], created_streams uuid[], created_ecosystems uuid[],
@@ -460,7 +457,7 @@ create procedure append(
 begin
   select a.status, a.refused
   into status, refused
-  from append_runs(bins, parts, part_runs, stream_parts, streams, stream_starts, run_streams, run_parts, run_ranks,
+  from append_runs(bins, parts, stream_parts, streams, stream_starts, run_streams, run_parts, run_ranks,
     run_nexts, run_events, run_types, run_bodies, has_hole, created_kinds, created_parts, created_streams,
     created_ecosystems, window_events, window_bytes, fold_limit) a;
   if status in (1, 2) then

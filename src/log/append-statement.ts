@@ -26,12 +26,12 @@ export type CallOutcome =
 export const gates = 16
 
 const callText = `call append(
-  $1::int2[], $2::int2[], $3::int4[], $4::int2[], $5::uuid[], $6::int4[], $7::int4[], $8::int4[], $9::int4[],
-  $10::int4[], $11::int2[], $12::int2[], $13::bytea[], $14, $15::int2[], $16::int2[], $17::uuid[], $18::uuid[],
-  $19, $20, $21, null, null)`
+  $1::int2[], $2::int2[], $3::int2[], $4::uuid[], $5::int4[], $6::int4[], $7::int4[], $8::int4[], $9::int4[],
+  $10::int2[], $11::int2[], $12::bytea[], $13, $14::int2[], $15::int2[], $16::uuid[], $17::uuid[], $18, $19, $20,
+  null, null)`
 
 export async function callAppend(client: pg.ClientBase, plan: Plan, window: AppendWindow): Promise<CallOutcome> {
-  const { parts, partRuns, streams, runs, created } = plan
+  const { parts, streams, runs, created } = plan
   const created2 = createdColumns(plan)
   const answer = await client.query<{ status: number; refused: number[] | null }>({
     name: 'append',
@@ -39,7 +39,6 @@ export async function callAppend(client: pg.ClientBase, plan: Plan, window: Appe
     values: [
       int2Array(binsOf(parts)),
       int2Array(parts),
-      int4Array(partRuns),
       int2Array(streams.map((stream) => stream.part)),
       uuidArray(streams.map((stream) => stream.stream)),
       int4Array(streams.map((stream) => stream.start)),

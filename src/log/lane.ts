@@ -73,10 +73,23 @@ export async function readLanes(
   }))
 }
 
+const laneHeadsText = `
+  select l.part, l.lane, h.position as head
+  from lane l
+  cross join lateral (
+    select s.position
+    from segment s
+    where s.part = l.part
+      and s.lane = l.lane
+    order by s.part desc, s.lane desc, s.position desc
+    limit 1
+  ) h
+  order by l.part, l.lane`
+
 export async function readLaneHeads(database: pg.Pool | pg.ClientBase): Promise<Map<string, bigint>> {
   const answer = await database.query<{ part: number; lane: number; head: string | bigint }>({
     name: 'log lane heads',
-    text: 'select l.part, l.lane, l.head from lane l where l.head > 0 order by l.part, l.lane',
+    text: laneHeadsText,
   })
   return new Map(answer.rows.map(({ part, lane, head }) => [`${part}/${lane}`, BigInt(head)]))
 }

@@ -66,7 +66,7 @@ describe('a plan', () => {
   })
 
   test('goes by part, stream and number, and ranks the runs of a part 1, 2, 3, …', () => {
-    assertPlan((_, { runs, streams, parts, partRuns }) => {
+    assertPlan((_, { runs, streams, parts }) => {
       const order = runs.map((run) => [parts[run.partIndex]!, run.streamIndex, run.next] as const)
       assert.deepEqual(
         order,
@@ -74,9 +74,10 @@ describe('a plan', () => {
       )
       parts.forEach((part, index) => {
         const ranks = runs.filter((run) => run.partIndex === index).map((run) => run.rank)
+        assert.ok(ranks.length > 0)
         assert.deepEqual(
           ranks,
-          Array.from({ length: partRuns[index]! }, (_, rank) => rank + 1),
+          ranks.map((_, rank) => rank + 1),
         )
         for (const run of runs) assert.equal(streams[run.streamIndex]!.part === part, run.partIndex === index)
       })

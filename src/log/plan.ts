@@ -38,7 +38,6 @@ export interface PlannedRun {
 
 export interface Plan {
   readonly parts: readonly number[]
-  readonly partRuns: readonly number[]
   readonly streams: readonly PlannedStream[]
   readonly runs: readonly PlannedRun[]
   /** True when a stream's numbers have a hole within the group, so that something has to wait. */
@@ -61,26 +60,26 @@ export function planGroup(requests: readonly PlanRequest[], partOf: PartOfStream
   const putOff = findOverlaps(requests)
   const given = gather(requests, new Set(putOff), partOf)
   const parts: number[] = []
-  const partRuns: number[] = []
   const streams: PlannedStream[] = []
   const runs: PlannedRun[] = []
   const created: PreparedEvent[] = []
   let hasHole = false
+  let rank = 0
   for (const { kind, stream, part, events } of given) {
     if (parts.at(-1) !== part) {
       parts.push(part)
-      partRuns.push(0)
+      rank = 0
     }
     const partIndex = parts.length - 1
     const streamIndex = streams.push({ kind, stream, part, start: events[0]!.event.number }) - 1
     for (const run of cutRuns(events)) {
-      partRuns[partIndex]! += 1
-      runs.push({ ...describeRun(run), streamIndex, partIndex, rank: partRuns[partIndex]! })
+      rank += 1
+      runs.push({ ...describeRun(run), streamIndex, partIndex, rank })
     }
     hasHole ||= events.at(-1)!.event.number - events[0]!.event.number >= events.length
     if (isCreate(events[0]!)) created.push(events[0]!)
   }
-  return { parts, partRuns, streams, runs, hasHole, created, putOff }
+  return { parts, streams, runs, hasHole, created, putOff }
 }
 
 /** Requests that hold a number which an earlier request of the group, itself not put off, holds as well. */

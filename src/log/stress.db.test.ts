@@ -276,7 +276,7 @@ async function check(logs: readonly Log[], model: Model, readers: readonly Follo
     assert.ok(!storedUuids.has(eventUuid), 'nothing of a refused request is stored')
   // An attempt whose answer was lost comes back as its own duplicate, so the count is exact only without cuts.
   if (!areCut) assert.equal(model.recorded, events)
-  assert.ok(events > 500 * seconds && model.races > 0 && model.ghosts > 0, 'the run was no test')
+  assert.ok(events > 50 * seconds && model.races > 0 && model.ghosts > 0, 'the run was no test')
   const metadata = await logs[1]!.readMetadata('course', 0, 10_000)
   assert.deepEqual(
     metadata.map(({ number }) => number),
