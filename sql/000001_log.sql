@@ -24,8 +24,10 @@ create table lane (
   early_runs integer not null default 0,
   early_bytes bigint not null default 0,
   moved_streams integer not null default 0,
+  needs_look boolean generated always as (early_runs > 0 or moved_streams > 0) stored,
   primary key (part, lane)
 ) with (fillfactor = 20, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0);
+create index lane_needing_look on lane (part) where needs_look;
 
 -- A gap-free run of one stream's events (`next_number - events` up to, not including, `next_number`) at one position of
 -- a lane. Inserted once, never updated but for erasure of bodies. The head of a stream is its highest next_number.
@@ -123,15 +125,12 @@ create function append_at_heads(
 ) returns boolean language plpgsql volatile as $$
 declare
   bases bigint[];
-  early bigint;
-  moved bigint;
   fits boolean;
 begin
   -- A backward step in the index for each lane: the position of its last run is its head.
-  select array_agg(coalesce(h.position, 0) order by g.place), sum(l.early_runs), sum(l.moved_streams)
-  into bases, early, moved
+  select array_agg(coalesce(h.position, 0) order by g.place)
+  into bases
   from unnest(parts) with ordinality g (part, place)
-  join lane l on l.part = g.part and l.lane = 0
   left join lateral (
     select s.position
     from segment s
@@ -140,11 +139,9 @@ begin
     order by s.part desc, s.lane desc, s.position desc
     limit 1
   ) h on true;
-  if cardinality(bases) is distinct from cardinality(parts) then
-    raise exception 'a lane is missing for one of the parts %', parts;
-  end if;
 
-  -- A backward step in the index for each stream: the end of its last run is its head.
+  -- The end of a stream's last run is its head: a backward step in the index. The lower bound changes no answer (below
+  -- it the stream does not fit either), but lets the scan stop after one entry instead of taking the page's others.
   select bool_and(g.start = coalesce(h.next_number, 0))
   into fits
   from unnest(stream_parts, streams, stream_starts) g (part, stream, start)
@@ -153,38 +150,36 @@ begin
     from segment s
     where s.part = g.part
       and s.stream = g.stream
+      and s.next_number >= g.start
     order by s.part desc, s.stream desc, s.next_number desc
     limit 1
   ) h on true;
 
-  if fits and early > 0 then
+  if fits and exists (
+    select
+    from lane l
+    where l.part = any (parts)
+      and l.needs_look
+  ) then
     select not exists (
       select
       from unnest(stream_parts, streams, stream_starts) g (part, stream, start)
       cross join lateral (
-        select
+        (select
         from pending p
         where p.part = g.part
           and p.stream = g.stream
           and p.next_number > g.start
         order by p.part, p.stream, p.next_number
-        limit 1
-      ) waiting
-    )
-    into fits;
-  end if;
-  if fits and moved > 0 then
-    select not exists (
-      select
-      from unnest(stream_parts, streams) g (part, stream)
-      cross join lateral (
-        select
+        limit 1)
+        union all
+        (select
         from stream_lane m
         where m.part = g.part
           and m.stream = g.stream
           and m.lane <> 0
-        limit 1
-      ) elsewhere
+        limit 1)
+      ) special
     )
     into fits;
   end if;

@@ -21,6 +21,8 @@ const seed = Number(process.env['BIGLEARN_STRESS_SEED'] ?? 1)
 const logsCount = 3
 const clientsCount = 24
 const coursesCount = 40
+/** On a busy machine a run goes on until it has tested something. */
+const requestsMin = 600
 
 let database: TestDatabase
 let administration: pg.Pool
@@ -77,6 +79,7 @@ class Model {
   readonly #random: () => number
   readonly #next = new Map<Uuid, number>()
   readonly #held: StreamEvent[][] = []
+  requests = 0
   recorded = 0
   races = 0
   ghosts = 0
@@ -88,6 +91,7 @@ class Model {
 
   /** The next events of one course or of several; sometimes those that were held back. */
   request(): StreamEvent[] {
+    this.requests += 1
     if (this.#held.length > 0 && this.#random() < 0.3) {
       return this.#held.splice(Math.floor(this.#random() * this.#held.length), 1)[0]!
     }
@@ -171,7 +175,7 @@ async function client(logs: readonly OpenedLog[], model: Model, random: () => nu
     model.told(events, result)
     return result
   }
-  while (performance.now() < end) {
+  while (performance.now() < end || model.requests < requestsMin) {
     const draw = random()
     const ghost = draw < 0.03 ? model.ghost() : undefined
     if (ghost !== undefined) {
@@ -276,7 +280,7 @@ async function check(logs: readonly Log[], model: Model, readers: readonly Follo
     assert.ok(!storedUuids.has(eventUuid), 'nothing of a refused request is stored')
   // An attempt whose answer was lost comes back as its own duplicate, so the count is exact only without cuts.
   if (!areCut) assert.equal(model.recorded, events)
-  assert.ok(events > 50 * seconds && model.races > 0 && model.ghosts > 0, 'the run was no test')
+  assert.ok(model.races > 0 && model.ghosts > 0, 'the run was no test')
   const metadata = await logs[1]!.readMetadata('course', 0, 10_000)
   assert.deepEqual(
     metadata.map(({ number }) => number),
