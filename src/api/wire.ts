@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogOverloaded } from '#log/log.ts'
 import { isPassing, withRetry } from '#platform/postgres.ts'
 import { isJsonContentType, isNestedTooDeep, nestingMax, parseBody } from './body.ts'
+import { type BodyBudget, countedFromBytes, createBodyBudget } from './body-budget.ts'
 import type { ApiConfig } from './config.ts'
 import { type Endpoint, isRefusal } from './endpoint.ts'
 import { type Refusal, refuse } from './errors.ts'
@@ -24,8 +25,10 @@ interface WireRoute {
   readonly tokenHeader: string
   readonly ports: ApiPorts
   readonly failoverWaitMs: number
+  readonly bodies: BodyBudget
 }
 
+const largeBodiesBytesMax = 256 * 1024 * 1024
 const tokenHeaders = { api: 'Biglearn-Api-Token', sparfa: 'Biglearn-Sparfa-Token' } as const
 
 declare module 'fastify' {
@@ -43,6 +46,7 @@ export interface WireSetup {
 }
 
 export function registerWire(server: FastifyInstance, { endpoints, ports, config, metrics }: WireSetup): void {
+  const bodies = createBodyBudget(largeBodiesBytesMax)
   for (const endpoint of endpoints) {
     const tokenHeader = tokenHeaders[endpoint.audience]
     const headerKey = tokenHeader.toLowerCase()
@@ -55,6 +59,7 @@ export function registerWire(server: FastifyInstance, { endpoints, ports, config
       tokenHeader,
       ports,
       failoverWaitMs: config.failoverWaitMs,
+      bodies,
     }
     server.route({
       method: 'POST',
@@ -62,8 +67,9 @@ export function registerWire(server: FastifyInstance, { endpoints, ports, config
       bodyLimit: config.bodyBytesMax,
       onRequest: (request, reply, done) => {
         request.arrivedAt = performance.now()
-        if (route.hasToken(request)) done()
-        else answerRefusal(route, { request, reply }, invalidToken(tokenHeader))
+        const refusal = admit(route, { request, reply })
+        if (refusal === undefined) done()
+        else answerRefusal(route, { request, reply }, refusal)
       },
       errorHandler: (error, request, reply) => answerRefusal(route, { request, reply }, httpRefusal(error)),
       handler: (request, reply) => handle(route, { request, reply }),
@@ -76,8 +82,14 @@ interface Exchange {
   readonly reply: FastifyReply
 }
 
-function invalidToken(tokenHeader: string): Refusal {
-  return refuse('token_invalid', [`request has an invalid ${tokenHeader}`])
+/** Before the body is read: who asks, and is there room for what is coming. */
+function admit({ hasToken, tokenHeader, bodies }: WireRoute, { request, reply }: Exchange): Refusal | undefined {
+  if (!hasToken(request)) return refuse('token_invalid', [`request has an invalid ${tokenHeader}`])
+  const bytes = Number(request.headers['content-length'] ?? 0)
+  if (bytes < countedFromBytes) return undefined
+  if (!bodies.reserve(bytes)) return { refused: 'overloaded', retryAfterSeconds: 1 }
+  reply.raw.once('close', () => bodies.release(bytes))
+  return undefined
 }
 
 /** What Fastify refuses before the handler: bodies that are too large, or cut off. */
@@ -117,7 +129,7 @@ async function runSafely(route: WireRoute, body: object): Promise<string | Refus
     return await withRetry(() => endpoint.run(body, ports), { budgetMs: route.failoverWaitMs })
   } catch (error) {
     if (error instanceof LogOverloaded) return { refused: 'overloaded', retryAfterSeconds: error.retryAfterSeconds }
-    if (isPassing(error)) {
+    if (isPassing(error) || isOutOfMeans(error)) {
       ports.logger.warn({ route: endpoint.name, error: stackOf(error) }, 'database unavailable')
       return { refused: 'database_unavailable', retryAfterSeconds: 1 }
     }
@@ -125,6 +137,11 @@ async function runSafely(route: WireRoute, body: object): Promise<string | Refus
     ports.logger.error({ route: endpoint.name, error_id: errorId, error: stackOf(error) }, 'request failed')
     return { refused: 'internal_error', errorId }
   }
+}
+
+/** A statement that took too long, or a full disk, memory or process table: repeating at once would make it worse. */
+function isOutOfMeans(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^(?:57014|53...)$/.test(String(error.code))
 }
 
 function stackOf(error: unknown): string {

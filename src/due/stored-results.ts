@@ -68,8 +68,19 @@ const putPicksSql = `
     spy_info = excluded.spy_info,
     updated_at = now()`
 
+/** A million exercises in one statement would come close to its time-out. */
+const exercisesPerStatement = 50_000
+
 async function putPicks(pool: pg.Pool, kind: PickKind, picks: readonly PickResult[], place: Place): Promise<void> {
-  if (picks.length === 0) return
+  for (let start = 0, end = 0; start < picks.length; start = end) {
+    for (let exercises = 0; end < picks.length && exercises < exercisesPerStatement; end += 1) {
+      exercises += 1 + (picks[end]?.exercises.length ?? 0)
+    }
+    await putPickRows(pool, kind, picks.slice(start, end), place)
+  }
+}
+
+async function putPickRows(pool: pg.Pool, kind: PickKind, picks: readonly PickResult[], place: Place): Promise<void> {
   await pool.query(putPicksSql, [
     kind,
     picks.map(({ subject }) => place(subject)),
@@ -100,13 +111,27 @@ const readPicksSql = `
   join pick_result using (part, subject_uuid, algorithm_key)
   where kind = $1`
 
+const keysPerStatement = 100
+
 async function readPicks(
   pool: pg.Pool,
   kind: PickKind,
   keys: readonly PickKey[],
   place: Place,
 ): Promise<(PickResult | undefined)[]> {
-  if (keys.length === 0) return []
+  const picks: (PickResult | undefined)[] = []
+  for (let start = 0; start < keys.length; start += keysPerStatement) {
+    picks.push(...(await readPickRows(pool, kind, keys.slice(start, start + keysPerStatement), place)))
+  }
+  return picks
+}
+
+async function readPickRows(
+  pool: pg.Pool,
+  kind: PickKind,
+  keys: readonly PickKey[],
+  place: Place,
+): Promise<(PickResult | undefined)[]> {
   const { rows } = await pool.query<PickRow>(readPicksSql, [
     kind,
     keys.map(({ subject }) => place(subject)),

@@ -135,6 +135,21 @@ test('a failover is waited for, and 503 when it takes too long', async () => {
   }
 })
 
+test('a statement that timed out is 503 at once, and not tried again', async () => {
+  const slow = await startContractServer('memory', { failoverWaitMs: 5000 })
+  let attempts = 0
+  slow.ports.log.append = () => {
+    attempts += 1
+    return Promise.reject(Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' }))
+  }
+  try {
+    const answer = await slow.post('record_responses', body)
+    assert.deepEqual([answer.status, attempts], [503, 1])
+  } finally {
+    await slow.stop()
+  }
+})
+
 test('closing lets a request in flight finish and closes its connection', async () => {
   const closing = await startContractServer('memory')
   const append = closing.ports.log.append

@@ -81,6 +81,18 @@ contractTest('a preparation behind a gap is known at once', async () => {
   assert.deepEqual(await statusesOf([update(uuid, 7, known.preparation_uuid)]), ['updated_but_unready'])
 })
 
+contractTest('[M23] [M30] an older preparation is never called obsolete, and lines hold two keys', async () => {
+  const uuid = randomUUID()
+  const [older, newer] = [preparation(uuid, 1), preparation(uuid, 2)]
+  for (const body of [older, newer]) await server.post('prepare_course_ecosystem', body)
+  await statusesOf([update(uuid, 3, newer.preparation_uuid)])
+  const line = update(uuid, 4, older.preparation_uuid)
+  const { json } = await server.post('update_course_ecosystems', { update_requests: [line] })
+  assert.deepEqual(json, {
+    update_responses: [{ request_uuid: line.request_uuid, update_status: 'updated_but_unready' }],
+  })
+})
+
 contractTest('[M24] the readiness marker shows at once, also to a repeat', async () => {
   const uuid = randomUUID()
   const known = preparation(uuid, 1)

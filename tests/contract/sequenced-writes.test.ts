@@ -172,7 +172,7 @@ contractTest('assignments: one line per item, listed fields only, nulls dropped,
   assert.deepEqual(events[0].event_data, { ...kept, assigned_book_container_uuids: [container] })
 })
 
-contractTest('rosters and both exclusion lists are stored and answered per request', async () => {
+contractTest('[M31] rosters and both exclusion lists are stored and answered per request', async () => {
   const uuid = randomUUID()
   await server.post('create_course', course(uuid))
   const roster = {

@@ -171,3 +171,19 @@ test('[M4] a failure is a JSON 500 with an id that is in the log, and names noth
     await failing.stop()
   }
 })
+
+test('more large bodies at once than memory allows are 503, and room comes back', async () => {
+  const small = await startContractServer('memory')
+  const megabytes = 60
+  const body = JSON.stringify({ responses: [], x: 'x'.repeat(megabytes * 1024 * 1024) })
+  try {
+    const answers = await Promise.all(Array.from({ length: 6 }, () => small.post('record_responses', body)))
+    const statuses = answers.map(({ status }) => status).toSorted()
+    assert.deepEqual([statuses[0], statuses.at(-1)], [200, 503])
+    const refused = answers.find(({ status }) => status === 503)
+    assert.equal(refused?.headers.get('biglearn-error-code'), 'overloaded')
+    assert.equal((await small.post('record_responses', body)).status, 200)
+  } finally {
+    await small.stop()
+  }
+})

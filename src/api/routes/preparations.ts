@@ -11,9 +11,9 @@ import {
 import * as schemas from '../schemas/preparations.ts'
 import { ecosystemPrepared, ecosystemUpdated } from '../wire-events.ts'
 import { append } from './append.ts'
-import { inParallel } from './parallel.ts'
 
-const readsInFlight = 8
+/** A create event is a few hundred bytes; there are at most 1000. */
+const createBytesMax = 64 * 1024 * 1024
 
 const prepare = endpoint({
   name: 'prepare_course_ecosystem',
@@ -129,33 +129,34 @@ async function readiness(
 async function courseStatuses(ports: ApiPorts, courses: readonly Uuid[]): Promise<Map<Uuid, object>> {
   const newest = await ports.results.readNewest(courses)
   const byCourse = new Map(newest.map((line) => [line.course, line]))
-  const initial = await inParallel(courses, readsInFlight, (course) => initialEcosystem(ports, course))
+  const initial = await initialEcosystems(ports, courses)
   const isReady = await readiness(
     ports,
     newest.flatMap(({ prepared, updated }) => [prepared, updated]),
   )
   const ecosystems = [
-    ...initial.flatMap((created) => created?.ecosystem ?? []),
+    ...initial.flatMap((ecosystem) => ecosystem ?? []),
     ...newest.flatMap(({ prepared, updated }) => [prepared?.ecosystem ?? [], updated?.ecosystem ?? []].flat()),
   ]
   const isKnown = await knownEcosystems(ports, [...new Set(ecosystems)])
   return new Map(
     courses.map((course, index) => {
-      const facts = { newest: byCourse.get(course), created: initial[index], isReady, isKnown }
+      const facts = { newest: byCourse.get(course), initial: initial[index], isReady, isKnown }
       return [course, courseStatus(facts)]
     }),
   )
 }
 
-interface CreatedCourse {
-  readonly ecosystem: Uuid
-}
-
-/** From the create event: it is the first of its stream, so no gap can hide it. */
-async function initialEcosystem({ log }: ApiPorts, course: Uuid): Promise<CreatedCourse | undefined> {
-  const [created] = await log.readStream('course', course, { from: 0, eventsMax: 1, bytesMax: 1 })
-  const ecosystem = created?.type === 'create_course' ? created.data['ecosystem_uuid'] : undefined
-  return typeof ecosystem === 'string' ? { ecosystem: toUuid(ecosystem) } : undefined
+/** From the create events: each is the first of its stream, so no gap can hide it, and one turn reads them all. */
+async function initialEcosystems({ log }: ApiPorts, courses: readonly Uuid[]): Promise<(Uuid | undefined)[]> {
+  if (courses.length === 0) return []
+  const types = new Set(['create_course'] as const)
+  const lines = courses.map((stream) => ({ kind: 'course', stream, from: 0, types }) as const)
+  const answers = await log.readStreams(lines, { eventsMax: courses.length, bytesMax: createBytesMax })
+  return answers.map(({ events: [created] }) => {
+    const ecosystem = created?.data['ecosystem_uuid']
+    return typeof ecosystem === 'string' ? toUuid(ecosystem) : undefined
+  })
 }
 
 async function knownEcosystems({ log }: ApiPorts, ecosystems: readonly Uuid[]): Promise<(uuid: Uuid) => boolean> {
@@ -170,12 +171,13 @@ async function knownEcosystems({ log }: ApiPorts, ecosystems: readonly Uuid[]): 
 
 interface CourseFacts {
   readonly newest: NewestPreparation | undefined
-  readonly created: CreatedCourse | undefined
+  /** Undefined: the course was not created yet. */
+  readonly initial: Uuid | undefined
   readonly isReady: ReadyTest
   readonly isKnown: (ecosystem: Uuid) => boolean
 }
 
-function courseStatus({ newest, created, isReady, isKnown }: CourseFacts): object {
+function courseStatus({ newest, initial, isReady, isKnown }: CourseFacts): object {
   const { prepared, updated } = newest ?? {}
   const isPending = prepared !== undefined && (updated === undefined || prepared.number > updated.number)
   const pending = isPending ? prepared : undefined
@@ -186,9 +188,9 @@ function courseStatus({ newest, created, isReady, isKnown }: CourseFacts): objec
     precompute_is_complete: preparation !== undefined && isReady(preparation),
   })
   return {
-    course_is_known: created !== undefined,
+    course_is_known: initial !== undefined,
     current_ecosystem_preparation_uuid: pending?.preparation ?? null,
-    current_ecosystem_status: status(updated?.ecosystem ?? created?.ecosystem, updated),
+    current_ecosystem_status: status(updated?.ecosystem ?? initial, updated),
     next_ecosystem_status: status(pending?.ecosystem, pending),
   }
 }
