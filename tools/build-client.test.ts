@@ -53,7 +53,7 @@ const course_uuid = crypto.randomUUID()
 const time = '2026-01-01T00:00:00Z'
 const payload = { course_uuid, ecosystem_uuid: course_uuid, is_real_course: true, starts_at: time, ends_at: time, created_at: time }
 await outbox.transaction((transaction) => outbox.enqueue(transaction, [{ endpoint: 'create_course', payload }]))
-await createDelivery({ store: outbox, transport: client.transport }).drain()
+await createDelivery({ store: outbox, transport: client.transport, onIncident: console.error, onHalt: console.error }).drain()
 const refused = await client.recordNoOps([{ request_uuid: course_uuid, course_uuid, sequence_number: 0 }]).catch((error) => error)
 const [status] = await client.fetchStreamStatuses([{ request_uuid: course_uuid, course_uuid }])
 console.log(JSON.stringify([status.next_sequence_number, refused instanceof RequestRefused]))

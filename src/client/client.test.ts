@@ -169,6 +169,20 @@ test('a call with a deadline gives up, and says what it met last', async (contex
   })
 })
 
+test('a read gives up after a minute unless it is told otherwise, a write does not', async (context) => {
+  const answer = ({ path }: Received, index: number): Answer =>
+    path === '/create_course' && index > 30 ? created : { status: 503, body: {} }
+  const { client, slept } = await serve(context, answer)
+  const line = { request_uuid: 'r', assignment_uuid: 'a', algorithm_name: 'biglearn_sparfa' }
+  const waited = () => slept.splice(0).reduce((sum, ms) => sum + ms, 0)
+  await assert.rejects(client.fetchAssignmentPes([line]), RequestGivenUp)
+  assert.ok(waited() < 60_000)
+  await assert.rejects(client.fetchAssignmentPes([line], { giveUpAfterMs: 1000 }), RequestGivenUp)
+  assert.ok(waited() < 1000)
+  assert.deepEqual(await client.createCourse(course), created.body)
+  assert.ok(waited() > 60_000)
+})
+
 test('a silent server is given up per attempt, not waited for', async (context) => {
   const answer = (_: Received, index: number) => (index === 0 ? new Promise<Answer>(() => {}) : created)
   const { client, received } = await serve(context, answer, { attemptMsMax: 50 })

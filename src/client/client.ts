@@ -1,7 +1,14 @@
 import type { AlgorithmCalls, Bulk, Client, OperatorCalls, ResultCalls, Single, StreamCalls } from './calls.ts'
 import { ReplyUnexpected } from './errors.ts'
 import { bodyOf, sliceItems } from './slices.ts'
-import { type Audience, createTransport, type JsonObject, type Transport, type TransportOptions } from './transport.ts'
+import {
+  type Audience,
+  type CallOptions,
+  createTransport,
+  type JsonObject,
+  type Transport,
+  type TransportOptions,
+} from './transport.ts'
 import type { ServerStatus } from './wire-reads.ts'
 
 export type { Client } from './calls.ts'
@@ -13,20 +20,26 @@ export type * from './wire-reads.ts'
 /**
  * Biglearn's wire contract as typed calls. Lists of any length are cut into requests that the server accepts, sent one
  * after the other so that a stream's events arrive in order; answers come back in the order of the items. Every write
- * may be repeated with the same uuids at any time; by default a call keeps trying until it is answered.
+ * may be repeated with the same uuids at any time, so a write is tried until it is answered unless the call says otherwise.
  */
 export interface ClientOptions extends TransportOptions {
   /** Requests are cut at this size; the server's own limit is 64 MiB. */
   readonly requestBytesMax?: number
+  /** How long a `fetch…` call is repeated at most, unless the call says otherwise: somebody waits for it. */
+  readonly readMsMax?: number
 }
 
 /** The server takes 1000 items a request, and 100 rosters. */
 const itemsMaxDefault = 1000
 const requestBytesMaxDefault = 8 * 1024 * 1024
+const readMsMaxDefault = 60_000
 
 export function createClient(options: ClientOptions): Client {
   const transport = createTransport(options)
-  const calls = callBuilder(transport, options.requestBytesMax ?? requestBytesMaxDefault)
+  const calls = callBuilder(transport, {
+    bytesMax: options.requestBytesMax ?? requestBytesMaxDefault,
+    readMsMax: options.readMsMax ?? readMsMaxDefault,
+  })
   return {
     transport,
     ...streamCalls(calls),
@@ -159,27 +172,31 @@ interface Builder {
   bulk<Item, Line>(endpoint: string, call: BulkCall): Bulk<Item, Line>
 }
 
-function callBuilder(transport: Transport, bytesMax: number): Builder {
+function callBuilder(transport: Transport, limits: { readonly bytesMax: number; readonly readMsMax: number }): Builder {
+  const post = (
+    endpoint: string,
+    audience: Audience,
+    { body, call }: { body: string; call: CallOptions | undefined },
+  ) => {
+    const isRead = endpoint.startsWith('fetch_')
+    const deadline = isRead ? { giveUpAfterMs: limits.readMsMax } : {}
+    return transport.send({ method: 'POST', endpoint, audience, body }, { ...deadline, ...call })
+  }
   return {
     single<Request, Reply>(endpoint: string, audience: Audience = 'api'): Single<Request, Reply> {
-      return async (request, options) => {
-        const body = JSON.stringify(request)
-        return (await transport.send({ method: 'POST', endpoint, audience, body }, options)) as Reply
-      }
+      return async (request, call) => (await post(endpoint, audience, { body: JSON.stringify(request), call })) as Reply
     },
 
-    bulk<Item, Line>(endpoint: string, call: BulkCall): Bulk<Item, Line> {
-      const limits = { itemsMax: call.itemsMax ?? itemsMaxDefault, bytesMax }
-      const audience = call.audience ?? 'api'
-      return async (items, options) => {
+    bulk<Item, Line>(endpoint: string, shape: BulkCall): Bulk<Item, Line> {
+      const { itemsMax = itemsMaxDefault, audience = 'api' } = shape
+      return async (items, call) => {
         const lines: Line[] = []
         const texts = items.map((item) => JSON.stringify(item))
-        for (const slice of sliceItems(texts, limits)) {
-          const body = bodyOf(call.items, slice)
-          const reply = await transport.send({ method: 'POST', endpoint, audience, body }, options)
-          for (const line of linesOf(endpoint, call, { reply, itemCount: slice.length })) lines.push(line as Line)
+        for (const slice of sliceItems(texts, { itemsMax, bytesMax: limits.bytesMax })) {
+          const reply = await post(endpoint, audience, { body: bodyOf(shape.items, slice), call })
+          for (const line of linesOf(endpoint, shape, { reply, itemCount: slice.length })) lines.push(line as Line)
         }
-        return call.linesAre === 'distinct uuids' ? [...new Set(lines)] : lines
+        return shape.linesAre === 'distinct uuids' ? [...new Set(lines)] : lines
       }
     },
   }

@@ -7,7 +7,7 @@ import { createDelivery } from './delivery.ts'
 import { createFakeServer } from './fake/server.ts'
 import type { OutboxEvent } from './outbox.ts'
 import { createMemoryOutbox } from './outbox-memory.ts'
-import { createCourse, instantClock, recordResponse, updateDates } from './test-outbox.ts'
+import { createCourse, instantClock, recordResponse, unexpected, updateDates } from './test-outbox.ts'
 
 /** What happens to each request in turn; afterwards the network is well. */
 const fault = fc.constantFrom('none', 'none', 'request lost', 'reply lost', 'overloaded', 'html', 'delivered twice')
@@ -41,7 +41,7 @@ test('whatever the network does, each course ends with exactly its committed eve
       const clock = instantClock()
       const outbox = createMemoryOutbox(clock)
       const client = createClient({ url: 'http://biglearn.test', fetch: fake.fetch, clock, random: () => 0.5 })
-      const delivery = createDelivery({ store: outbox, transport: client.transport, clock })
+      const delivery = createDelivery({ store: outbox, transport: client.transport, clock, ...unexpected })
       const courses = Array.from({ length: 4 }, () => randomUUID())
       const committed = new Map<string, string[]>(courses.map((course) => [course, [course]]))
       await outbox.transaction(async (transaction) => await outbox.enqueue(transaction, courses.map(createCourse)))

@@ -7,7 +7,7 @@ import { createFakeServer, type FakeRequest, type FakeServerOptions } from './fa
 import { replaceByNoOp, retryRefused, sendUnderNextNumber } from './incidents.ts'
 import type { Incident, OutboxEntry, OutboxEvent } from './outbox.ts'
 import { createMemoryOutbox } from './outbox-memory.ts'
-import { createCourse, instantClock, recordResponse, sortedUuids, updateDates } from './test-outbox.ts'
+import { createCourse, instantClock, recordResponse, sortedUuids, unexpected, updateDates } from './test-outbox.ts'
 import type { EcosystemPreparation, EcosystemUpdate } from './wire.ts'
 
 const time = '2026-03-01T08:00:00Z'
@@ -34,6 +34,7 @@ function setUp({ delivery: changes = {}, token = 'secret', ...server }: Setup = 
     transport: client.transport,
     clock,
     onIncident: (entry, incident) => incidents.push({ entry, incident }),
+    onHalt: unexpected.onHalt,
     ...changes,
   })
   const enqueue = (...events: OutboxEvent[]) =>
@@ -346,6 +347,35 @@ test('a running sender sends when it is woken, and stops with its signal', async
   stop.abort()
   await running
   assert.deepEqual(fake.storedNumbers('course', course), [0])
+})
+
+test('a running sender tells what keeps it from going on, and goes on when that is over', async () => {
+  let isDown = true
+  const { outbox, client, fake, enqueue } = setUp()
+  const halts: unknown[] = []
+  const delivery = createDelivery({
+    store: {
+      ...outbox,
+      readWaiting: (options) => (isDown ? Promise.reject(new Error('database is down')) : outbox.readWaiting(options)),
+    },
+    transport: client.transport,
+    clock: sleepless(),
+    onIncident: () => {},
+    onHalt: (error) => {
+      halts.push(error)
+      isDown = false
+      setImmediate(delivery.wake)
+    },
+  })
+  const course = randomUUID()
+  await enqueue(createCourse(course))
+  const stop = new AbortController()
+  const running = delivery.run(stop.signal)
+  while (fake.storedNumbers('course', course).length < 1) await new Promise((resolve) => setImmediate(resolve))
+  stop.abort()
+  await running
+  assert.match(String(halts[0]), /database is down/)
+  assert.equal(halts.length, 1)
 })
 
 /** A poll that never comes by itself. */

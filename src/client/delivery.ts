@@ -12,9 +12,10 @@ import { type CallOptions, type Clock, type JsonObject, systemClock, type Transp
 export interface DeliveryOptions {
   readonly store: OutboxStore
   readonly transport: Transport
-  readonly onIncident?: (entry: OutboxEntry, incident: Incident) => void
-  /** The server refuses every request alike (token, address): nothing is lost, somebody must look. */
-  readonly onHalt?: (error: unknown) => void
+  /** The server will not take this event: its stream waits until somebody decides (`incidents.ts`). */
+  readonly onIncident: (entry: OutboxEntry, incident: Incident) => void
+  /** `run` could not go on (token, address, own database) and will try again: nothing is lost, somebody must look. */
+  readonly onHalt: (error: unknown) => void
   readonly batchesInFlightMax?: number
   readonly entriesReadMax?: number
   readonly requestBytesMax?: number
@@ -46,6 +47,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const inFlight = new Set<Promise<void>>()
     const busyStreams = new Set<string>()
     const failures: unknown[] = []
+    let planned: Batch[] = []
     const launch = (batch: Batch) => {
       const streams = streamsOf(batch)
       for (const stream of streams) busyStreams.add(stream)
@@ -62,8 +64,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
     try {
       while (failures.length === 0) {
+        // Only when the last plan is used up: reading the backlog again for each request would cost more than sending.
+        if (planned.length === 0) planned = await planNext(options, busyStreams)
         const room = (options.batchesInFlightMax ?? 4) - inFlight.size
-        for (const batch of (await planNext(options, busyStreams)).slice(0, room)) launch(batch)
+        for (const batch of planned.splice(0, room)) launch(batch)
         if (inFlight.size === 0) return
         await Promise.race(inFlight)
       }
@@ -83,7 +87,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         try {
           await drain({ signal })
         } catch (error) {
-          if (!signal.aborted) options.onHalt?.(error)
+          if (!signal.aborted) options.onHalt(error)
         }
         const pause = new AbortController()
         const poll = clock.sleep(options.pollMs ?? 5000, AbortSignal.any([signal, pause.signal])).catch(() => {})
@@ -220,7 +224,7 @@ async function settleRefusal(
 
 async function reportIncident(options: DeliveryOptions, entry: OutboxEntry, incident: Incident): Promise<void> {
   await options.store.refuse(entry.id, incident)
-  options.onIncident?.(entry, incident)
+  options.onIncident(entry, incident)
 }
 
 interface ExistingEvent {

@@ -7,14 +7,14 @@ import { createFakeServer } from './fake/server.ts'
 import { adoptServerNumber, missingRanges, repairGaps } from './incidents.ts'
 import type { OutboxEvent } from './outbox.ts'
 import { createMemoryOutbox } from './outbox-memory.ts'
-import { createCourse, instantClock, recordResponse, updateDates } from './test-outbox.ts'
+import { createCourse, instantClock, recordResponse, unexpected, updateDates } from './test-outbox.ts'
 
 async function setUp(...events: OutboxEvent[]) {
   const fake = createFakeServer()
   const clock = instantClock()
   const store = createMemoryOutbox(clock)
   const client = createClient({ url: 'http://biglearn.test', fetch: fake.fetch, clock, random: () => 1 })
-  const delivery = createDelivery({ store, transport: client.transport, clock })
+  const delivery = createDelivery({ store, transport: client.transport, clock, ...unexpected })
   const enqueue = (...more: OutboxEvent[]) =>
     store.transaction(async (transaction) => await store.enqueue(transaction, more))
   await enqueue(...events)

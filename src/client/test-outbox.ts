@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { type Outbox, type OutboxEvent, type OutboxStore, StreamOrderError } from './outbox.ts'
+import { type Incident, type Outbox, type OutboxEvent, type OutboxStore, StreamOrderError } from './outbox.ts'
 import type { Clock } from './transport.ts'
 
 /** What every outbox has to do, whatever it is kept in; and small events for tests. */
@@ -43,6 +43,12 @@ export const recordResponse = (course: string, response = randomUUID() as string
     responded_at: time,
   },
 })
+
+/** For senders that must meet neither. */
+export const unexpected = {
+  onIncident: (_: unknown, incident: Incident) => assert.fail(`unexpected incident: ${incident.message}`),
+  onHalt: (error: unknown) => assert.fail(`unexpected halt: ${String(error)}`),
+}
 
 /** Time that passes only when somebody sleeps, and then at once. */
 export function instantClock(): Clock & { advance(ms: number): void } {

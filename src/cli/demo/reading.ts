@@ -1,6 +1,7 @@
 import type { Client } from '#client/client.ts'
-import type { CallOptions } from '#client/transport.ts'
-import type { AssignmentPicks, ClueReply, StudentPicks } from '#client/wire-reads.ts'
+import { fetchPicks, type ReadyPicks } from '#client/reads.ts'
+import type { CallOptions, Clock } from '#client/transport.ts'
+import type { ClueReply, StudentPicks } from '#client/wire-reads.ts'
 import type { DemoCourse } from './enrolment.ts'
 import { pagesAhead } from './prediction.ts'
 import type { Progress, Stage } from './progress.ts'
@@ -12,6 +13,7 @@ export interface Reading {
   readonly world: World
   readonly courses: readonly DemoCourse[]
   readonly call: CallOptions
+  readonly clock: Clock
   readonly progress: Progress
 }
 
@@ -88,12 +90,19 @@ export async function fetchClassClues({ client, world, courses, call }: Reading)
 export interface OpenAssignmentPicks {
   readonly openAssignments: number
   readonly withheldAnswers: number
-  readonly pes: readonly AssignmentPicks[]
-  readonly spes: readonly AssignmentPicks[]
+  readonly pes: readonly ReadyPicks[]
+  readonly spes: readonly ReadyPicks[]
 }
 
-/** Personalised and spaced exercises for the assignments that are still open. */
-export async function fetchPicks({ client, world, courses, call, progress }: Reading): Promise<OpenAssignmentPicks> {
+/** Personalised and spaced exercises for the assignments that are still open, asked for as a platform does. */
+export async function fetchOpenPicks({
+  client,
+  clock,
+  world,
+  courses,
+  call,
+  progress,
+}: Reading): Promise<OpenAssignmentPicks> {
   const open = courses.flatMap(({ students }) =>
     students.flatMap((student) =>
       assignmentsOf(world, student)
@@ -104,20 +113,26 @@ export async function fetchPicks({ client, world, courses, call, progress }: Rea
         })),
     ),
   )
-  const lines = (kind: string, algorithm: string) =>
-    open.map(({ uuid }) => ({
+  const ask = async (kind: 'pes' | 'spes', algorithm: string) => {
+    const lines = open.map(({ uuid }) => ({
       request_uuid: world.naming(`${kind}/${uuid}`),
       assignment_uuid: uuid,
       algorithm_name: algorithm,
     }))
-  const parts = (name: string) => ({ size: picksPerRequest, stage: progress.stage(name, open.length) })
+    const parts = { size: picksPerRequest, stage: progress.stage(kind, lines.length) }
+    const options = { ...patience, client, clock, kind, fallback: () => [], ...call }
+    return await inParts(lines, parts, (part) => fetchPicks(part, options))
+  }
   return {
     openAssignments: open.length,
     withheldAnswers: open.reduce((sum, { answers }) => sum + answers, 0),
-    pes: await inParts(lines('pe', clueAlgorithm), parts('PEs'), (part) => client.fetchAssignmentPes(part, call)),
-    spes: await inParts(lines('spe', spacedAlgorithm), parts('SPEs'), (part) => client.fetchAssignmentSpes(part, call)),
+    pes: await ask('pes', clueAlgorithm),
+    spes: await ask('spes', spacedAlgorithm),
   }
 }
+
+/** As long as a student would wait for the exercises of an assignment that was announced a moment ago. */
+const patience = { attemptsMax: 30, pauseMs: 1000, deadlineMs: 120_000 }
 
 /** Practice for the first students of each course. */
 export async function fetchWorstAreas({ client, world, courses, call, progress }: Reading): Promise<StudentPicks[]> {

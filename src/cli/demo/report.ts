@@ -86,8 +86,8 @@ export function summarise(findings: Findings): DemoReport {
     })),
     openAssignments: picks.openAssignments,
     withheldAnswers: picks.withheldAnswers,
-    pes: countPicks(picks.pes, (line) => line.assignment_status === 'assignment_ready'),
-    spes: countPicks(picks.spes, (line) => line.assignment_status === 'assignment_ready'),
+    pes: countPicks(picks.pes, (line) => line.source === 'biglearn'),
+    spes: countPicks(picks.spes, (line) => line.source === 'biglearn'),
     worstAreas: countPicks(findings.worstAreas, (line) => line.student_status === 'student_ready'),
   }
 }

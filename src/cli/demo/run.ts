@@ -7,7 +7,7 @@ import { type DemoCourse, enrol, isoTime } from './enrolment.ts'
 import { namingOf } from './identity.ts'
 import { pageMeanScorer, scoreHeldOut } from './prediction.ts'
 import { type Progress, silentProgress } from './progress.ts'
-import { fetchClassClues, fetchCluesAhead, fetchPicks, fetchWorstAreas } from './reading.ts'
+import { fetchClassClues, fetchCluesAhead, fetchOpenPicks, fetchWorstAreas } from './reading.ts'
 import { type DemoReport, type Evaluation, summarise } from './report.ts'
 import { courseOpeningEvents, isHeldOutKnown, openCourse, sendBatches } from './sending.ts'
 import { simulateClass } from './simulated-class.ts'
@@ -41,6 +41,8 @@ export interface DemoOptions {
 const learnMsMaxDefault = 300_000
 /** A server that cannot be reached at all should be reported while somebody still looks. */
 const firstAnswerMsMax = 60_000
+/** Nobody waits for a page here: a server that restarts meanwhile may take its time. */
+const readMsMax = 600_000
 
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const clock = options.clock ?? systemClock
@@ -50,6 +52,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     clock,
     tokens: options.tokens ?? {},
     requestsInFlightMax: options.requestsInFlightMax ?? 6,
+    readMsMax,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   })
   const call: CallOptions = options.signal === undefined ? {} : { signal: options.signal }
@@ -76,7 +79,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     sendingMs: trainingMs + heldOutMs,
     evaluation,
     classClues: await fetchClassClues(run),
-    picks: await fetchPicks(run),
+    picks: await fetchOpenPicks(run),
     worstAreas: await fetchWorstAreas(run),
   })
 }
