@@ -5,7 +5,7 @@ import { partOf } from '#domain/parts.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { AnswerCompactor, compactAnswers } from './compaction.ts'
+import { AnswerCompactor, compactAnswers, startCompaction } from './compaction.ts'
 import { openLearningReader } from './reader.ts'
 import { fold, TestStream, uuidOf } from './test-course.ts'
 
@@ -96,4 +96,19 @@ test('the compactor walks through all parts and begins again', async () => {
   await answerOneByOne(course, [uuidOf(3, 201)], 60)
   for (let step = 0; step < 64; step += 1) removed += await compactor.step()
   assert.equal(removed, 118)
+})
+
+test('it runs by itself until it is stopped, also when a step failed', async () => {
+  const errors: unknown[] = []
+  const broken = openPool(database.url, { name: 'learning test', connectionsMax: 1 })
+  await broken.end()
+  const failing = startCompaction({ pool: broken, onError: (error) => errors.push(error) })
+  const course = new TestStream(uuidOf(1, 4)).create(book)
+  await answerOneByOne(course, [uuidOf(3, 300)], 60)
+  // Its part comes first, so that the test need not wait for a sweep through all of them.
+  await pool.query('update learning_answer set part = 0 where student = $1', [uuidOf(3, 300)])
+  const working = startCompaction({ pool })
+  while ((await rowsOf(uuidOf(3, 300))).length > 1) await new Promise((done) => setTimeout(done, 10))
+  await Promise.all([working.stop(), failing.stop()])
+  assert.equal(errors.length, 1)
 })

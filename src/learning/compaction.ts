@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import { partsDefault } from '#domain/parts.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import { answersPerRowMax } from './pack-answer.ts'
 
@@ -82,10 +84,7 @@ export async function compactAnswers(
   }
 }
 
-/**
- * The sweep through all parts, a step at a time: call `step` every now and then where answers are folded. Several
- * processes may sweep the same parts; they only waste each other's work.
- */
+/** The sweep through all parts, a step at a time. */
 export class AnswerCompactor {
   readonly #pool: pg.Pool
   readonly #parts: number
@@ -97,12 +96,48 @@ export class AnswerCompactor {
     this.#parts = parts
   }
 
-  /** Returns how many rows are gone; the caller chooses the pause by it. */
+  /** Returns how many rows are gone. */
   async step(): Promise<number> {
     const { after, rowsRemoved } = await compactAnswers(this.#pool, this.#part, this.#after)
     this.#after = after
     if (after === undefined) this.#part = (this.#part + 1) % this.#parts
     return rowsRemoved
+  }
+}
+
+export interface CompactionOptions {
+  readonly pool: pg.Pool
+  readonly parts?: number
+  readonly onError?: (error: unknown) => void
+}
+
+/** A step takes some milliseconds: one a second where nothing is found, more while there is something to merge. */
+const pauseMs = { idle: 1000, busy: 100, failed: 10_000 }
+
+/**
+ * Sweeps until it is stopped. For processes that fold; several may sweep the same parts, they only waste each other's
+ * work.
+ */
+export function startCompaction({ pool, parts, onError }: CompactionOptions): { stop(): Promise<void> } {
+  const compactor = new AnswerCompactor(pool, parts ?? partsDefault)
+  const stopping = new AbortController()
+  const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined)
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      try {
+        await pause((await compactor.step()) > 0 ? pauseMs.busy : pauseMs.idle)
+      } catch (error) {
+        onError?.(error)
+        await pause(pauseMs.failed)
+      }
+    }
+  }
+  const running = run()
+  return {
+    stop: async () => {
+      stopping.abort()
+      await running
+    },
   }
 }
 

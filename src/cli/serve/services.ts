@@ -15,6 +15,7 @@ import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
 import type { Results } from '#due/results.ts'
 import { createStoredResults } from '#due/stored-results.ts'
 import { startTrainer } from '#due/trainer.ts'
+import { startCompaction } from '#learning/compaction.ts'
 import { type LearningReader, openLearningReader } from '#learning/reader.ts'
 import { learningSubscription } from '#learning/subscription.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
@@ -125,6 +126,8 @@ async function startLearning(
   const report = (event: CrewEvent): void => reportCrew(event, say)
   const runner = await startSubscription({ subscription, source: log, pool, heartbeatPool, report })
   shutdown.add('learning', workersMsMax, () => runner.stop())
+  const compaction = startCompaction({ pool, onError: (error) => say(`merging answers failed: ${reasonOf(error)}`) })
+  shutdown.add('the merging of answers', workersMsMax, () => compaction.stop())
   return runner
 }
 
