@@ -28,7 +28,11 @@ export function AssignmentsSection({ course, view }: { course: CourseView; view:
           <AssignmentsTable view={view} lines={live.value} />
         )}
       </section>
-      {view.assignment !== undefined && <PicksSection course={course} path={`${path}/${view.assignment}`} />}
+      {view.assignment === undefined ? (
+        <PracticeSection course={course} path={`/courses/${view.course}/students/${view.student}/practice`} />
+      ) : (
+        <PicksSection course={course} path={`${path}/${view.assignment}`} />
+      )}
     </>
   )
 }
@@ -65,6 +69,7 @@ function AssignmentsTable(props: { view: AssignmentsView; lines: readonly Assign
             <td>
               {line.type}
               {line.isDeleted && <span class="tag">deleted</span>}
+              {line.isWaiting && <span class="tag tag-due">waits for exercises</span>}
             </td>
             <td>{date(line.opensAt)}</td>
             <td>{date(line.dueAt)}</td>
@@ -98,6 +103,22 @@ function PicksSection({ course, path }: { course: CourseView; path: string }): J
   )
 }
 
+/** Without an assignment: what the student could practise best. */
+function PracticeSection({ course, path }: { course: CourseView; path: string }): JSX.Element {
+  const live = useLive<PickChoice>(path, listEveryMs)
+  return (
+    <section aria-labelledby="practice-heading" class="panel">
+      <h2 id="practice-heading">Exercises to practise</h2>
+      <p class="help">Choose an assignment above to see what would be given in it.</p>
+      {live.state === 'ready' ? (
+        <Choice course={course} choice={live.value} />
+      ) : (
+        <NotReady live={live} what="choice of exercises" />
+      )}
+    </section>
+  )
+}
+
 /** Pages first: an exercise of a page is one of its chapter and book as well. */
 function namesOf(course: CourseView, containers: readonly string[]): string {
   const lines = course.book.filter(({ container }) => containers.includes(container))
@@ -115,7 +136,7 @@ const shortageWords: { readonly [reason: string]: string } = {
 
 function Choice({ course, choice }: { course: CourseView; choice: PickChoice }): JSX.Element {
   const heading = `choice-${choice.algorithm}`
-  const title = choice.kind === 'personalised' ? 'Personalised' : 'Spaced practice'
+  const title = { personalised: 'Personalised', spaced: 'Spaced practice', practice: 'Worst areas' }[choice.kind]
   return (
     <section aria-labelledby={heading} class="choice">
       <h3 id={heading}>
@@ -127,7 +148,7 @@ function Choice({ course, choice }: { course: CourseView; choice: PickChoice }):
         <>
           <p class="help">
             {choice.isAssigned
-              ? 'Fixed by the platform.'
+              ? `Fixed by the platform: ${plural(choice.exercises.length, 'exercise', 'exercises')}.`
               : `${plural(choice.exercises.length, 'exercise', 'exercises')} chosen.`}
             {choice.shortage !== null && ` Fewer than wanted: ${shortageWords[choice.shortage] ?? choice.shortage}.`}
           </p>

@@ -84,12 +84,13 @@ const stopWords: { readonly [reason: string]: string } = {
 }
 
 function OriginPanel({ view: { madeBy } }: { view: MatrixView }): JSX.Element {
-  const penalty = (value: number | null, off: string): string => (value === null ? off : String(value))
+  const penalty = (value: number | null, off: string): string =>
+    value === null ? off : String(Number(value.toPrecision(4)))
   const rows: readonly (readonly [string, string])[] = [
     ['Preset', madeBy.preset],
     ['Mask', madeBy.mask === 'hard' ? 'hard: only hinted weights' : 'soft: other weights may appear'],
-    ['Penalty of weights', String(madeBy.lamW)],
-    ['Penalty of easiness', String(madeBy.lamD)],
+    ['Penalty of weights', penalty(madeBy.lamW, 'off')],
+    ['Penalty of easiness', penalty(madeBy.lamD, 'off')],
     ['Penalty of concept abilities', penalty(madeBy.lamU, 'off: one general ability only')],
     ['Penalty of the general ability', penalty(madeBy.lamG, 'off: no general ability')],
     ['Seed', String(madeBy.seed)],

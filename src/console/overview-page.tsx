@@ -60,7 +60,7 @@ function KeyFigures({ overview }: { overview: Overview }): JSX.Element {
         <dd class="figure-note">
           {freshness.samples === 0
             ? `no answers in ${formatAge(freshness.windowMs)}`
-            : `p50 ${formatMs(freshness.p50Ms)}, ${plural(freshness.samples, 'answer', 'answers')}`}
+            : `p50 ${formatMs(freshness.p50Ms)}, ${plural(freshness.samples, 'sample', 'samples')}`}
         </dd>
       </div>
       <div class={blocked.total === 0 ? 'figure' : 'figure figure-attention'}>
@@ -117,7 +117,9 @@ function LoadingSection({ overview }: { overview: Overview }): JSX.Element | nul
       <progress max={loading.total} value={loading.done} aria-labelledby="loading-heading" />
       <p class="help">
         {loading.label}: {formatCount(loading.done)} of {formatCount(loading.total)}
-        {leftMs === undefined ? '' : `, ${formatRate(loading.perSecond)} per second, about ${formatAge(leftMs)} left`}
+        {leftMs === undefined
+          ? '. Waiting for the next step.'
+          : `, ${formatRate(loading.perSecond)} per second, about ${formatAge(leftMs)} left`}
       </p>
     </section>
   )

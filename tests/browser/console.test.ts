@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { contrastOf, focused, namesOf, unnamedRoles } from './accessibility.ts'
+import { shot, untilTextChanges, withPage } from './browser-page.ts'
 import { chromiumPath, missingChromiumNotice } from './chromium.ts'
 import { type FixtureServer, startFixtureServer } from './fixture-server.ts'
 import { type SeededConsoleData, seedConsoleData } from './seeded-console-data.ts'
 
 /** The console in a real browser over seeded data: by keyboard, live, through a restart, and for every eye. */
 
-const artefacts = fileURLToPath(new URL('../../artefacts/console/', import.meta.url))
 const notice = missingChromiumNotice()
 
 describe('console', { skip: notice ?? false, concurrency: false }, () => {
@@ -20,7 +17,6 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
   let browser: Browser
 
   before(async () => {
-    await mkdir(artefacts, { recursive: true })
     data = seedConsoleData()
     server = await startFixtureServer({ data })
     browser = await chromium.launch({ executablePath: chromiumPath() ?? '' })
@@ -99,13 +95,7 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
       await page.locator('.forecast-table[aria-busy=false]').waitFor()
       const before = await expected.textContent()
       for (let answer = 0; answer < 20; answer++) data.answer(course, student, page3, false)
-      const changedAt = performance.now()
-      await page.waitForFunction(
-        ([selector, text]) => document.querySelector(selector ?? '')?.textContent !== text,
-        [`tr[data-container="${page3}"] .expected`, before],
-        { polling: 20, timeout: 5_000 },
-      )
-      const tookMs = performance.now() - changedAt
+      const tookMs = await untilTextChanges(page, `tr[data-container="${page3}"] .expected`, before)
       assert.ok(tookMs < 1_000, `the bar moved after ${tookMs} ms`)
       await assertBarsShow(page, data, student)
     })
@@ -179,6 +169,7 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
       stream: `${course}/stream`,
       basis: `${course}/students/${student}/basis/${bookPage}`,
       assignments: `${course}/students/${student}/assignments/${student}`,
+      practice: `${course}/students/${student}/assignments`,
       operations: '/console/operations',
       matrix: `/console/matrices/${forecast?.matrix}`,
       missing: '/console/courses/7',
@@ -213,35 +204,6 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
     }
   })
 })
-
-interface PageOptions {
-  readonly colorScheme?: 'light' | 'dark'
-  readonly viewport?: { readonly width: number; readonly height: number }
-  /** Lost connections and refused tokens are written to the browser's console by the browser itself. */
-  readonly mayFail?: boolean
-}
-
-/** A page of its own; fails on script errors, refused content, and any request that leaves the server. */
-async function withPage(browser: Browser, options: PageOptions, use: (page: Page) => Promise<void>): Promise<void> {
-  const { colorScheme = 'light', viewport = { width: 1366, height: 768 } } = options
-  const context = await browser.newContext({ colorScheme, viewport })
-  try {
-    const page = await context.newPage()
-    page.setDefaultTimeout(10_000)
-    const faults: string[] = []
-    page.on('pageerror', (error) => faults.push(String(error)))
-    page.on('console', (message) => {
-      if (message.type() === 'error' && options.mayFail !== true) faults.push(message.text())
-    })
-    page.on('request', (request) => {
-      if (new URL(request.url()).hostname !== '127.0.0.1') faults.push(`asked ${request.url()}`)
-    })
-    await use(page)
-    assert.deepEqual(faults, [])
-  } finally {
-    await context.close()
-  }
-}
 
 /** Presses Tab until the control with this label has the focus. */
 async function tabTo(page: Page, text: string): Promise<void> {
@@ -311,8 +273,4 @@ async function assertAccessible(page: Page, where: string): Promise<void> {
     order = at.order
   }
   assert.ok(order > 0, where)
-}
-
-async function shot(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: join(artefacts, `${name}.png`), fullPage: true })
 }

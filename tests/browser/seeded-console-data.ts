@@ -13,7 +13,7 @@ import type {
 import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { BookContainer } from '#domain/ecosystem.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { seededBasis, seededMatrix, seededOperations, seededPicks } from './seeded-operations.ts'
+import { seededBasis, seededMatrix, seededOperations, seededPicks, seededPractice } from './seeded-operations.ts'
 import { chance, uuidOf } from './seeded-values.ts'
 
 /**
@@ -91,12 +91,18 @@ export function seedConsoleData(now: () => number = Date.now): SeededConsoleData
         assignment: uuidOf(`assignment ${student} ${index}`),
         type,
         isDeleted: index === 2,
+        isWaiting: index === 0,
         createdAt: startedAt - 86_400_000 * index,
         opensAt: startedAt - 86_400_000 * index,
         dueAt: type === 'practice' ? null : startedAt + 86_400_000 * (3 - index),
         exercises: 8,
         answered: 2 * index,
       })),
+    practice: async (course) => {
+      const seeded = byUuid.get(course)
+      const pages = seeded?.lines.flatMap((line) => (line.kind === 'page' ? [line.container] : []))
+      return seeded && pages && seededPractice(pages, uuidOf(`matrix ${seeded.ecosystem}`))
+    },
     picks: async (course, _student, assignment) => {
       const seeded = byUuid.get(course)
       const pages = seeded?.lines.flatMap((line) => (line.kind === 'page' ? [line.container] : []))

@@ -1,4 +1,4 @@
-import type { AssignmentPicks, ClueBasis, PickLine } from '#api/console/explanation-data.ts'
+import type { AssignmentPicks, ClueBasis, PickChoice, PickLine } from '#api/console/explanation-data.ts'
 import type { MatrixView, Operations } from '#api/console/operations-data.ts'
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
@@ -103,6 +103,12 @@ export function seededBasis(bookContainer: Uuid, clue: Clue, matrix: Uuid, start
     visibleAt: verdict === 'withheld' ? startedAt + 86_400_000 : null,
   }))
   return { bookContainer, clue, matrix, poolGroups: 18, answers, countedAnswers: 41 }
+}
+
+export function seededPractice(pages: readonly Uuid[], matrix: Uuid): PickChoice {
+  const [personalised] = seededPicks(matrix, pages, matrix).choices
+  if (personalised === undefined) throw new Error('there is always a personalised choice')
+  return { ...personalised, kind: 'practice', isAssigned: false }
 }
 
 export function seededPicks(assignment: Uuid, pages: readonly Uuid[], matrix: Uuid): AssignmentPicks {

@@ -39,6 +39,10 @@ const data: ConsoleData = {
     asked.push(uuids)
     return []
   },
+  practice: async (...uuids) => {
+    asked.push(uuids)
+    return undefined
+  },
   picks: async (...uuids) => {
     asked.push(uuids)
     return undefined
@@ -135,10 +139,12 @@ test('explanations are asked for by course, student and what is explained', asyn
   assert.equal((await get(`${base}/basis/${container}`)).statusCode, 404)
   assert.deepEqual((await get(`${base}/assignments`)).json(), [])
   assert.equal((await get(`${base}/assignments/${container}`)).statusCode, 404)
+  assert.equal((await get(`${base}/practice`)).statusCode, 404)
   assert.deepEqual(asked, [
     [course, student, container],
     [course, student],
     [course, student, container],
+    [course, student],
   ])
   assert.equal((await get('/console/api/operations')).statusCode, 200)
   assert.equal((await get(`/console/api/matrices/${container}`)).statusCode, 404)

@@ -62,10 +62,10 @@ function registerOperations(server: FastifyInstance, data: OperationsData, show:
 }
 
 function registerExplanations(server: FastifyInstance, data: ExplanationData, show: Show): void {
-  const student = '/courses/:course/students/:student'
+  const ofStudent = '/courses/:course/students/:student'
 
   server.get<{ Params: BasisInput }>(
-    `${student}/basis/:container`,
+    `${ofStudent}/basis/:container`,
     { schema: { params: BasisInput } },
     (request, reply) => {
       const { course, student, container } = request.params
@@ -74,7 +74,7 @@ function registerExplanations(server: FastifyInstance, data: ExplanationData, sh
   )
 
   server.get<{ Params: StudentInput }>(
-    `${student}/assignments`,
+    `${ofStudent}/assignments`,
     { schema: { params: StudentInput } },
     (request, reply) => {
       const { course, student } = request.params
@@ -82,8 +82,17 @@ function registerExplanations(server: FastifyInstance, data: ExplanationData, sh
     },
   )
 
+  server.get<{ Params: StudentInput }>(
+    `${ofStudent}/practice`,
+    { schema: { params: StudentInput } },
+    (request, reply) => {
+      const { course, student } = request.params
+      return show(request, reply, () => data.practice(toUuid(course), toUuid(student)))
+    },
+  )
+
   server.get<{ Params: AssignmentInput }>(
-    `${student}/assignments/:assignment`,
+    `${ofStudent}/assignments/:assignment`,
     { schema: { params: AssignmentInput } },
     (request, reply) => {
       const { course, student, assignment } = request.params

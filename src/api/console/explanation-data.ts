@@ -7,6 +7,8 @@ export interface ExplanationData {
   clueBasis(course: Uuid, student: Uuid, bookContainer: Uuid): Promise<ClueBasis | undefined>
   /** A student's assignments, newest first, at most 50. `undefined`: course or student is unknown. */
   assignments(course: Uuid, student: Uuid): Promise<readonly AssignmentLine[] | undefined>
+  /** Exercises for the student's worst areas, which no assignment asks for. `undefined`: course or student is unknown. */
+  practice(course: Uuid, student: Uuid): Promise<PickChoice | undefined>
   /** What would be given in an assignment now. `undefined`: unknown, or not the student's. */
   picks(course: Uuid, student: Uuid, assignment: Uuid): Promise<AssignmentPicks | undefined>
 }
@@ -39,6 +41,8 @@ export interface AssignmentLine {
   readonly assignment: Uuid
   readonly type: string
   readonly isDeleted: boolean
+  /** The platform has not fixed its personalised and spaced exercises yet. */
+  readonly isWaiting: boolean
   readonly createdAt: number
   readonly opensAt: number | null
   readonly dueAt: number | null
@@ -55,7 +59,7 @@ export interface AssignmentPicks {
 
 /** One kind of exercises by one algorithm. */
 export interface PickChoice {
-  readonly kind: 'personalised' | 'spaced'
+  readonly kind: 'personalised' | 'spaced' | 'practice'
   readonly algorithm: string
   readonly status: 'ready' | 'unready' | 'unknown'
   readonly matrix: Uuid | null

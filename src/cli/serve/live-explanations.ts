@@ -7,6 +7,7 @@ import type {
   PickChoice,
   PickLine,
 } from '#api/console/explanation-data.ts'
+import { needOfPes, needOfSpes } from '#choose/need.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment, Student } from '#domain/student.ts'
 import type { Services } from './services.ts'
@@ -21,6 +22,7 @@ export function liveExplanations(services: Services): ExplanationData {
   return {
     clueBasis: (course, student, bookContainer) => clueBasis(services, { course, student, bookContainer }),
     assignments: (course, student) => assignmentLines(services, course, student),
+    practice: (course, student) => practice(services, course, student),
     picks: (course, student, assignment) => assignmentPicks(services, { course, student, assignment }),
   }
 }
@@ -78,6 +80,7 @@ async function assignmentLines(
       assignment: assignment.uuid,
       type: assignment.type,
       isDeleted: assignment.isDeleted,
+      isWaiting: needOfPes(assignment) === 'choose' || needOfSpes(assignment) === 'choose',
       createdAt: assignment.createdAt,
       opensAt: assignment.opensAt ?? null,
       dueAt: assignment.dueAt ?? null,
@@ -105,22 +108,47 @@ async function assignmentPicks(services: Services, question: PicksQuestion): Pro
     ...personalised.map((pick) => ({ kind: 'personalised' as const, algorithm: personalisedName, pick })),
     ...spaced.map((pick, index) => ({ kind: 'spaced' as const, algorithm: spacedNames[index] ?? '', pick })),
   ]
-  const exercises = [...new Set(asked.flatMap(({ pick }) => pick.exercises))]
-  const outlooks = await services.explanations.explainExercises(student, assignment.ecosystem, exercises)
-  const choices = asked.map(({ kind, algorithm, pick }): PickChoice => {
-    const lines = pick.exercises.map((exercise): PickLine => {
-      const outlook = outlooks.get(exercise)
-      return {
-        exercise,
-        bookContainers: outlook?.bookContainers ?? [],
-        expected: outlook?.expected ?? null,
-        answered: outlook?.timesAnswered ?? 0,
-        ...spacingOf(pick, exercise),
-      }
-    })
-    return { kind, algorithm, ...settled(assignment, kind, pick), exercises: lines, shortage: shortageOf(pick) }
-  })
+  const choices = await Promise.all(
+    asked.map(async ({ kind, algorithm, pick }): Promise<PickChoice> => {
+      const exercises = await pickLines(services, pick, { student, ecosystem: assignment.ecosystem })
+      return { kind, algorithm, ...settled(assignment, kind, pick), exercises, shortage: shortageOf(pick) }
+    }),
+  )
   return { assignment: uuid, bookContainers: assignment.containers, choices }
+}
+
+async function practice(services: Services, course: Uuid, student: Uuid): Promise<PickChoice | undefined> {
+  if ((await studentIn(services, course, student)) === undefined) return undefined
+  const line = { student, algorithm: personalisedName, exercisesMax: undefined }
+  const [[pick], details] = await Promise.all([services.answers.worstAreas([line]), services.reader.course(course)])
+  if (pick === undefined || details?.ecosystem === undefined) return undefined
+  return {
+    kind: 'practice',
+    algorithm: personalisedName,
+    status: pick.status,
+    matrix: pick.matrix ?? null,
+    isAssigned: false,
+    exercises: await pickLines(services, pick, { student, ecosystem: details.ecosystem }),
+    shortage: shortageOf(pick),
+  }
+}
+
+async function pickLines(
+  { explanations }: Services,
+  pick: PickAnswer,
+  { student, ecosystem }: { readonly student: Uuid; readonly ecosystem: Uuid },
+): Promise<PickLine[]> {
+  const outlooks = await explanations.explainExercises(student, ecosystem, pick.exercises)
+  return pick.exercises.map((exercise): PickLine => {
+    const outlook = outlooks.get(exercise)
+    return {
+      exercise,
+      bookContainers: outlook?.bookContainers ?? [],
+      expected: outlook?.expected ?? null,
+      answered: outlook?.timesAnswered ?? 0,
+      ...spacingOf(pick, exercise),
+    }
+  })
 }
 
 function settled(assignment: Assignment, kind: PickChoice['kind'], pick: PickAnswer) {

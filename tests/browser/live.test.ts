@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Browser, chromium } from 'playwright-core'
+import { startTestApplication, type TestApplication } from '../support/application.ts'
+import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
+import { shot, untilTextChanges, withPage } from './browser-page.ts'
+import { chromiumPath, missingChromiumNotice } from './chromium.ts'
+
+/*
+ * The console over the whole server: HTTP, log, learning, matrix and estimate are the real ones, and what the page shows
+ * is compared with what the wire answers.
+ */
+describe('console over the whole server', { skip: missingChromiumNotice() ?? false, concurrency: false }, () => {
+  const classroom = new Classroom({ seed: 11, pages: 3, exercisesPerPage: 12, courses: 1, studentsPerCourse: 5 })
+  let application: TestApplication
+  let browser: Browser
+
+  before(async () => {
+    application = await startTestApplication('api,learning,due,trainer,console')
+    await classroom.create((path, body) => application.post(path, body))
+    await untilMatrix(application)
+    browser = await chromium.launch({ executablePath: chromiumPath() ?? '' })
+  })
+  after(async () => {
+    await browser.close()
+    await application.stop()
+  })
+
+  const studentAt = (index: number): ClassroomStudent => {
+    const found = classroom.students[index]
+    assert.ok(found !== undefined)
+    return found
+  }
+  const record = async (who: ClassroomStudent, page: number, answers: readonly boolean[], from = 0): Promise<void> => {
+    const responses = answers.map((isCorrect, index) => classroom.response(who, page, from + index, isCorrect))
+    await application.post('/record_responses', { responses })
+  }
+
+  test('an acknowledged answer moves the student’s bar within a second, to the CLUE of the wire', async () => {
+    const who = studentAt(0)
+    await record(who, 0, [true, false, true])
+    await withPage(browser, {}, async (page) => {
+      await page.goto(`${application.url}/console/courses/${who.course}/students/${who.student}`)
+      const row = `tr[data-container="${classroom.pages[0]}"]`
+      await page.locator(`${row} .expected`).waitFor()
+      const before = await page.locator(`${row} .expected`).textContent()
+      await record(who, 0, [true, true, true, true, true, true], 3)
+      const tookMs = await untilTextChanges(page, `${row} .expected`, before)
+      assert.ok(tookMs < 1_000, `the bar moved after ${tookMs} ms`)
+      await sleep(700)
+      const shown = await page.locator(`${row} .expected`).textContent()
+      assert.equal(shown, `${Math.round((await clueOf(application, who, classroom.pages[0])) * 100)} %`)
+      await shot(page, 'live-student')
+
+      await page.getByRole('link', { name: 'Page 1', exact: true }).click()
+      await page.getByText('9 answers count here, 8 of them right').waitFor()
+      assert.equal(await page.locator('tbody tr').count(), 9)
+    })
+  })
+
+  test('a gap is on the first page within a second, and gone when it is filled', async () => {
+    const who = studentAt(1)
+    const missing = classroom.response(who, 1, 0, true)
+    await withPage(browser, {}, async (page) => {
+      await page.goto(`${application.url}/console`)
+      await page.getByText('None. Every recorded event has been delivered in order.').waitFor()
+      const blocked = '[data-figure=blocked]'
+      await application.post('/record_responses', { responses: [classroom.response(who, 1, 1, true)] })
+      const tookMs = await untilTextChanges(page, blocked, '0')
+      assert.ok(tookMs < 1_000, `the gap was shown after ${tookMs} ms`)
+      await shot(page, 'live-gap')
+      await page.locator('table[aria-labelledby=blocked-heading] a').click()
+      await page.getByRole('heading', { name: 'Gaps' }).waitFor()
+      const number = missing.sequence_number.toLocaleString('en')
+      assert.deepEqual(await page.locator('.gaps-table tbody th').allTextContents(), [number])
+      await application.post('/record_responses', { responses: [missing] })
+      await page.getByText('None: every number below').waitFor()
+    })
+  })
+
+  test('operations, matrix and exercises to practise show what runs', async () => {
+    const who = studentAt(0)
+    await withPage(browser, {}, async (page) => {
+      await page.goto(`${application.url}/console/operations`)
+      await page.getByText('All 128 are owned').waitFor({ timeout: 15_000 })
+      await page.getByText('None. Every stream follows its lane.').waitFor()
+      await page.goto(`${application.url}/console`)
+      await page.locator('table[aria-labelledby=ecosystems-heading] a').click()
+      await page.getByRole('heading', { name: 'How it was made' }).waitFor()
+      assert.ok((await page.locator('.chosen').count()) === 1, 'the matrix is in its own history')
+      await page.goto(`${application.url}/console/courses/${who.course}/students/${who.student}/assignments`)
+      await page.getByRole('heading', { name: 'Exercises to practise' }).waitFor()
+      await page.getByRole('heading', { name: /^Worst areas/ }).waitFor()
+      assert.equal(await page.locator('table[aria-labelledby=assignments-heading] tbody tr').count(), 3)
+      await shot(page, 'live-assignments')
+    })
+  })
+})
+
+async function untilMatrix(application: TestApplication): Promise<void> {
+  for (let turn = 0; turn < 200; turn += 1) {
+    const answer = await fetch(`${application.url}/status`)
+    const { ecosystems } = (await answer.json()) as { ecosystems: { matrix_uuid: string | null }[] }
+    if (ecosystems[0]?.matrix_uuid) return
+    await sleep(100)
+  }
+  assert.fail('the new ecosystem got no matrix within twenty seconds')
+}
+
+interface ClueReply {
+  readonly student_clue_responses: readonly { readonly clue_data: { readonly most_likely: number } }[]
+}
+
+/** What the wire answers for the same student and part of the book. */
+async function clueOf(
+  application: TestApplication,
+  who: ClassroomStudent,
+  bookContainer: string | undefined,
+): Promise<number> {
+  const line = {
+    request_uuid: who.student,
+    student_uuid: who.student,
+    book_container_uuid: bookContainer,
+    algorithm_name: 'biglearn_sparfa',
+  }
+  const reply = await application.post<ClueReply>('/fetch_student_clues', { student_clue_requests: [line] })
+  const found = reply.student_clue_responses[0]
+  assert.ok(found !== undefined)
+  return found.clue_data.most_likely
+}
