@@ -9,7 +9,7 @@ import { type ConceptRows, conceptRows, type SparfaMatrix } from './matrix.ts'
 import { type Metrics, measure } from './metrics.ts'
 import { numberedId } from './numbered-id.ts'
 import { predictWith } from './predict.ts'
-import { type Responses, selectRows, sortResponses } from './responses.ts'
+import { keepRows, type Responses, sortResponses } from './responses.ts'
 
 /** One answer of a data set; learners, questions and concepts are numbered from 0. */
 export interface AnswerRow {
@@ -71,23 +71,16 @@ export function makeDataSet(rows: Iterable<AnswerRow>): DataSet {
 }
 
 export function split(data: DataSet, how: Split): Parts {
-  const isTest = how.kind === 'random' ? randomly(how.seed) : lastFifth(data)
-  const [training, order] = selectWithOrder(data, (learner, question, row) => !isTest(learner, question, row))
-  const [test, testOrder] = selectWithOrder(data, isTest)
-  return { training: { ...data, responses: training, order }, test, testOrder }
-}
-
-function selectWithOrder(
-  { responses, order }: DataSet,
-  isSelected: (learner: number, question: number, row: number) => boolean,
-): [Responses, Int32Array] {
-  const kept: number[] = []
-  const selected = selectRows(responses, (learner, question, row) => {
-    const isKept = isSelected(learner, question, row)
-    if (isKept) kept.push(order[row]!)
-    return isKept
-  })
-  return [selected, Int32Array.from(kept)]
+  const isTest = how.kind === 'random' ? aFifth(data, how.seed) : lastFifth(data)
+  return {
+    training: {
+      ...data,
+      responses: keepRows(data.responses, isTest, 0),
+      order: data.order.filter((_, row) => isTest[row] === 0),
+    },
+    test: keepRows(data.responses, isTest, 1),
+    testOrder: data.order.filter((_, row) => isTest[row] === 1),
+  }
 }
 
 export function evaluate(data: DataSet, how: Split, predictor: Predictor): Metrics {
@@ -118,12 +111,19 @@ export function fitInputOf({ responses, hints, conceptCount }: DataSet): FitInpu
   }
 }
 
-function randomly(seed: number): (learner: number, question: number, row: number) => boolean {
-  return (learner, question) => isTestRow(learner, question, seed)
+/** Marks a fifth of the rows, by hash. */
+function aFifth({ responses }: DataSet, seed: number): Uint8Array {
+  const isTest = new Uint8Array(responses.question.length)
+  for (let learner = 0; learner < responses.learnerCount; learner++) {
+    for (let row = responses.start[learner]!; row < responses.start[learner + 1]!; row++) {
+      if (isTestRow(learner, responses.question[row]!, seed)) isTest[row] = 1
+    }
+  }
+  return isTest
 }
 
-/** Test rows are those at or after place ceil(0.8 n) of the learner's n answers. */
-function lastFifth({ responses, order }: DataSet): (learner: number, question: number, row: number) => boolean {
+/** Marks the rows at or after place ceil(0.8 n) of each learner's n answers. */
+function lastFifth({ responses, order }: DataSet): Uint8Array {
   const isTest = new Uint8Array(order.length)
   for (let learner = 0; learner < responses.learnerCount; learner++) {
     const begin = responses.start[learner]!
@@ -131,5 +131,5 @@ function lastFifth({ responses, order }: DataSet): (learner: number, question: n
     const rows = Array.from({ length: count }, (_, at) => begin + at).sort((one, other) => order[one]! - order[other]!)
     for (const row of rows.slice(Math.ceil(0.8 * count))) isTest[row] = 1
   }
-  return (_learner, _question, row) => isTest[row] === 1
+  return isTest
 }

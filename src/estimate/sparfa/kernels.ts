@@ -168,22 +168,25 @@ function fillKnown(known: Float64Array, specific: Float64Array, general: Float64
 function conceptsMet(responses: Responses, hints: ConceptRows, conceptCount: number): ConceptRows {
   const metBy = new Int32Array(conceptCount).fill(-1)
   const start = new Int32Array(responses.learnerCount + 1)
-  const concept: number[] = []
+  let pairs = 0
+  for (const asked of responses.question) pairs += hints.start[asked + 1]! - hints.start[asked]!
+  const concept = new Int32Array(pairs)
+  let count = 0
   for (let learner = 0; learner < responses.learnerCount; learner++) {
-    const met: number[] = []
     for (let row = responses.start[learner]!; row < responses.start[learner + 1]!; row++) {
       const asked = responses.question[row]!
       for (let entry = hints.start[asked]!; entry < hints.start[asked + 1]!; entry++) {
         const hinted = hints.concept[entry]!
         if (metBy[hinted] === learner) continue
         metBy[hinted] = learner
-        met.push(hinted)
+        concept[count] = hinted
+        count += 1
       }
     }
-    for (const hinted of met.sort((one, other) => one - other)) concept.push(hinted)
-    start[learner + 1] = concept.length
+    concept.subarray(start[learner]!, count).sort()
+    start[learner + 1] = count
   }
-  return { start, concept: Int32Array.from(concept) }
+  return { start, concept: concept.slice(0, count) }
 }
 
 /** Concepts the learner has not met point to the last entry of v, which is always zero. */

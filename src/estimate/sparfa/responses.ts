@@ -38,8 +38,13 @@ export function sortResponses(columns: ResponseColumns, counts: Counts): Respons
   const sorted = {
     ...counts,
     start: byLearner.start,
-    question: Int32Array.from(byLearner.order, (row) => question[row]!),
-    isCorrect: Uint8Array.from(byLearner.order, (row) => (isCorrect[row] === 0 ? 0 : 1)),
+    question: new Int32Array(question.length),
+    isCorrect: new Uint8Array(question.length),
+  }
+  for (let at = 0; at < question.length; at++) {
+    const row = byLearner.order[at]!
+    sorted.question[at] = question[row]!
+    sorted.isCorrect[at] = isCorrect[row] === 0 ? 0 : 1
   }
   refuseSecondResponses(sorted)
   return sorted
@@ -47,23 +52,24 @@ export function sortResponses(columns: ResponseColumns, counts: Counts): Respons
 
 /** Rows kept for training and rows kept back for early stopping, chosen by hash (sparfa.md §7). */
 export function holdOut(responses: Responses, seed: number): { training: Responses; heldOut: Responses } {
-  return {
-    training: selectRows(responses, (learner, question) => !isHeldOutRow(learner, question, seed)),
-    heldOut: selectRows(responses, (learner, question) => isHeldOutRow(learner, question, seed)),
+  const isHeldOut = new Uint8Array(responses.question.length)
+  for (let learner = 0; learner < responses.learnerCount; learner++) {
+    for (let row = responses.start[learner]!; row < responses.start[learner + 1]!; row++) {
+      if (isHeldOutRow(learner, responses.question[row]!, seed)) isHeldOut[row] = 1
+    }
   }
+  return { training: keepRows(responses, isHeldOut, 0), heldOut: keepRows(responses, isHeldOut, 1) }
 }
 
-export function selectRows(
-  responses: Responses,
-  isSelected: (learner: number, question: number, row: number) => boolean,
-): Responses {
+/** The rows whose mark is the wanted one. */
+export function keepRows(responses: Responses, mark: Uint8Array, wanted: 0 | 1): Responses {
   const start = new Int32Array(responses.learnerCount + 1)
   const question = new Int32Array(responses.question.length)
   const isCorrect = new Uint8Array(responses.question.length)
   let kept = 0
   for (let learner = 0; learner < responses.learnerCount; learner++) {
     for (let row = responses.start[learner]!; row < responses.start[learner + 1]!; row++) {
-      if (!isSelected(learner, responses.question[row]!, row)) continue
+      if (mark[row] !== wanted) continue
       question[kept] = responses.question[row]!
       isCorrect[kept] = responses.isCorrect[row]!
       kept += 1

@@ -30,9 +30,11 @@ interface State {
   readonly generalSlope: Float64Array
   /** One entry per learner. */
   readonly generalVariance: Float64Array
-  /** Diagonal of the precision, its border, and the gradient, while a learner is worked on. */
-  readonly precision: Float64Array
-  readonly border: Float64Array
+  /**
+   * What the answers add to the diagonal of the precision, and the gradient, while a learner is worked on. Replacing w w'
+   * by diag(w sum(w)) makes the border of the arrow equal to what the diagonal gains.
+   */
+  readonly evidence: Float64Array
   readonly gradient: Float64Array
   /** omega and omega m + y - p of the learner's answers. */
   readonly omega: Float64Array
@@ -90,8 +92,7 @@ function makeState(problem: Problem, point: Point): State {
     specificVariance: new Float64Array(specificCount).fill(1 / penalties.lamU),
     generalSlope: new Float64Array(specificCount),
     generalVariance: new Float64Array(responses.learnerCount).fill(1 / penalties.lamG),
-    precision: new Float64Array(specificCount),
-    border: new Float64Array(specificCount),
+    evidence: new Float64Array(specificCount),
     gradient: new Float64Array(specificCount),
     omega: new Float64Array(longest),
     target: new Float64Array(longest),
@@ -113,15 +114,14 @@ function updateLearners(state: State, from: number, to: number): void {
 
 /** One Newton step of the learner's mean, and the variances that go with it. */
 function updateLearner(state: State, learner: number): void {
-  const { point, precision, border, gradient, specificVariance, generalSlope } = state
+  const { point, evidence, gradient, specificVariance, generalSlope } = state
   const { penalties } = state
   const { lamU, lamG } = penalties
   const { kernels } = state.problem
   const begin = kernels.specificRows.start[learner]!
   const end = hasSpecific(penalties) ? kernels.specificRows.start[learner + 1]! : begin
   for (let at = begin; at < end; at++) {
-    precision[at] = lamU
-    border[at] = 0
+    evidence[at] = 0
     gradient[at] = -lamU * point.specific[at]!
   }
   collected.precision = lamG
@@ -130,11 +130,11 @@ function updateLearner(state: State, learner: number): void {
   let schur = collected.precision
   let slope = collected.gradient
   for (let at = begin; at < end; at++) {
-    const variance = 1 / precision[at]!
-    const ratio = border[at]! * variance
+    const variance = 1 / (lamU + evidence[at]!)
+    const ratio = evidence[at]! * variance
     specificVariance[at] = variance
     generalSlope[at] = ratio
-    schur -= border[at]! * ratio
+    schur -= evidence[at]! * ratio
     slope -= gradient[at]! * ratio
   }
   const step = slope / schur
@@ -148,9 +148,9 @@ function updateLearner(state: State, learner: number): void {
 /** What `collectAnswers` adds up for g; a module variable, so that the inner loop allocates nothing. */
 const collected = { precision: 0, gradient: 0 }
 
-/** Adds the learner's answers to precision, border and gradient, with everything expanded at the current point. */
+/** Adds the learner's answers to evidence and gradient, with everything expanded at the current point. */
 function collectAnswers(state: State, learner: number): void {
-  const { specificVariance, generalSlope, precision, border, gradient, omega, target } = state
+  const { specificVariance, generalSlope, evidence, gradient, omega, target } = state
   const { weights, easiness, specific } = state.point
   const { start, question, isCorrect, placeStart, place } = state.problem.rows
   const hintStart = state.problem.hints.start
@@ -190,8 +190,7 @@ function collectAnswers(state: State, learner: number): void {
       const at = place[firstPlace + hint]!
       const weight = weights[firstWeight + hint]!
       gradient[at]! += residual * weight
-      precision[at]! += scaled * weight
-      border[at]! += scaled * weight
+      evidence[at]! += scaled * weight
     }
   }
   collected.precision = generalPrecision
