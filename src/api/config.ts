@@ -1,4 +1,4 @@
-import type { Tokens } from '#platform/config.ts'
+import { ConfigurationError, type Tokens } from '#platform/config.ts'
 
 /** How one HTTP server is set up. Secrets are lists for rotation; an empty list means open (design D33). */
 export interface ApiConfig {
@@ -33,3 +33,27 @@ export const apiDefaults = {
   operationalPaths: 'here',
   failoverWaitMs: 25_000,
 } as const satisfies Partial<ApiConfig>
+
+export type ApiSettings = Pick<ApiConfig, 'strict' | 'bodyBytesMax' | 'pathPrefix'>
+
+/** BIGLEARN_STRICT, BIGLEARN_BODY_BYTES_MAX and BIGLEARN_PATH_PREFIX, each optional. */
+export function readApiSettings(environment: Readonly<Record<string, string | undefined>>): ApiSettings {
+  const strict = environment['BIGLEARN_STRICT'] ?? ''
+  const prefix = environment['BIGLEARN_PATH_PREFIX'] ?? ''
+  const bytes = environment['BIGLEARN_BODY_BYTES_MAX'] ?? ''
+  if (!['', '0', '1'].includes(strict)) throw new ConfigurationError(`BIGLEARN_STRICT is "${strict}"`, 'set 0 or 1')
+  if (!/^[\w./~-]*$/.test(prefix)) {
+    throw new ConfigurationError(`BIGLEARN_PATH_PREFIX is "${prefix}"`, 'write a path such as /biglearn/v1')
+  }
+  const bodyBytesMax = bytes === '' ? apiDefaults.bodyBytesMax : Number(bytes)
+  if (!Number.isInteger(bodyBytesMax) || bodyBytesMax < 1024 || bodyBytesMax > bodyBytesCeiling) {
+    throw new ConfigurationError(
+      `BIGLEARN_BODY_BYTES_MAX is "${bytes}"`,
+      `set whole bytes from 1024 to ${bodyBytesCeiling}`,
+    )
+  }
+  return { strict: strict === '1', bodyBytesMax, pathPrefix: prefix }
+}
+
+/** A longer text can not be one string in this runtime (2^29 - 24 characters). */
+const bodyBytesCeiling = 512 * 1024 * 1024 - 1024

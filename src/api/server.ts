@@ -4,13 +4,14 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOpt
 import type { ApiConfig } from './config.ts'
 import { wireEndpoints } from './endpoints.ts'
 import { refuse } from './errors.ts'
+import { internalError } from './failure.ts'
 import { type ApiMetrics, createMetrics } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
 import { registerOperational } from './operational.ts'
 import { pathNormaliser } from './paths.ts'
 import type { ApiPorts } from './ports.ts'
 import { sendRefusal } from './replies.ts'
-import { registerWire } from './wire.ts'
+import { type Exchange, registerWire } from './wire.ts'
 
 /**
  * The HTTP server: the wire, its OpenAPI document at `/openapi.json`, a page to read it at `/docs`, and the operational
@@ -23,7 +24,7 @@ export async function buildServer(
 ): Promise<FastifyInstance> {
   const wirePaths = new Set(wireEndpoints.map((endpoint) => `/${endpoint.name}`))
   const normalise = pathNormaliser(wirePaths, config.pathPrefix)
-  const server = emptyServer({ rewriteUrl: (request) => normalise(request.url ?? '/') })
+  const server = emptyServer({ rewriteUrl: (request) => normalise(request.url ?? '/') }, ports.logger)
   const document = openApiDocument(wireEndpoints)
   await server.register(swagger, { mode: 'static', specification: { document: document as never } })
   await server.register(swaggerUi, { routePrefix: '/docs' })
@@ -43,16 +44,16 @@ export async function buildServer(
 
 /** The operational paths alone, for `--management-port`. */
 export function buildManagementServer(
-  ports: Pick<ApiPorts, 'readiness'>,
+  ports: Pick<ApiPorts, 'readiness' | 'logger'>,
   config: Pick<ApiConfig, 'version'>,
   metrics: ApiMetrics,
 ): FastifyInstance {
-  const server = emptyServer({})
+  const server = emptyServer({}, ports.logger)
   registerOperational(server, { readiness: ports.readiness, version: config.version, metrics })
   return server
 }
 
-function emptyServer(options: FastifyServerOptions): FastifyInstance {
+function emptyServer(options: FastifyServerOptions, logger: ApiPorts['logger']): FastifyInstance {
   const server = Fastify({
     ...options,
     logger: false,
@@ -67,7 +68,18 @@ function emptyServer(options: FastifyServerOptions): FastifyInstance {
   })
   server.decorateRequest('arrivedAt', 0)
   server.setNotFoundHandler((_request, reply) => notFound(reply))
+  server.setErrorHandler((error, request, reply) => failure(error, { request, reply }, logger))
   return server
+}
+
+/** Routes beside the wire (console, operations): a failure is the JSON 500 of the wire, never a stack or HTML. */
+function failure(error: unknown, { request, reply }: Exchange, logger: ApiPorts['logger']): FastifyReply {
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
+  if (status >= 400 && status < 500) {
+    return reply.code(status).send({ errors: [error instanceof Error ? error.message : 'refused'] })
+  }
+  const route = request.routeOptions.url ?? ''
+  return sendRefusal(reply, internalError(error, route, logger))
 }
 
 function notFound(reply: FastifyReply): FastifyReply {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogOverloaded } from '#log/log.ts'
 import { isPassing, withRetry } from '#platform/postgres.ts'
@@ -7,6 +6,7 @@ import { type BodyBudget, countedFromBytes, createBodyBudget } from './body-budg
 import type { ApiConfig } from './config.ts'
 import { type Endpoint, isRefusal } from './endpoint.ts'
 import { type Refusal, refuse } from './errors.ts'
+import { internalError, stackOf } from './failure.ts'
 import type { ApiMetrics, RouteMetrics } from './metrics.ts'
 import type { ApiPorts } from './ports.ts'
 import { jsonType, type RefusalContext, sendRefusal } from './replies.ts'
@@ -77,7 +77,7 @@ export function registerWire(server: FastifyInstance, { endpoints, ports, config
   }
 }
 
-interface Exchange {
+export interface Exchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
 }
@@ -133,19 +133,13 @@ async function runSafely(route: WireRoute, body: object): Promise<string | Refus
       ports.logger.warn({ route: endpoint.name, error: stackOf(error) }, 'database unavailable')
       return { refused: 'database_unavailable', retryAfterSeconds: 1 }
     }
-    const errorId = randomUUID().slice(0, 8)
-    ports.logger.error({ route: endpoint.name, error_id: errorId, error: stackOf(error) }, 'request failed')
-    return { refused: 'internal_error', errorId }
+    return internalError(error, endpoint.name, ports.logger)
   }
 }
 
 /** A statement that took too long, or a full disk, memory or process table: repeating at once would make it worse. */
 function isOutOfMeans(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^(?:57014|53...)$/.test(String(error.code))
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
 function answerRefusal(

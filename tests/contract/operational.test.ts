@@ -150,6 +150,23 @@ test('a statement that timed out is 503 at once, and not tried again', async () 
   }
 })
 
+test('a failure beside the wire is the JSON 500 as well', async () => {
+  const ports = createMemoryPorts()
+  const beside = await buildServer(ports, testConfig())
+  beside.get('/beside', async () => {
+    throw new Error('secret detail')
+  })
+  try {
+    const answer = await beside.inject({ method: 'GET', url: '/beside' })
+    assert.equal(answer.statusCode, 500)
+    assert.deepEqual(Object.keys(answer.json()).toSorted(), ['error_id', 'errors'])
+    assert.equal(answer.body.includes('secret detail'), false)
+    assert.equal(ports.logged.length, 1)
+  } finally {
+    await beside.close()
+  }
+})
+
 test('closing lets a request in flight finish and closes its connection', async () => {
   const closing = await startContractServer('memory')
   const append = closing.ports.log.append

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type pg from 'pg'
 import { pino } from 'pino'
-import { type ApiConfig, apiDefaults } from '#api/config.ts'
+import { type ApiConfig, type ApiSettings, apiDefaults } from '#api/config.ts'
 import { buildConsole } from '#api/console/build.ts'
 import { consolePlugin } from '#api/console/console-plugin.ts'
 import { type ApiMetrics, collectProcessMetrics, createMetrics } from '#api/metrics.ts'
@@ -32,6 +32,7 @@ export interface ApplicationOptions {
   readonly managementPort: number | undefined
   readonly tokens: Tokens
   readonly lameDuckMs: number
+  readonly settings?: ApiSettings
   readonly say: (line: string) => void
 }
 
@@ -67,6 +68,7 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
   const live = createLiveConsole({ services, startedAt: version.startedAt.getTime(), version: version.build })
   const config: ApiConfig = {
     ...apiDefaults,
+    ...options.settings,
     tokens,
     operationalPaths: options.managementPort === undefined ? 'here' : 'elsewhere',
     version: { ...version, group: [...options.roles].join('+') },

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { readApiSettings } from '#api/config.ts'
 import { readTokens } from '#platform/config.ts'
 import { createShutdown, stopOnSignal } from '#platform/shutdown.ts'
 import { startApplication } from './application.ts'
@@ -25,7 +26,11 @@ export function serveCommand(): Command {
       'after',
       `
 Secrets come from the environment, each also as …_FILE, each a comma list for rotation:
-  BIGLEARN_API_TOKEN, BIGLEARN_SCHEDULER_TOKEN, BIGLEARN_SPARFA_TOKEN, BIGLEARN_OPERATOR_TOKEN`,
+  BIGLEARN_API_TOKEN, BIGLEARN_SCHEDULER_TOKEN, BIGLEARN_SPARFA_TOKEN, BIGLEARN_OPERATOR_TOKEN
+
+Settings of the API, each optional:
+  BIGLEARN_PATH_PREFIX (also served below this path), BIGLEARN_BODY_BYTES_MAX (64 MiB),
+  BIGLEARN_STRICT=1 (apply every limit that was ever declared; for contract tests)`,
     )
     .action(serve)
 }
@@ -44,6 +49,7 @@ async function serve(options: ServeOptions): Promise<void> {
         managementPort: options.managementPort,
         tokens: readTokens(process.env),
         lameDuckMs: readMilliseconds(process.env, 'BIGLEARN_LAME_DUCK_MS', lameDuckMs),
+        settings: readApiSettings(process.env),
         say,
       },
       shutdown,
