@@ -26,11 +26,17 @@ export interface TrainerPorts {
   /** Every known ecosystem with the number of answers that count for it now. */
   counts(): Promise<readonly EcosystemCount[]>
   /** Fits in another thread; `fits` is how many there were before. Rejects when `signal` aborts. */
-  fit(ecosystem: Uuid, fits: number, signal: AbortSignal): Promise<SparfaMatrix>
+  fit(ecosystem: Uuid, fits: number, signal: AbortSignal): Promise<Fitted>
   /** After the commit. */
   stored?(ecosystem: Uuid, matrix: Uuid): void
   /** `undefined`: the look for due work itself failed. */
   failed?(ecosystem: Uuid | undefined, error: unknown): void
+}
+
+export interface Fitted {
+  readonly matrix: SparfaMatrix
+  /** Counted answers when the data of the fit were read; the next fit is due when they have grown by a tenth. */
+  readonly answers: number
 }
 
 export interface Trainer {
@@ -68,7 +74,7 @@ export async function trainOne(ports: TrainerPorts, stopping: AbortSignal): Prom
   const due = await findDue(ports)
   for (const candidate of due) {
     if (stopping.aborted) return false
-    const claim = await claimTraining(ports.pool, candidate, toUuid(randomUUID()), leaseMs)
+    const claim = await claimTraining(ports.pool, candidate.ecosystem, toUuid(randomUUID()), leaseMs)
     if (claim === undefined) continue
     await fitClaimed(ports, claim, stopping)
     return true
@@ -98,12 +104,12 @@ async function fitClaimed(ports: TrainerPorts, claim: TrainingClaim, stopping: A
       .catch(() => undefined)
   }, leaseMs / 5)
   try {
-    const matrix = await ports.fit(claim.ecosystem, claim.fits, AbortSignal.any([stopping, lost.signal]))
+    const { matrix, answers } = await ports.fit(claim.ecosystem, claim.fits, AbortSignal.any([stopping, lost.signal]))
     const uuid = toUuid(randomUUID())
     const isStored = await inTransaction(ports.pool, async (transaction) => {
       if (!(await proveClaim(transaction, claim))) return false
       await insertMatrix(transaction, claim.ecosystem, uuid, matrix)
-      await finishClaim(transaction, claim)
+      await finishClaim(transaction, claim, answers)
       return true
     })
     if (isStored) ports.stored?.(claim.ecosystem, uuid)

@@ -12,8 +12,6 @@ export interface TrainingClaim {
   readonly token: Uuid
   /** Fits of this ecosystem before this one. */
   readonly fits: number
-  /** Counted answers at the time of the claim; the next fit is due when they have grown by a tenth. */
-  readonly answers: number
 }
 
 /** An ecosystem and how many answers count for it now (design D25). */
@@ -32,13 +30,15 @@ export interface TrainingState {
   readonly failedAt: Date | undefined
 }
 
-export const growthForFit = 0.1
+/** A fit is due when answers have grown by one part in so many. */
+export const growthPartForFit = 10
 export const fitIntervalMs = 60_000
 
 /** Is there something new to learn, whenever the next fit may be? */
 export function isGrowthPending(state: TrainingState | undefined, answers: number): boolean {
   if (state === undefined || state.fits === 0) return true
-  return answers >= state.fittedAnswers * (1 + growthForFit) && answers > state.fittedAnswers
+  const growth = answers - state.fittedAnswers
+  return growth > 0 && growth * growthPartForFit >= state.fittedAnswers
 }
 
 /** Design D26: a new ecosystem, or a tenth more counted answers since the last fit, at most once a minute. */
@@ -93,11 +93,11 @@ export async function readTrainingStates(
 /** Takes the claim if nobody else holds one that is still good; `undefined` when somebody does. */
 export async function claimTraining(
   pool: pg.Pool,
-  due: EcosystemCount,
+  ecosystem: Uuid,
   token: Uuid,
   leaseMs: number,
 ): Promise<TrainingClaim | undefined> {
-  const part = partOf('ecosystem', due.ecosystem)
+  const part = partOf('ecosystem', ecosystem)
   const rows = await pool.query<{ fits: number }>(
     `insert into training as t (part, ecosystem, token, claimed_until, epoch)
      values ($1, $2, $3, now() + $4 * interval '1 millisecond', 1)
@@ -108,10 +108,10 @@ export async function claimTraining(
        where t.token is null
           or t.claimed_until < now()
      returning fits`,
-    [part, due.ecosystem, token, leaseMs],
+    [part, ecosystem, token, leaseMs],
   )
   const row = rows.rows[0]
-  return row === undefined ? undefined : { ecosystem: due.ecosystem, token, fits: row.fits, answers: due.answers }
+  return row === undefined ? undefined : { ecosystem, token, fits: row.fits }
 }
 
 /** Lengthens the lease; false when the claim is lost and the work should stop. */
@@ -141,7 +141,7 @@ export async function proveClaim(transaction: pg.ClientBase, claim: TrainingClai
   return rows.rowCount === 1
 }
 
-export async function finishClaim(transaction: pg.ClientBase, claim: TrainingClaim): Promise<void> {
+export async function finishClaim(transaction: pg.ClientBase, claim: TrainingClaim, answers: number): Promise<void> {
   await transaction.query(
     `update training
      set token = null,
@@ -155,7 +155,7 @@ export async function finishClaim(transaction: pg.ClientBase, claim: TrainingCla
      where part = $1
        and ecosystem = $2
        and token = $3`,
-    [partOf('ecosystem', claim.ecosystem), claim.ecosystem, claim.token, claim.answers],
+    [partOf('ecosystem', claim.ecosystem), claim.ecosystem, claim.token, answers],
   )
 }
 

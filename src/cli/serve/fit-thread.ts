@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Uuid } from '#domain/ids.ts'
-import { loadMatrix, type SparfaMatrix, type StoredMatrix } from '#estimate/sparfa/matrix.ts'
+import type { Fitted } from '#due/trainer.ts'
+import { loadMatrix, type StoredMatrix } from '#estimate/sparfa/matrix.ts'
 
 /*
  * A fit in a thread of its own, with its own connection: reading, preparing and fitting never hold up a request. The
@@ -11,9 +12,9 @@ export interface FitOrder {
   readonly ecosystem: Uuid
 }
 
-export type FitReply = { readonly matrix: StoredMatrix } | { readonly error: string }
+export type FitReply = { readonly matrix: StoredMatrix; readonly answers: number } | { readonly error: string }
 
-export function fitInThread(order: FitOrder, signal: AbortSignal): Promise<SparfaMatrix> {
+export function fitInThread(order: FitOrder, signal: AbortSignal): Promise<Fitted> {
   return new Promise((done, failed) => {
     if (signal.aborted) {
       failed(new Error('the fit was given up'))
@@ -27,7 +28,7 @@ export function fitInThread(order: FitOrder, signal: AbortSignal): Promise<Sparf
     signal.addEventListener('abort', giveUp, { once: true })
     worker.once('message', (reply: FitReply) => {
       if ('error' in reply) failed(new Error(reply.error))
-      else done(loadMatrix(reply.matrix))
+      else done({ matrix: loadMatrix(reply.matrix), answers: reply.answers })
     })
     worker.once('error', failed)
     worker.once('exit', (code) => {

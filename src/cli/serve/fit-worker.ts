@@ -16,7 +16,7 @@ import type { FitOrder, FitReply } from './fit-thread.ts'
 const fitSecondsMax = 600
 const seed = 1
 
-async function fit(order: FitOrder): Promise<SparfaMatrix> {
+async function fit(order: FitOrder): Promise<{ matrix: SparfaMatrix; answers: number }> {
   const pool = openPool(order.databaseUrl, { name: 'fit', connectionsMax: 2, statementTimeoutMs: 60_000 })
   try {
     const reader = openLearningReader(pool)
@@ -25,12 +25,16 @@ async function fit(order: FitOrder): Promise<SparfaMatrix> {
     const matrices = openMatrixStore(pool, { freshMs: 0, matricesMax: 1 })
     const previous = (await matrices.current(order.ecosystem))?.matrix
     const hasLearnt = previous !== undefined && previous.madeBy.responses > 0
-    return fitMatrix(await inputOf(reader, ecosystem), {
+    // Counted just before the answers are read: what comes in between is learnt from and counts as new, never lost.
+    const counts = await reader.trainingCounts()
+    const answers = counts.find((count) => count.ecosystem === order.ecosystem)?.realAnswers ?? 0
+    const matrix = fitMatrix(await inputOf(reader, ecosystem), {
       preset: 'auto',
       seed,
       ...(hasLearnt && { previous }),
       limit: { nowMs: () => performance.now(), maxSeconds: fitSecondsMax },
     })
+    return { matrix, answers }
   } finally {
     await pool.end()
   }
@@ -60,7 +64,8 @@ function reply(message: FitReply): void {
 }
 
 try {
-  reply({ matrix: storeMatrix(await fit(workerData as FitOrder)) })
+  const { matrix, answers } = await fit(workerData as FitOrder)
+  reply({ matrix: storeMatrix(matrix), answers })
 } catch (error) {
   reply({ error: error instanceof Error ? error.message : String(error) })
 }
