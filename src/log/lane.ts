@@ -73,6 +73,10 @@ export async function readLanes(
   }))
 }
 
+/**
+ * The highest position of each lane. `$1` holds, by part, a position that lane 0 is known to have reached: with it the
+ * backward scan stops after the newest entries instead of taking all of its page.
+ */
 const laneHeadsText = `
   select l.part, l.lane, h.position as head
   from lane l
@@ -81,15 +85,47 @@ const laneHeadsText = `
     from segment s
     where s.part = l.part
       and s.lane = l.lane
+      and s.position >= case when l.lane = 0 then ($1::int8[])[l.part + 1] else 0 end
     order by s.part desc, s.lane desc, s.position desc
     limit 1
   ) h
   order by l.part, l.lane`
 
-export async function readLaneHeads(database: pg.Pool | pg.ClientBase): Promise<Map<string, bigint>> {
-  const answer = await database.query<{ part: number; lane: number; head: string | bigint }>({
-    name: 'log lane heads',
-    text: laneHeadsText,
-  })
-  return new Map(answer.rows.map(({ part, lane, head }) => [`${part}/${lane}`, BigInt(head)]))
+/** Reads lane heads often: remembers the last ones, and lets callers that come while it reads share the next reading. */
+export class LaneHeads {
+  readonly #database: pg.Pool
+  readonly #known: bigint[]
+  #reading: Promise<unknown> = Promise.resolve()
+  #next: Promise<Map<string, bigint>> | undefined
+
+  constructor(database: pg.Pool, parts: number) {
+    this.#database = database
+    this.#known = new Array<bigint>(2 * parts).fill(0n)
+  }
+
+  /** What it gives was true at some time after the call. */
+  read(): Promise<Map<string, bigint>> {
+    this.#next ??= this.#reading.then(() => {
+      this.#next = undefined
+      const reading = this.#query()
+      this.#reading = reading.catch(() => undefined)
+      return reading
+    })
+    return this.#next
+  }
+
+  async #query(): Promise<Map<string, bigint>> {
+    const answer = await this.#database.query<{ part: number; lane: number; head: string | bigint }>({
+      name: 'log lane heads',
+      text: laneHeadsText,
+      values: [this.#known.map(String)],
+    })
+    const heads = new Map(answer.rows.map(({ part, lane, head }) => [`${part}/${lane}`, BigInt(head)]))
+    const isLost = this.#known.some((known, part) => known > 0n && !heads.has(`${part}/0`))
+    this.#known.forEach((_, part) => {
+      this.#known[part] = isLost ? 0n : (heads.get(`${part}/0`) ?? 0n)
+    })
+    // A failover that lost commits took a lane back below what was known of it.
+    return isLost ? this.#query() : heads
+  }
 }

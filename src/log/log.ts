@@ -36,6 +36,11 @@ export interface Log {
 
 /** What `openLog` gives. */
 export interface OpenedLog extends Log {
+  /**
+   * Makes a no_op of the event at this number if the same event uuid stands in the stream under a lower number (design
+   * D4). Whoever folds events and meets a uuid again says so here; repeating it does nothing. False: nothing replaced.
+   */
+  replaceSecondCopy(kind: StreamKind, stream: Uuid, number: number): Promise<boolean>
   /** What this process did since it opened the log. */
   counters(): LogCounters
   /** Waits for what is being written. The pool stays the caller's. */

@@ -7,9 +7,10 @@ import { withRetry } from '#platform/postgres.ts'
 import { Appender, type AppendLimits, appendLimits } from './append.ts'
 import type { AppendWindow } from './append-statement.ts'
 import { foldContiguous } from './fold.ts'
-import { readLaneHeads, readLanes } from './lane.ts'
+import { LaneHeads, readLanes } from './lane.ts'
 import type { LogCounters, OpenedLog } from './log.ts'
 import { readStreams } from './read.ts'
+import { replaceSecondCopy } from './second-copy.ts'
 import { readBlockedStreams, readMetadata, readStatuses } from './status.ts'
 
 /** Opens the log on a migrated database. The pool stays the caller's; `close` waits for what is being written. */
@@ -23,7 +24,7 @@ export interface LogOptions {
 /** Design D7 and streams.md §4.8. */
 const windowDefault: AppendWindow = { events: 100_000, bytes: 64 * 1024 * 1024, foldRuns: 500 }
 const foldEveryMs = 30_000
-const retryReadsMs = 25_000
+const repeatMs = 25_000
 
 export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<OpenedLog> {
   const parts = options.parts ?? partsDefault
@@ -31,6 +32,7 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
   await foldContiguous(pool)
 
   const partOfStream = rememberParts(parts)
+  const laneHeads = new LaneHeads(pool, parts)
   const listeners = new Set<(parts: readonly number[]) => void>()
   const counted = { appendedEvents: 0, appendedGroups: 0, refusedRequests: 0 }
   const appender = new Appender({
@@ -48,8 +50,8 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
   const folding = setInterval(() => void foldContiguous(pool).catch(() => undefined), foldEveryMs)
   folding.unref()
 
-  // Reads change nothing, so a dropped connection or a failover costs the reader time and nothing else (OP-P5).
-  const reading = <Answer>(work: () => Promise<Answer>): Promise<Answer> => withRetry(work, { budgetMs: retryReadsMs })
+  // These may be repeated at will, so a dropped connection or a failover costs time and nothing else (OP-P5).
+  const repeating = <Answer>(work: () => Promise<Answer>): Promise<Answer> => withRetry(work, { budgetMs: repeatMs })
 
   return {
     async append(events) {
@@ -59,20 +61,22 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
     },
     async readStream(kind, stream, { from, types, ...limits }) {
       const line = types === undefined ? { kind, stream, from } : { kind, stream, from, types }
-      const [answer] = await reading(() => readStreams(pool, [line], limits, partOfStream))
+      const [answer] = await repeating(() => readStreams(pool, [line], limits, partOfStream))
       return [...(answer?.events ?? [])]
     },
-    readStreams: (lines, limits) => reading(() => readStreams(pool, lines, limits, partOfStream)),
-    readLane: (part, lane, after, runsMax) => reading(() => readLanes(pool, [{ part, lane, after }], runsMax, parts)),
-    readLanes: (cursors, runsMax) => reading(() => readLanes(pool, cursors, runsMax, parts)),
-    laneHeads: () => reading(() => readLaneHeads(pool)),
-    statuses: (streams, gapsMax) => reading(() => readStatuses(pool, streams, gapsMax, partOfStream)),
-    readMetadata: (kind, from, max) => reading(() => readMetadata(pool, kind, from, max)),
-    blockedStreams: (max) => reading(() => readBlockedStreams(pool, max, parts)),
+    readStreams: (lines, limits) => repeating(() => readStreams(pool, lines, limits, partOfStream)),
+    readLane: (part, lane, after, runsMax) => repeating(() => readLanes(pool, [{ part, lane, after }], runsMax, parts)),
+    readLanes: (cursors, runsMax) => repeating(() => readLanes(pool, cursors, runsMax, parts)),
+    laneHeads: () => repeating(() => laneHeads.read()),
+    statuses: (streams, gapsMax) => repeating(() => readStatuses(pool, streams, gapsMax, partOfStream)),
+    readMetadata: (kind, from, max) => repeating(() => readMetadata(pool, kind, from, max)),
+    blockedStreams: (max) => repeating(() => readBlockedStreams(pool, max, parts)),
     onAppended(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    replaceSecondCopy: (kind, stream, number) =>
+      repeating(() => replaceSecondCopy(pool, { kind, stream, part: partOfStream(kind, stream), number })),
     counters(): LogCounters {
       const { waiters, bytes } = appender.load
       return { ...counted, waitingRequests: waiters, waitingBytes: bytes }
