@@ -2,12 +2,11 @@ import { type ClueInputs, clueInputs } from '#choose/clue-inputs.ts'
 import type { Audience } from '#choose/visible-answers.ts'
 import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
-import type { ClueOptions } from '#estimate/algorithm.ts'
-import { sparfa } from '#estimate/sparfa/algorithm.ts'
 import { createBreath } from '#platform/breath.ts'
 import type { ClueAnswer, ForecastAnswer, ForecastQuestion, StudentClueLine, TeacherClueLine } from './answers.ts'
 import { calculationUuid } from './calculation.ts'
 import type { Edition } from './editions.ts'
+import type { FittedAlgorithm } from './in-process.ts'
 import type { AnswerPorts } from './open.ts'
 import type { StudentRecord } from './student-records.ts'
 
@@ -15,8 +14,6 @@ import type { StudentRecord } from './student-records.ts'
  * CLUEs at read time (design D19–D22). A student sees the effect of answers whose feedback is out; a teacher of all.
  * Uploaded results of remote algorithms go before everything else, in the caller.
  */
-export const clueOptions: ClueOptions = { confidence: 0.5, minResponses: 3 }
-
 /** Students of one line; `undefined` for a subject that no roster named. */
 type Subject = readonly StudentRecord[] | undefined
 
@@ -59,14 +56,16 @@ async function answerLines(
 ): Promise<ClueAnswer[]> {
   const containers = [...new Set(lines.map(({ bookContainer }) => bookContainer))]
   const ecosystems = await ecosystemsOf(ports, containers)
-  const bases = new Map<Uuid, Basis | undefined>()
-  for (const ecosystem of new Set(ecosystems.values())) bases.set(ecosystem, await basisOf(ports, ecosystem))
+  const bases = new Map<string, Basis | undefined>()
   const answers: ClueAnswer[] = []
   const breath = createBreath()
   for (const line of lines) {
     await breath.take()
     const ecosystem = ecosystems.get(line.bookContainer)
-    const basis = ecosystem === undefined ? undefined : bases.get(ecosystem)
+    const algorithm = line.algorithm?.toLowerCase() ?? ''
+    const key = `${ecosystem} ${algorithm}`
+    if (ecosystem !== undefined && !bases.has(key)) bases.set(key, await basisOf(ports, ecosystem, algorithm))
+    const basis = bases.get(key)
     answers.push(answer(ports, line, { ecosystem, records: subjects.get(line.subject), basis, audience }))
   }
   return answers
@@ -83,12 +82,16 @@ async function ecosystemsOf(ports: AnswerPorts, containers: readonly Uuid[]): Pr
 
 interface Basis {
   readonly edition: Edition
-  readonly matrix: NonNullable<Awaited<ReturnType<AnswerPorts['matrices']['current']>>>
+  readonly fitted: FittedAlgorithm
 }
 
-async function basisOf(ports: AnswerPorts, ecosystem: Uuid): Promise<Basis | undefined> {
-  const [edition, matrix] = await Promise.all([ports.editions.edition(ecosystem), ports.matrices.current(ecosystem)])
-  return edition !== undefined && matrix !== undefined ? { edition, matrix } : undefined
+/** `undefined`: another algorithm than those of this process, or the book or what to estimate from is not there yet. */
+async function basisOf(ports: AnswerPorts, ecosystem: Uuid, algorithm: string): Promise<Basis | undefined> {
+  const [edition, fitted] = await Promise.all([
+    ports.editions.edition(ecosystem),
+    ports.algorithms.get(algorithm)?.fitted(ecosystem),
+  ])
+  return edition !== undefined && fitted !== undefined ? { edition, fitted } : undefined
 }
 
 interface Question {
@@ -108,34 +111,28 @@ interface Asked {
 /** `undefined`: none of the students has an answer in the container's groups (design D20). */
 function estimate(ports: AnswerPorts, bookContainer: Uuid, { records, basis, audience }: Question): Clue | undefined {
   const now = ports.clock.now()
-  const known = records.map((record) => ports.knowledge.of(record, basis.edition, basis.matrix, audience, now))
+  const { edition, fitted } = basis
+  const learners = records.map((record) => ports.learners.of(record, edition, audience, now))
   const exclusions = records[0]?.course.exclusions
   if (exclusions === undefined) return undefined
-  const inputs: ClueInputs = clueInputs({
-    pools: basis.edition.pools,
-    container: bookContainer,
-    exclusions,
-    learners: known.map(({ learner }) => learner),
-  })
-  if (!inputs.isReady) return undefined
-  const learners = known.map(({ knowledge }) => knowledge)
-  return sparfa.clue(basis.matrix.matrix, learners, inputs.pool, clueOptions)
+  const inputs: ClueInputs = clueInputs({ pools: edition.pools, container: bookContainer, exclusions, learners })
+  return inputs.isReady ? fitted.clue(learners, inputs.pool) : undefined
 }
 
 function answer(ports: AnswerPorts, line: Line, { ecosystem, records, basis, audience }: Asked): ClueAnswer {
   if (ecosystem === undefined) return notReady('book_container_unknown', undefined)
   if (records === undefined) return notReady('subject_unknown', ecosystem)
-  if (basis === undefined || line.algorithm?.toLowerCase() !== sparfa.name) return notReady('unready', ecosystem)
+  if (basis === undefined) return notReady('unready', ecosystem)
   const clue = estimate(ports, line.bookContainer, { records, basis, audience })
   if (clue === undefined) return notReady('unready', ecosystem)
   return {
     status: 'ready',
     calculation: calculationUuid({
-      algorithm: sparfa.name,
+      algorithm: basis.fitted.name,
       kind: audience === 'student' ? 'student_clue' : 'teacher_clue',
       subject: line.subject,
       container: line.bookContainer,
-      matrix: basis.matrix.uuid,
+      matrix: basis.fitted.model,
       position: Math.max(...records.map(({ position }) => position)),
     }),
     clue,
@@ -150,7 +147,7 @@ function notReady(status: Exclude<ClueAnswer['status'], 'ready'>, ecosystem: Uui
 export async function forecast(ports: AnswerPorts, question: ForecastQuestion): Promise<ForecastAnswer> {
   const { students, ecosystem, bookContainers, audience } = question
   const records = [...(await ports.records.load(students)).values()]
-  const basis = await basisOf(ports, ecosystem)
+  const basis = await basisOf(ports, ecosystem, forecastAlgorithm(ports))
   const answers = records.reduce((sum, record) => sum + record.answers.length, 0)
   if (basis === undefined) return { clues: bookContainers.map(() => unknownClue), matrix: undefined, answers }
   const clues: Clue[] = []
@@ -159,5 +156,10 @@ export async function forecast(ports: AnswerPorts, question: ForecastQuestion): 
     await breath.take()
     clues.push(estimate(ports, container, { records, basis, audience }) ?? unknownClue)
   }
-  return { clues, matrix: basis.matrix.uuid, answers }
+  return { clues, matrix: basis.fitted.model, answers }
+}
+
+/** People are shown the estimates of the algorithm that was configured first. */
+function forecastAlgorithm({ algorithms }: AnswerPorts): string {
+  return algorithms.keys().next().value ?? ''
 }

@@ -4,7 +4,7 @@ import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { sparfa } from '#estimate/sparfa/algorithm.ts'
 import { probabilityOf } from '#estimate/sparfa/predict.ts'
-import { clueOptions } from './clue-answers.ts'
+import { clueOptions } from './in-process.ts'
 import type { AnswerPorts } from './open.ts'
 
 /*
@@ -49,7 +49,8 @@ export async function explainClue(
   if (matrix === undefined) {
     return { clue: unknownClue, matrix: undefined, pool: [], judged: [], countedAnswers: 0 }
   }
-  const { learner, knowledge } = ports.knowledge.of(record, edition, matrix, 'student', ports.clock.now())
+  const learner = ports.learners.of(record, edition, 'student', ports.clock.now())
+  const knowledge = sparfa.know(matrix.matrix, learner.inputs.answers)
   const inputs = clueInputs({
     pools: edition.pools,
     container: bookContainer,
@@ -76,7 +77,8 @@ export async function explainExercises(
   const [edition, matrix] = await Promise.all([ports.editions.edition(ecosystem), ports.matrices.current(ecosystem)])
   if (record === undefined || edition === undefined) return outlooks
   // The order of picks uses every answer, also those whose feedback is not out (design D22).
-  const known = matrix && ports.knowledge.of(record, edition, matrix, 'teacher', ports.clock.now())
+  const { inputs } = ports.learners.of(record, edition, 'teacher', ports.clock.now())
+  const knowledge = matrix && sparfa.know(matrix.matrix, inputs.answers)
   const times = new Map<Uuid, number>()
   for (const { exercise } of record.answers) {
     const group = edition.groupOf(exercise)
@@ -88,9 +90,9 @@ export async function explainExercises(
     outlooks.set(exercise, {
       bookContainers: edition.index.containersOf.get(exercise) ?? [],
       expected:
-        known === undefined || matrix === undefined || question === undefined
+        knowledge === undefined || matrix === undefined || question === undefined
           ? undefined
-          : probabilityOf(matrix.matrix, known.knowledge, question),
+          : probabilityOf(matrix.matrix, knowledge, question),
       timesAnswered: group === undefined ? 0 : (times.get(group) ?? 0),
     })
   }

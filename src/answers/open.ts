@@ -5,7 +5,8 @@ import type { Answers, Forecasts } from './answers.ts'
 import { forecast, studentClues, teacherClues } from './clue-answers.ts'
 import { type Editions, openEditions } from './editions.ts'
 import { type Explanations, explainClue, explainExercises } from './explain.ts'
-import { createKnowledgeKeeper, type KnowledgeKeeper } from './knowledge.ts'
+import type { InProcessAlgorithm, InProcessAlgorithms } from './in-process.ts'
+import { createLearnerKeeper, type LearnerKeeper } from './learners.ts'
 import { assignmentPes, assignmentSpes, worstAreasPicks } from './pick-answers.ts'
 import { openStudentRecords, type StudentRecords } from './student-records.ts'
 
@@ -18,10 +19,12 @@ export interface Freshness {
 /** What the answers of one process are made from. */
 export interface AnswerPorts {
   readonly reader: LearningReader
+  /** For explanations, which are those of SPARFA. */
   readonly matrices: MatrixStore
+  readonly algorithms: InProcessAlgorithms
   readonly editions: Editions
   readonly records: StudentRecords
-  readonly knowledge: KnowledgeKeeper
+  readonly learners: LearnerKeeper
   readonly freshness: Freshness
   readonly clock: { now(): number }
 }
@@ -29,6 +32,8 @@ export interface AnswerPorts {
 export interface AnswerOptions {
   readonly reader: LearningReader
   readonly matrices: MatrixStore
+  /** Those that answer in this process; the first one is the one people are shown. */
+  readonly algorithms: readonly InProcessAlgorithm[]
   readonly freshness: Freshness
   readonly clock: { now(): number }
   /** Design D22: without a feedback time, an answer is withheld until a due time in the future. */
@@ -40,7 +45,8 @@ export function openAnswers(options: AnswerOptions): Answers & Forecasts & Expla
     ...options,
     editions: openEditions(options.reader),
     records: openStudentRecords(options.reader),
-    knowledge: createKnowledgeKeeper(options),
+    algorithms: new Map(options.algorithms.map((algorithm) => [algorithm.name.toLowerCase(), algorithm])),
+    learners: createLearnerKeeper(options),
   }
   return {
     studentClues: (lines) => studentClues(ports, lines),

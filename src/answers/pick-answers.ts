@@ -1,5 +1,4 @@
-import { type Candidates, type Ranking, rankingOf } from '#choose/candidates.ts'
-import { clueInputs } from '#choose/clue-inputs.ts'
+import type { Candidates } from '#choose/candidates.ts'
 import { studentExclusions } from '#choose/exclusions.ts'
 import { firstAnswers, type HistoryType, instructorHistory, mappedHistory, studentHistory } from '#choose/history.ts'
 import { needOfPes, needOfSpes } from '#choose/need.ts'
@@ -13,24 +12,21 @@ import { chooseSpaced, spacedCandidates, spacedReport } from '#choose/spaced.ts'
 import { type Area, choosePractice, type PracticeChoice, practiceCandidates, worstAreas } from '#choose/worst-areas.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { AssignedExercise, Assignment } from '#domain/student.ts'
-import type { NamedMatrix } from '#due/matrix-store.ts'
-import { sparfa } from '#estimate/sparfa/algorithm.ts'
 import { createBreath } from '#platform/breath.ts'
+import type { Advice, Advisee, Choice } from './advice.ts'
+import { adviceFor, type Question } from './advisers.ts'
 import type { AssignmentPickLine, PickAnswer, StudentPickLine } from './answers.ts'
-import { type CalculationInputs, calculationUuid } from './calculation.ts'
-import { clueOptions } from './clue-answers.ts'
-import type { Edition } from './editions.ts'
 import type { AnswerPorts } from './open.ts'
 import type { StudentRecord } from './student-records.ts'
 
 /*
- * Exercises to give next, at read time. The order is SPARFA's, from all the student's answers; the rules of choose/ decide
- * what may be given and how slots are filled. Nothing is drawn that a repeated request would draw differently.
+ * Exercises to give next, at read time. The order is an algorithm's, from all the student's answers; the rules of choose/
+ * decide what may be given and how slots are filled. Nothing is drawn that a repeated request would draw differently.
  */
-interface Basis {
-  readonly record: StudentRecord
-  readonly edition: Edition
-  readonly matrix: NamedMatrix
+interface Basis extends Advisee {
+  readonly advice: Advice
+  /** Of every algorithm that has an order for this student: a client may take spaced exercises from another one. */
+  readonly advices: readonly Advice[]
 }
 
 const unknown: PickAnswer = {
@@ -42,69 +38,102 @@ const unknown: PickAnswer = {
 }
 const unready: PickAnswer = { ...unknown, status: 'unready' }
 
-const spacedNames: ReadonlyMap<string, HistoryType> = new Map([
-  [`student_driven_${sparfa.name}`, 'student_driven'],
-  [`instructor_driven_${sparfa.name}`, 'instructor_driven'],
-])
-
 export function assignmentPes(ports: AnswerPorts, lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]> {
-  return forAssignments(ports, lines, (line, assignment, basis) =>
-    line.algorithm?.toLowerCase() === sparfa.name ? personalised(ports, assignment, basis) : unready,
+  const wishes = lines.map((line) => ({ line, algorithm: line.algorithm?.toLowerCase() }))
+  return forAssignments(ports, wishes, (_wish, assignment, basis) => personalised(ports, assignment, basis))
+}
+
+interface Wish {
+  readonly line: AssignmentPickLine
+  /** In lower case; `undefined` when the name is none of an algorithm. */
+  readonly algorithm: string | undefined
+}
+
+interface SpacedWish extends Wish {
+  readonly historyType: HistoryType
+}
+
+const spacedName = /^(student_driven|instructor_driven)_(.+)$/
+
+export function assignmentSpes(ports: AnswerPorts, lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]> {
+  const wishes = lines.map((line): SpacedWish => {
+    const [, type, algorithm] = spacedName.exec(line.algorithm?.toLowerCase() ?? '') ?? []
+    return { line, algorithm, historyType: type === 'instructor_driven' ? type : 'student_driven' }
+  })
+  return forAssignments(ports, wishes, ({ historyType }, assignment, basis) =>
+    spaced(ports, assignment, basis, historyType),
   )
 }
 
-export function assignmentSpes(ports: AnswerPorts, lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]> {
-  return forAssignments(ports, lines, (line, assignment, basis) => {
-    const historyType = spacedNames.get(line.algorithm?.toLowerCase() ?? '')
-    return historyType === undefined ? unready : spaced(ports, assignment, basis, historyType)
-  })
-}
+/** Orders of exercises are long: this many lines are looked up together. */
+const linesPerSlice = 100
 
-type Choose = (line: AssignmentPickLine, assignment: Assignment, basis: Basis) => PickAnswer
-
-async function forAssignments(
+async function forAssignments<Asked extends Wish>(
   ports: AnswerPorts,
-  lines: readonly AssignmentPickLine[],
-  choose: Choose,
+  wishes: readonly Asked[],
+  choose: (wish: Asked, assignment: Assignment, basis: Basis) => PickAnswer,
 ): Promise<PickAnswer[]> {
-  const wanted = [...new Set(lines.map(({ assignment }) => assignment))]
+  const wanted = [...new Set(wishes.map(({ line }) => line.assignment))]
   await ports.freshness.untilFresh(wanted)
   const found = await ports.reader.assignments(wanted)
-  const students = [...new Set([...found.values()].map(({ student }) => student))]
-  const records = await ports.records.load(students)
+  const records = await ports.records.load([...new Set([...found.values()].map(({ student }) => student))])
   const answers: PickAnswer[] = []
   const breath = createBreath()
-  for (const line of lines) {
-    await breath.take()
-    const kept = found.get(line.assignment)
-    if (kept === undefined) {
-      answers.push(unknown)
-      continue
+  for (let from = 0; from < wishes.length; from += linesPerSlice) {
+    const slice = wishes.slice(from, from + linesPerSlice)
+    const bases = await basesOf(
+      ports,
+      slice.map(({ line, algorithm }) => {
+        const kept = found.get(line.assignment)
+        return { algorithm, record: kept && records.get(kept.student), ecosystem: kept?.ecosystem }
+      }),
+    )
+    for (const [index, wish] of slice.entries()) {
+      await breath.take()
+      const basis = bases[index]
+      // The record's own copy, so that assignment and history are of the same position.
+      const assignment = basis?.record.assignments.find(({ uuid }) => uuid === wish.line.assignment)
+      const answer = basis && assignment ? choose(wish, assignment, basis) : unready
+      answers.push(found.has(wish.line.assignment) ? limited(answer, wish.line.exercisesMax) : unknown)
     }
-    const basis = await basisOf(ports, records.get(kept.student), kept.ecosystem)
-    // The record's own copy, so that assignment and history are of the same position.
-    const assignment = basis?.record.assignments.find(({ uuid }) => uuid === line.assignment)
-    const answer = basis && assignment ? choose(line, assignment, basis) : unready
-    answers.push(limited(answer, line.exercisesMax))
   }
   return answers
 }
 
-async function basisOf(
-  ports: AnswerPorts,
-  record: StudentRecord | undefined,
-  ecosystem: Uuid | undefined,
-): Promise<Basis | undefined> {
-  if (record === undefined || ecosystem === undefined) return undefined
-  const [edition, matrix] = await Promise.all([ports.editions.edition(ecosystem), ports.matrices.current(ecosystem)])
-  return edition !== undefined && matrix !== undefined ? { record, edition, matrix } : undefined
+interface Sought {
+  readonly algorithm: string | undefined
+  readonly record: StudentRecord | undefined
+  readonly ecosystem: Uuid | undefined
+}
+
+/** `undefined` where the student, the book or the algorithm's part is not there (yet). */
+async function basesOf(ports: AnswerPorts, sought: readonly Sought[]): Promise<(Basis | undefined)[]> {
+  const ecosystems = [...new Set(sought.flatMap(({ ecosystem }) => ecosystem ?? []))]
+  const found = await Promise.all(ecosystems.map((ecosystem) => ports.editions.edition(ecosystem)))
+  const editions = new Map(found.flatMap((edition) => (edition === undefined ? [] : [[edition.ecosystem, edition]])))
+  const questions = sought.map(({ algorithm, record, ecosystem }): Question | undefined => {
+    const edition = ecosystem && editions.get(ecosystem)
+    return algorithm === undefined || record === undefined || edition === undefined
+      ? undefined
+      : { algorithm, record, edition }
+  })
+  const advised = await adviceFor(
+    ports,
+    questions.filter((question) => question !== undefined),
+  )
+  let next = 0
+  return questions.map((question) => {
+    const advices = question && advised[next++]
+    const advice = advices?.find(({ algorithm }) => algorithm.toLowerCase() === question?.algorithm)
+    return question && advices && advice ? { ...question, advice, advices } : undefined
+  })
 }
 
 function limited(answer: PickAnswer, exercisesMax: number | undefined): PickAnswer {
   return exercisesMax === undefined ? answer : { ...answer, exercises: answer.exercises.slice(0, exercisesMax) }
 }
 
-function contextOf(ports: AnswerPorts, assignment: Assignment, basis: Basis): AssignmentContext {
+function contextOf(ports: AnswerPorts, assignment: Assignment, basis: Advisee): AssignmentContext {
   return {
     assignment,
     index: basis.edition.index,
@@ -113,20 +142,15 @@ function contextOf(ports: AnswerPorts, assignment: Assignment, basis: Basis): As
   }
 }
 
-function exclusionsOf(ports: AnswerPorts, { record, edition }: Basis) {
+function exclusionsOf(ports: AnswerPorts, { record, edition }: Advisee) {
   const { course, assignments } = record
   const now = ports.clock.now()
   return studentExclusions({ course: course.exclusions, assignments, groupOf: edition.groupOf, now })
 }
 
-/** The order of picks may use every answer, also those whose feedback is not out (design D22). */
-function rankingFor(ports: AnswerPorts, { record, edition, matrix }: Basis, candidates: Candidates): Ranking {
-  const { knowledge } = ports.knowledge.of(record, edition, matrix, 'teacher', ports.clock.now())
-  return rankingOf(sparfa.rank(matrix.matrix, knowledge, candidates.groups))
-}
-
 function personalised(ports: AnswerPorts, assignment: Assignment, basis: Basis): PickAnswer {
-  const inputs = { kind: 'pe', subject: assignment.uuid, algorithm: sparfa.name } as const
+  const { algorithm } = basis.advice
+  const inputs = { kind: 'pe', subject: assignment.uuid, algorithm } as const
   const need = needOfPes(assignment)
   if (need !== 'choose')
     return settled(
@@ -134,23 +158,27 @@ function personalised(ports: AnswerPorts, assignment: Assignment, basis: Basis):
       inputs,
       assigned(need, assignment, ({ isPe }) => isPe),
     )
-  const choice = choosePes(ports, assignment, basis)
+  const choice = choosePes(ports, assignment, basis, basis.advice)
   return settled(basis, inputs, choice.exercises, {
     assignment_type: assignment.type,
-    exercise_algorithm_name: sparfa.name,
+    exercise_algorithm_name: algorithm,
     ...(choice.shortage && { shortage: choice.shortage }),
   })
 }
 
-function choosePes(ports: AnswerPorts, assignment: Assignment, basis: Basis): PersonalisedChoice {
-  const candidates = personalisedCandidates(contextOf(ports, assignment, basis))
-  const ranking = rankingFor(ports, basis, candidates)
-  return choosePersonalised({ assignment, candidates, ranking, seed: sparfa.name })
+function choosePes(
+  ports: AnswerPorts,
+  assignment: Assignment,
+  advisee: Advisee,
+  { algorithm, ranking }: Advice,
+): PersonalisedChoice {
+  const candidates = personalisedCandidates(contextOf(ports, assignment, advisee))
+  return choosePersonalised({ assignment, candidates, ranking: ranking(candidates.groups), seed: algorithm })
 }
 
 function spaced(ports: AnswerPorts, assignment: Assignment, basis: Basis, historyType: HistoryType): PickAnswer {
-  const algorithm = `${historyType}_${sparfa.name}`
-  const inputs = { kind: 'spe', subject: assignment.uuid, algorithm } as const
+  const { algorithm, ranking } = basis.advice
+  const inputs = { kind: 'spe', subject: assignment.uuid, algorithm: `${historyType}_${algorithm}` } as const
   const need = needOfSpes(assignment)
   if (need !== 'choose')
     return settled(
@@ -179,16 +207,17 @@ function spaced(ports: AnswerPorts, assignment: Assignment, basis: Basis, histor
     entries,
     number: history.numbers.get(assignment.uuid) ?? 1,
     candidates,
-    ranking: rankingFor(ports, basis, candidates),
-    seed: sparfa.name,
+    ranking: ranking(candidates.groups),
+    seed: algorithm,
   })
-  return settled(basis, inputs, choice.exercises, { ...spacedReport(choice, assignment.type, sparfa.name) })
+  return settled(basis, inputs, choice.exercises, { ...spacedReport(choice, assignment.type, algorithm) })
 }
 
-/** What this assignment would get as personalised exercises; those already assigned are excluded as its own. */
+/** What any algorithm would give as personalised exercises; those already assigned are excluded as the assignment's own. */
 function personalisedGroups(ports: AnswerPorts, assignment: Assignment, basis: Basis): Set<Uuid> {
   if (needOfPes(assignment) !== 'choose') return new Set()
-  return new Set(choosePes(ports, assignment, basis).picks.map(({ exercise }) => exercise.group))
+  const choices = basis.advices.map((advice) => choosePes(ports, assignment, basis, advice))
+  return new Set(choices.flatMap(({ picks }) => picks.map(({ exercise }) => exercise.group)))
 }
 
 /** Design D23: what was assigned is the answer from then on. */
@@ -206,16 +235,21 @@ export async function worstAreasPicks(ports: AnswerPorts, lines: readonly Studen
   const records = await ports.records.load(students)
   const answers: PickAnswer[] = []
   const breath = createBreath()
-  for (const line of lines) {
-    await breath.take()
-    const record = records.get(line.student)
-    if (record === undefined) {
-      answers.push(unknown)
-      continue
+  for (let from = 0; from < lines.length; from += linesPerSlice) {
+    const slice = lines.slice(from, from + linesPerSlice)
+    const bases = await basesOf(
+      ports,
+      slice.map(({ student, algorithm }) => {
+        const record = records.get(student)
+        return { algorithm: algorithm?.toLowerCase(), record, ecosystem: record?.course.ecosystem }
+      }),
+    )
+    for (const [index, line] of slice.entries()) {
+      await breath.take()
+      const basis = bases[index]
+      const answer = basis === undefined ? unready : practice(ports, basis)
+      answers.push(records.has(line.student) ? limited(answer, line.exercisesMax) : unknown)
     }
-    const isOurs = line.algorithm?.toLowerCase() === sparfa.name
-    const basis = isOurs ? await basisOf(ports, record, record.course.ecosystem) : undefined
-    answers.push(limited(basis === undefined ? unready : practice(ports, basis), line.exercisesMax))
   }
   return answers
 }
@@ -224,46 +258,36 @@ export async function worstAreasPicks(ports: AnswerPorts, lines: readonly Studen
 const areasFirst = 10
 
 function practice(ports: AnswerPorts, basis: Basis): PickAnswer {
-  const { record, edition } = basis
-  const areas = worstAreas(studentAreas(ports, basis), edition.index)
+  const { record, edition, advice } = basis
+  const { algorithm } = advice
+  const areas = worstAreas(advice.areas(), edition.index)
   const first = practiceIn(ports, basis, areas.slice(0, areasFirst))
   const isEnough = first.shortage === undefined || areas.length <= areasFirst
   const choice = isEnough ? first : practiceIn(ports, basis, areas)
-  const inputs = { kind: 'worst_areas', subject: record.student.uuid, algorithm: sparfa.name } as const
+  const inputs = { kind: 'worst_areas', subject: record.student.uuid, algorithm } as const
   return settled(basis, inputs, choice.exercises, {
-    clue_algorithm_name: sparfa.name,
-    exercise_algorithm_name: sparfa.name,
+    clue_algorithm_name: algorithm,
+    exercise_algorithm_name: algorithm,
     ...(choice.shortage && { shortage: choice.shortage }),
   })
 }
 
 function practiceIn(ports: AnswerPorts, basis: Basis, areas: readonly Area[]): PracticeChoice {
-  const { record, edition } = basis
-  const candidates = practiceCandidates({ areas, index: edition.index, exclusions: exclusionsOf(ports, basis) })
-  const ranking = rankingFor(ports, basis, candidates)
-  return choosePractice({ student: record.student.uuid, areas, candidates, ranking, seed: sparfa.name })
-}
-
-/** CLUEs as the student sees them: of pages, or where there are none, of what contains pages. */
-function studentAreas(ports: AnswerPorts, { record, edition, matrix }: Basis): Area[] {
-  const known = ports.knowledge.of(record, edition, matrix, 'student', ports.clock.now())
-  const { pools, index } = edition
-  const areaOf = (container: Uuid): Area[] => {
-    const inputs = clueInputs({ pools, container, exclusions: record.course.exclusions, learners: [known.learner] })
-    if (!inputs.isReady) return []
-    return [{ container, clue: sparfa.clue(matrix.matrix, [known.knowledge], inputs.pool, clueOptions) }]
-  }
-  const pages = [...index.pages].flatMap(areaOf)
-  return pages.length > 0 ? pages : index.containers.flatMap(areaOf)
+  const { record, edition, advice } = basis
+  const candidates: Candidates = practiceCandidates({
+    areas,
+    index: edition.index,
+    exclusions: exclusionsOf(ports, basis),
+  })
+  const ranking = advice.ranking(candidates.groups)
+  return choosePractice({ student: record.student.uuid, areas, candidates, ranking, seed: advice.algorithm })
 }
 
 function settled(
-  { record, matrix }: Basis,
-  inputs: Pick<CalculationInputs, 'kind' | 'subject' | 'algorithm'>,
+  { advice }: Basis,
+  choice: Choice,
   exercises: readonly Uuid[],
   spyInfo: PickAnswer['spyInfo'] = {},
 ): PickAnswer {
-  const { position } = record
-  const calculation = calculationUuid({ ...inputs, container: undefined, matrix: matrix.uuid, position })
-  return { status: 'ready', calculation, matrix: matrix.uuid, exercises, spyInfo }
+  return { status: 'ready', calculation: advice.calculation(choice), matrix: advice.matrix, exercises, spyInfo }
 }

@@ -9,7 +9,7 @@ import { startEmbedded } from '#platform/embedded.ts'
 import { createShutdown, type Shutdown, stopOnSignal } from '#platform/shutdown.ts'
 import { type Application, startApplication } from './serve/application.ts'
 import { loadDemoOnce } from './serve/demo-load.ts'
-import { allRoles, checkedUrl, parsePort } from './serve/options.ts'
+import { algorithmsDefault, allRoles, checkedUrl, parsePort } from './serve/options.ts'
 
 /*
  * `npm start`: brings its own database, migrates, runs every role in one process and loads a demonstration course the
@@ -60,6 +60,7 @@ async function startAll(options: StartOptions, shutdown: Shutdown, say: (line: s
     {
       databaseUrl,
       roles: new Set(allRoles),
+      algorithms: algorithmsDefault,
       host,
       port: options.port,
       managementPort: undefined,

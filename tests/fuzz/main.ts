@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { wireEndpoints } from '#api/endpoints.ts'
 import { startApplication } from '#cli/serve/application.ts'
+import { algorithmsDefault } from '#cli/serve/options.ts'
 import { migrate, readMigrations } from '#operate/migrate.ts'
 import { createShutdown } from '#platform/shutdown.ts'
 import { startTestCluster } from '#platform/test-database.ts'
@@ -54,6 +55,7 @@ async function startWholeProgram(): Promise<string> {
     {
       databaseUrl: cluster.url,
       roles: new Set(['api', 'learning', 'due', 'trainer']),
+      algorithms: algorithmsDefault,
       host: '127.0.0.1',
       port: 0,
       managementPort: undefined,

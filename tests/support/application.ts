@@ -1,5 +1,5 @@
 import { type Application, startApplication } from '#cli/serve/application.ts'
-import { parseRoles } from '#cli/serve/options.ts'
+import { algorithmsDefault, parseRoles } from '#cli/serve/options.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { createShutdown } from '#platform/shutdown.ts'
 
@@ -10,7 +10,10 @@ export interface TestApplication extends Application {
   stop(): Promise<void>
 }
 
-export async function startTestApplication(roles = 'api,learning,due,trainer'): Promise<TestApplication> {
+export async function startTestApplication(
+  roles = 'api,learning,due,trainer',
+  algorithms = algorithmsDefault,
+): Promise<TestApplication> {
   const database = await createMigratedDatabase()
   const said: string[] = []
   const shutdown = createShutdown((line) => said.push(line))
@@ -18,6 +21,7 @@ export async function startTestApplication(roles = 'api,learning,due,trainer'): 
     {
       databaseUrl: database.url,
       roles: parseRoles(roles),
+      algorithms,
       host: '127.0.0.1',
       port: 0,
       managementPort: undefined,

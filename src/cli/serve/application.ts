@@ -14,7 +14,7 @@ import { checkServer, openPool } from '#platform/postgres.ts'
 import type { Shutdown } from '#platform/shutdown.ts'
 import { prepareDrain } from './drain.ts'
 import { createLiveConsole, type LiveConsole } from './live-console.ts'
-import type { Role } from './options.ts'
+import type { AlgorithmName, Role } from './options.ts'
 import { createReadiness } from './readiness.ts'
 import { openServices, type Services } from './services.ts'
 import { registerStatus } from './status.ts'
@@ -27,6 +27,7 @@ import { readVersion } from './version.ts'
 export interface ApplicationOptions {
   readonly databaseUrl: string
   readonly roles: ReadonlySet<Role>
+  readonly algorithms: readonly AlgorithmName[]
   readonly host: string
   readonly port: number
   readonly managementPort: number | undefined
@@ -56,7 +57,7 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
   const migrations = await readMigrations()
   await checkSchema(pool, migrations)
 
-  const services = await openServices({ databaseUrl: options.databaseUrl, roles: options.roles, pool, say }, shutdown)
+  const services = await openServices({ ...options, pool }, shutdown)
   const readiness = createReadiness(pool, () => performance.now())
   const heartbeat = setInterval(() => void readiness.check(), 1000)
   shutdown.add('the readiness checks', 100, async () => clearInterval(heartbeat))

@@ -3,10 +3,22 @@ import { readApiSettings } from '#api/config.ts'
 import { readTokens } from '#platform/config.ts'
 import { createShutdown, stopOnSignal } from '#platform/shutdown.ts'
 import { startApplication } from './application.ts'
-import { allRoles, parsePort, parseRoles, type Role, readMilliseconds, requireDatabaseUrl } from './options.ts'
+import {
+  type AlgorithmName,
+  algorithmNames,
+  algorithmsDefault,
+  allRoles,
+  parseAlgorithms,
+  parsePort,
+  parseRoles,
+  type Role,
+  readMilliseconds,
+  requireDatabaseUrl,
+} from './options.ts'
 
 interface ServeOptions {
   readonly roles: ReadonlySet<Role>
+  readonly algorithms: readonly AlgorithmName[]
   readonly host: string
   readonly port: number
   readonly managementPort?: number
@@ -19,6 +31,12 @@ export function serveCommand(): Command {
   return new Command('serve')
     .description('run one server process on the database at DATABASE_URL; it never migrates')
     .option('--roles <list>', `what this process does: ${allRoles.join(', ')}`, parseRoles, new Set(allRoles))
+    .option(
+      '--algorithms <list>',
+      `what answers in this process, by name: ${algorithmNames.join(', ')}; the console shows the first one`,
+      parseAlgorithms,
+      algorithmsDefault,
+    )
     .option('--host <address>', 'address to listen on; anything but loopback needs tokens', '127.0.0.1')
     .option('--port <n>', 'port of the API and the console', parsePort, 8080)
     .option('--management-port <n>', 'serve /livez, /readyz, /version and /metrics there, and only there', parsePort)
@@ -44,6 +62,7 @@ async function serve(options: ServeOptions): Promise<void> {
       {
         databaseUrl: requireDatabaseUrl(process.env),
         roles: options.roles,
+        algorithms: options.algorithms,
         host: options.host,
         port: options.port,
         managementPort: options.managementPort,

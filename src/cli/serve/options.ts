@@ -46,3 +46,19 @@ export function readMilliseconds(environment: NodeJS.ProcessEnv, name: string, f
   if (Number.isInteger(value) && value >= 0 && value <= 600_000) return value
   throw new ConfigurationError(`${name} is "${text}"`, 'set whole milliseconds from 0 to 600000')
 }
+
+/** Algorithms that can answer in this process; any other name is one of a remote algorithm. */
+export const algorithmNames = ['biglearn_sparfa', 'local_query'] as const
+export type AlgorithmName = (typeof algorithmNames)[number]
+export const algorithmsDefault: readonly AlgorithmName[] = ['biglearn_sparfa']
+
+/** A comma list, the first one being shown to people; an empty list leaves everything to remote algorithms. */
+export function parseAlgorithms(text: string): readonly AlgorithmName[] {
+  const names = text.split(',').map((name) => name.trim().toLowerCase())
+  const given = [...new Set(names.filter((name) => name !== ''))]
+  return given.map((name) => {
+    const known = algorithmNames.find((one) => one === name)
+    if (known !== undefined) return known
+    throw new InvalidArgumentError(`unknown algorithm ${name}; there are ${algorithmNames.join(', ')}.`)
+  })
+}

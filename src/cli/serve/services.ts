@@ -22,8 +22,9 @@ import type { LaneEntry, Log } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { Shutdown } from '#platform/shutdown.ts'
+import { openAlgorithms } from './algorithms.ts'
 import { fitInThread } from './fit-thread.ts'
-import type { Role } from './options.ts'
+import type { AlgorithmName, Role } from './options.ts'
 import { createVisibility, type Visibility } from './visibility.ts'
 
 /** Everything below HTTP, opened on one database; what runs in the background depends on the roles. */
@@ -44,6 +45,7 @@ export interface Services {
 export interface ServiceOptions {
   readonly databaseUrl: string
   readonly roles: ReadonlySet<Role>
+  readonly algorithms: readonly AlgorithmName[]
   readonly pool: pg.Pool
   readonly say: (line: string) => void
 }
@@ -87,7 +89,8 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   )
   const results = createStoredResults({ pool, parts: partsDefault })
   const clock = { now: () => Date.now() }
-  const computed = openAnswers({ reader, matrices: matrixStore, freshness, clock, withholdUntilDue: true })
+  const algorithms = openAlgorithms(options.algorithms, matrixStore)
+  const computed = openAnswers({ reader, matrices: matrixStore, algorithms, freshness, clock, withholdUntilDue: true })
   return {
     pool,
     log,

@@ -1,0 +1,51 @@
+import { type Ranking, rankingOf } from '#choose/candidates.ts'
+import { clueInputs } from '#choose/clue-inputs.ts'
+import type { Area } from '#choose/worst-areas.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { type CalculationInputs, calculationUuid } from './calculation.ts'
+import type { Edition } from './editions.ts'
+import type { FittedAlgorithm } from './in-process.ts'
+import type { AnswerPorts } from './open.ts'
+import type { StudentRecord } from './student-records.ts'
+
+/** What one algorithm says about one student in one edition: all that the rules of choose/ want to know. */
+export interface Advice {
+  readonly algorithm: string
+  /** Names the model behind it. */
+  readonly matrix: Uuid
+  ranking(candidates: readonly Uuid[]): Ranking
+  /** CLUEs as the student sees them: of pages, or where there are none, of what contains pages. */
+  areas(): readonly Area[]
+  /** The name of a choice that rests on this advice. */
+  calculation(choice: Choice): Uuid
+}
+
+export type Choice = Pick<CalculationInputs, 'kind' | 'subject' | 'algorithm'>
+
+/** A student whose choice is asked for, in an edition that has arrived. */
+export interface Advisee {
+  readonly record: StudentRecord
+  readonly edition: Edition
+}
+
+export function fittedAdvice(ports: AnswerPorts, { record, edition }: Advisee, fitted: FittedAlgorithm): Advice {
+  const now = ports.clock.now()
+  return {
+    algorithm: fitted.name,
+    matrix: fitted.model,
+    // The order of picks may use every answer, also those whose feedback is not out (design D22).
+    ranking: (candidates) => rankingOf(fitted.rank(ports.learners.of(record, edition, 'teacher', now), candidates)),
+    areas: () => {
+      const learner = ports.learners.of(record, edition, 'student', now)
+      const { pools, index } = edition
+      const areaOf = (container: Uuid): Area[] => {
+        const inputs = clueInputs({ pools, container, exclusions: record.course.exclusions, learners: [learner] })
+        return inputs.isReady ? [{ container, clue: fitted.clue([learner], inputs.pool) }] : []
+      }
+      const pages = [...index.pages].flatMap(areaOf)
+      return pages.length > 0 ? pages : index.containers.flatMap(areaOf)
+    },
+    calculation: (choice) =>
+      calculationUuid({ ...choice, container: undefined, matrix: fitted.model, position: record.position }),
+  }
+}

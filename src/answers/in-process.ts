@@ -1,0 +1,66 @@
+import type { Learner } from '#choose/clue-inputs.ts'
+import type { Clue } from '#domain/clue.ts'
+import type { Uuid } from '#domain/ids.ts'
+import type { Algorithm, ClueOptions } from '#estimate/algorithm.ts'
+
+/*
+ * Algorithms that run inside this program, each with what it learnt for an ecosystem. What a model or an algorithm's
+ * knowledge of a learner is made of stays in here: the rest of the module sees names, CLUEs and orders.
+ */
+export interface InProcessAlgorithm {
+  readonly name: string
+  /** `undefined` until something was learnt for this ecosystem. */
+  fitted(ecosystem: Uuid): Promise<FittedAlgorithm | undefined>
+}
+
+export interface FittedAlgorithm {
+  readonly name: string
+  /** Names what was learnt: another uuid, another model. */
+  readonly model: Uuid
+  clue(learners: readonly Learner[], pool: readonly Uuid[]): Clue
+  /** Exercise groups, best first. */
+  rank(learner: Learner, candidates: readonly Uuid[]): Uuid[]
+}
+
+export interface NamedModel<Model> {
+  readonly uuid: Uuid
+  readonly model: Model
+}
+
+/** By name in lower case; names of algorithms compare without regard to case. */
+export type InProcessAlgorithms = ReadonlyMap<string, InProcessAlgorithm>
+
+export const clueOptions: ClueOptions = { confidence: 0.5, minResponses: 3 }
+
+export function inProcess<Model, Knowledge>(
+  algorithm: Algorithm<Model, Knowledge>,
+  modelOf: (ecosystem: Uuid) => Promise<NamedModel<Model> | undefined>,
+): InProcessAlgorithm {
+  // Models follow each other; what was computed with an older one is not asked for again.
+  const kept = new WeakMap<Learner, { readonly model: Uuid; readonly knowledge: Knowledge }>()
+
+  function know({ uuid, model }: NamedModel<Model>, learner: Learner): Knowledge {
+    const before = kept.get(learner)
+    if (before?.model === uuid) return before.knowledge
+    const knowledge = algorithm.know(model, learner.inputs.answers)
+    kept.set(learner, { model: uuid, knowledge })
+    return knowledge
+  }
+
+  return {
+    name: algorithm.name,
+    fitted: async (ecosystem) => {
+      const named = await modelOf(ecosystem)
+      if (named === undefined) return undefined
+      return {
+        name: algorithm.name,
+        model: named.uuid,
+        clue: (learners, pool) => {
+          const known = learners.map((learner) => know(named, learner))
+          return algorithm.clue(named.model, known, pool, clueOptions)
+        },
+        rank: (learner, candidates) => algorithm.rank(named.model, know(named, learner), candidates),
+      }
+    },
+  }
+}
