@@ -23,7 +23,7 @@ export interface ClueExplanation {
   readonly matrix: Uuid | undefined
   /** Exercise groups that the CLUE estimates. */
   readonly pool: readonly Uuid[]
-  /** The student's answers to groups of the pool, in order of recording, and what became of each. */
+  /** The student's answers to the container's groups, excluded ones too, in order of recording; what became of each. */
   readonly judged: readonly JudgedAnswer[]
   /** All counted answers of the student, whatever the container. */
   readonly countedAnswers: number
@@ -61,7 +61,10 @@ export async function explainClue(
     clue: inputs.isReady ? sparfa.clue(matrix.matrix, [knowledge], inputs.pool, clueOptions) : unknownClue,
     matrix: matrix.uuid,
     pool: inputs.pool,
-    judged: judgedForPool(learner, inputs.pool),
+    judged: judgedForPool(
+      learner,
+      (edition.pools.pools.get(bookContainer) ?? []).map(({ group }) => group),
+    ),
     countedAnswers: learner.judged.counted.size,
   }
 }

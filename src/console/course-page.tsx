@@ -92,7 +92,8 @@ function CourseFacts({ course }: { course: CourseView }): JSX.Element {
             {course.book.length > 0 && (
               <span class="soft">
                 {' '}
-                {plural(chapters, 'chapter', 'chapters')}, {plural(pages, 'page', 'pages')}
+                {chapters > 0 && `${plural(chapters, 'chapter', 'chapters')}, `}
+                {plural(pages, 'page', 'pages')}
               </span>
             )}
           </dd>
