@@ -10,15 +10,15 @@ import { type LogOptions, openLog } from './open.ts'
 export interface TestLog {
   log: OpenedLog
   pool: pg.Pool
-  another(options?: LogOptions): Promise<{ log: OpenedLog; pool: pg.Pool }>
+  another(options?: LogOptions, connectionsMax?: number): Promise<{ log: OpenedLog; pool: pg.Pool }>
 }
 
 export function useTestLog(): TestLog {
   const opened: { log: OpenedLog; pool: pg.Pool }[] = []
   let database: TestDatabase
   const test = {
-    async another(options?: LogOptions) {
-      const pool = openPool(database.url, { name: `test ${opened.length}`, connectionsMax: 5 })
+    async another(options, connectionsMax = 5) {
+      const pool = openPool(database.url, { name: `test ${opened.length}`, connectionsMax })
       const both = { pool, log: await openLog(pool, options) }
       opened.push(both)
       return both
