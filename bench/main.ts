@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { append } from './append.ts'
 import { clues } from './clues.ts'
 import { ingest, ingestShapes } from './ingest.ts'
 import { projection } from './projection.ts'
@@ -23,6 +24,13 @@ program
   .option('--seed <n>', 'seed of the answers', positive, 1)
   .option('--roles <list>', 'roles of the measured server', 'api')
   .action((options) => ingest({ ...options, shapes: options.shape === undefined ? ['one_course'] : [options.shape] }))
+
+program
+  .command('append')
+  .description('the log without HTTP: appends, then all lanes read back, beside COPY of the same answers')
+  .option('--answers <n>', 'answers per shape', positive, 200_000)
+  .option('--seed <n>', 'seed of the answers', positive, 1)
+  .action((options) => append(options))
 
 program
   .command('clues')
