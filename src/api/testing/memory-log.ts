@@ -1,6 +1,5 @@
 import type { StoredEvent, StreamEvent, StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
-import { namedUuid } from '#domain/named-uuid.ts'
 import type {
   AppendConflict,
   AppendResult,
@@ -13,6 +12,7 @@ import type {
   StreamMetadata,
   StreamStatus,
 } from '#log/log.ts'
+import { secondCopyOf, secondCopyUuid } from '#log/second-copy.ts'
 
 /*
  * The streams of the log as a plain map from number to event: the model that tests compare the server with. It has no
@@ -123,7 +123,7 @@ function compare(
   existing: StreamEvent | undefined,
   others: readonly StreamEvent[],
 ): { isSame: boolean; replacement: StreamEvent | undefined } {
-  const second = namedUuid(event.eventUuid, String(event.number))
+  const second = secondCopyUuid(event.eventUuid, event.number)
   if (existing !== undefined) {
     return { isSame: existing.eventUuid === event.eventUuid || existing.eventUuid === second, replacement: undefined }
   }
@@ -131,8 +131,7 @@ function compare(
     ({ kind, stream, eventUuid }) => kind === event.kind && stream === event.stream && eventUuid === event.eventUuid,
   )
   if (first === undefined) return { isSame: false, replacement: undefined }
-  const data = { event_uuid: event.eventUuid, sequence_number: event.number, original_sequence_number: first.number }
-  return { isSame: false, replacement: { ...event, type: 'no_op', eventUuid: second, data } }
+  return { isSame: false, replacement: secondCopyOf(event, first.number) }
 }
 
 function conflictOf(event: StreamEvent, existing: StreamEvent): AppendConflict {
