@@ -15,7 +15,7 @@ let reader: LearningReader
 before(async () => {
   database = await createMigratedDatabase()
   pool = openPool(database.url, { name: 'learning test', connectionsMax: 2 })
-  reader = openLearningReader(pool, { mapsAgeMsMax: 0 })
+  reader = openLearningReader(pool, { editionsAgeMsMax: 0 })
 })
 after(async () => {
   await pool.end()

@@ -77,7 +77,7 @@ export interface LearningReader {
   ecosystem(ecosystem: Uuid): Promise<Ecosystem | undefined>
   ecosystemOfContainer(bookContainer: Uuid): Promise<Uuid | undefined>
   ecosystemsOfContainers(bookContainers: readonly Uuid[]): Promise<Map<Uuid, Uuid>>
-  /** Editions with an exercise group in common with this one, itself included. */
+  /** Editions with an exercise group in common with this one, itself included; at most a second behind. */
   ecosystemsSharingGroups(ecosystem: Uuid): Promise<readonly Uuid[]>
   /** Images of containers in other editions; at most a second behind the newest announcement. */
   mapping(): Promise<Mapping>
@@ -103,13 +103,15 @@ export interface LearningCounts {
 
 export interface LearningReaderOptions {
   readonly parts?: number
-  /** How old the closure of the announced maps may be before the database is asked for new ones. */
-  readonly mapsAgeMsMax?: number
+  /** For how long new editions and newly announced maps may be overlooked where editions are related to each other. */
+  readonly editionsAgeMsMax?: number
 }
 
 export function openLearningReader(pool: pg.Pool, options: LearningReaderOptions = {}): LearningReader {
   const parts = options.parts ?? partsDefault
+  const ageMsMax = options.editionsAgeMsMax ?? 1000
   const ecosystems = new EcosystemReader(pool, parts)
+  const editions = keepFor(ageMsMax, () => ecosystems.count())
   const one = async <Key, Value>(key: Key, many: (keys: readonly Key[]) => Promise<Map<Key, Value>>) =>
     (await many([key])).get(key)
   const students = (keys: readonly Uuid[]) => readStudents(pool, keys)
@@ -135,8 +137,8 @@ export function openLearningReader(pool: pg.Pool, options: LearningReaderOptions
     ecosystem: (ecosystem) => ecosystems.ecosystem(ecosystem),
     ecosystemsOfContainers,
     ecosystemOfContainer: (container) => one(container, ecosystemsOfContainers),
-    ecosystemsSharingGroups: async (ecosystem) => ecosystems.sharing(ecosystem, await ecosystems.count()),
-    mapping: keepMapping(ecosystems, options.mapsAgeMsMax ?? 1000),
+    ecosystemsSharingGroups: async (ecosystem) => ecosystems.sharing(ecosystem, await editions()),
+    mapping: keepMapping(ecosystems, ageMsMax),
     trainingCounts: () => readTrainingCounts(pool, ecosystems),
     trainingData: (ecosystem) => readTrainingData(pool, ecosystems, { ecosystem, parts }),
     coursePage: (query) => readCoursePage(pool, query),
@@ -156,18 +158,24 @@ async function readContainerWithStudents(
   return { container, students: await readMembers(pool, { course: container.course, container: uuid, parts }) }
 }
 
-/** The closure is computed again only when the version of the stored maps has changed. */
-function keepMapping(ecosystems: EcosystemReader, ageMsMax: number): () => Promise<Mapping> {
-  let kept: { readonly version: string; readonly mapping: Mapping } | undefined
-  let checkedAt = Number.NEGATIVE_INFINITY
+function keepFor<Value>(ageMsMax: number, read: () => Promise<Value>): () => Promise<Value> {
+  let kept: { readonly value: Value; readonly at: number } | undefined
   return async () => {
     const now = performance.now()
-    if (kept !== undefined && now - checkedAt < ageMsMax) return kept.mapping
-    const version = await ecosystems.mapsVersion()
+    if (kept === undefined || now - kept.at >= ageMsMax) kept = { value: await read(), at: now }
+    return kept.value
+  }
+}
+
+/** The closure is computed again only when the version of the stored maps has changed. */
+function keepMapping(ecosystems: EcosystemReader, ageMsMax: number): () => Promise<Mapping> {
+  const currentVersion = keepFor(ageMsMax, () => ecosystems.mapsVersion())
+  let kept: { readonly version: string; readonly mapping: Mapping } | undefined
+  return async () => {
+    const version = await currentVersion()
     if (kept?.version !== version) {
       kept = { version, mapping: indexMaps(closeMaps(await ecosystems.announcedMaps())) }
     }
-    checkedAt = now
     return kept.mapping
   }
 }
