@@ -1,4 +1,5 @@
 import type { Client } from './client.ts'
+import { ReplyUnexpected } from './errors.ts'
 import type { CallOptions } from './transport.ts'
 import type { CourseEventType, EcosystemEventType, StreamEvent } from './wire-reads.ts'
 
@@ -116,6 +117,7 @@ async function pull<Transaction, Type extends string>(
       })),
       options.eventsMax ?? 1000,
     )
+    if (replies.length !== asked.length) throw new ReplyUnexpected('fetch_events', 'one line per stream')
     const unfinished: string[] = []
     for (const [index, stream] of asked.entries()) {
       const { events, is_gap, is_end } = replies[index]!

@@ -81,6 +81,7 @@ function streamContract(connect: () => Client): void {
     const { status, code, reply } = await refusal(client.recordResponses([response(id, 2), intruder]))
     assert.deepEqual([status, code], [422, 'sequence_number_taken'])
     const [conflict] = reply['conflicts'] as { [key: string]: unknown }[]
+    assert.equal(conflict!['course_uuid'], id)
     assert.equal(conflict!['sequence_number'], 1)
     assert.equal(conflict!['event_uuid'], intruder.response_uuid)
     assert.equal(conflict!['existing_event_uuid'], holder.request_uuid)

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { readTokens } from '#platform/config.ts'
 import { terminalProgress } from './progress.ts'
 import { renderReport } from './report.ts'
 import { runDemo } from './run.ts'
@@ -35,12 +36,14 @@ export function demoCommand(): Command {
 
 async function demo(flags: DemoFlags): Promise<void> {
   try {
+    // Lists, so that a token can be changed without a break: any one of them will do.
+    const configured = readTokens(process.env)
     const report = await runDemo({
       url: flags.url,
       tokens: {
-        api: flags.token ?? firstSecret('BIGLEARN_API_TOKEN'),
-        sparfa: flags.sparfaToken ?? firstSecret('BIGLEARN_SPARFA_TOKEN'),
-        operator: flags.operatorToken ?? firstSecret('BIGLEARN_OPERATOR_TOKEN'),
+        api: flags.token ?? configured.api[0],
+        sparfa: flags.sparfaToken ?? configured.sparfa[0],
+        operator: flags.operatorToken ?? configured.operator[0],
       },
       seed: flags.seed,
       learnMsMax: flags.wait * 1000,
@@ -57,11 +60,6 @@ async function demo(flags: DemoFlags): Promise<void> {
     process.stderr.write(`demo failed: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = 1
   }
-}
-
-/** Tokens may be comma lists for rotation; any one of them will do. */
-function firstSecret(name: string): string | undefined {
-  return process.env[name]?.split(',')[0]?.trim() || undefined
 }
 
 function nonNegativeInteger(text: string): number {

@@ -5,19 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createFakeServer, type FakeRequest, type FakeServerOptions } from '#client/fake/server.ts'
-import type { Clock } from '#client/transport.ts'
+import { instantClock } from '#client/test-outbox.ts'
 import { renderReport } from './report.ts'
 import { type DemoOptions, runDemo } from './run.ts'
-
-function instantClock(): Clock {
-  let now = Date.parse('2026-05-20T12:00:00Z')
-  return {
-    now: () => now,
-    sleep: async (ms) => {
-      now += ms
-    },
-  }
-}
 
 interface Model {
   /** How many looks at the status until there is a matrix. */

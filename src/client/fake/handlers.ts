@@ -30,10 +30,27 @@ export function createHandlers(state: State): { readonly [endpoint: string]: Han
     ...streamReadHandlers(state),
     ...pickHandlers(state),
     ...clueHandlers(state),
+    ...algorithmHandlers(),
+  }
+}
+
+/** Nothing is ever due here, so every answer comes too late. */
+function algorithmHandlers(): { [endpoint: string]: Handler } {
+  const tooLate = (items: string, lines: string) => (request: Data) => ({
+    [lines]: itemsOf(request, items).map(({ calculation_uuid }) => ({
+      calculation_uuid,
+      calculation_status: 'calculation_unknown',
+    })),
+  })
+  return {
     fetch_ecosystem_matrices: () => ({ ecosystem_matrix_responses: [] }),
     fetch_ecosystem_matrix_updates: () => ({ ecosystem_matrix_updates: [] }),
     fetch_exercise_calculations: () => ({ exercise_calculations: [] }),
     fetch_clue_calculations: () => ({ clue_calculations: [] }),
+    fetch_algorithm_exercise_calculations: () => ({ algorithm_exercise_calculations: [] }),
+    ecosystem_matrices_updated: tooLate('ecosystem_matrices_updated', 'ecosystem_matrix_updated_responses'),
+    update_exercise_calculations: tooLate('exercise_calculation_updates', 'exercise_calculation_update_responses'),
+    update_clue_calculations: tooLate('clue_calculation_updates', 'clue_calculation_update_responses'),
   }
 }
 

@@ -98,9 +98,19 @@ function answer(
   }
 }
 
+const schedulerEndpoints = new Set([
+  'fetch_ecosystem_matrix_updates',
+  'fetch_exercise_calculations',
+  'fetch_clue_calculations',
+  'fetch_algorithm_exercise_calculations',
+  'ecosystem_matrices_updated',
+  'update_exercise_calculations',
+  'update_clue_calculations',
+])
+
 function audienceOf(endpoint: string): 'api' | 'scheduler' | 'sparfa' {
   if (endpoint === 'fetch_ecosystem_matrices') return 'sparfa'
-  return /^fetch_(ecosystem_matrix_updates|(exercise|clue)_calculations)$/.test(endpoint) ? 'scheduler' : 'api'
+  return schedulerEndpoints.has(endpoint) ? 'scheduler' : 'api'
 }
 
 function json(status: number, body: unknown, code?: string): Response {

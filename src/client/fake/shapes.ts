@@ -32,6 +32,7 @@ const exclusions: Shape = { ...sequenced, request_uuid: 'uuid', exclusions: 'lis
 const metadata: Shape = { metadata_sequence_number_offset: 'number', max_num_metadatas: 'number' }
 const noOp: Shape = { request_uuid: 'uuid', course_uuid: 'uuid?', ecosystem_uuid: 'uuid?', sequence_number: 'number' }
 const asked: Shape = { algorithm_name: 'text' }
+const calculationDone: Shape = { calculation_uuid: 'uuid', algorithm_name: 'text' }
 
 /** The request itself, or the items of its list. */
 export interface RequestShape {
@@ -145,6 +146,17 @@ export const requestShapes: { readonly [endpoint: string]: RequestShape } = {
   fetch_ecosystem_matrix_updates: { item: asked },
   fetch_exercise_calculations: { item: asked },
   fetch_clue_calculations: { item: asked },
+  fetch_algorithm_exercise_calculations: {
+    list: 'algorithm_exercise_calculation_requests',
+    itemsMax: 10,
+    item: { request_uuid: 'uuid' },
+  },
+  ecosystem_matrices_updated: { list: 'ecosystem_matrices_updated', item: calculationDone },
+  update_exercise_calculations: {
+    list: 'exercise_calculation_updates',
+    item: { ...calculationDone, ecosystem_matrix_uuid: 'uuid', exercise_uuids: 'list' },
+  },
+  update_clue_calculations: { list: 'clue_calculation_updates', item: { ...calculationDone, clue_data: 'object' } },
 }
 
 /** What is wrong with the request, each with its place; empty when nothing is. */

@@ -15,6 +15,8 @@ export interface FakeEvent {
 }
 
 export interface Conflict {
+  readonly course_uuid?: string
+  readonly ecosystem_uuid?: string
   readonly sequence_number: number
   readonly event_uuid: string
   readonly existing_event_uuid: string
@@ -51,10 +53,10 @@ export class FakeStreams {
       const holder = taken.get(key) ?? this.#find(event)?.slots.get(event.number)
       if (holder === undefined) taken.set(key, event)
       else if (!isSameEvent(holder, event)) {
-        const { number: sequence_number, uuid: event_uuid } = event
         conflicts.push({
-          sequence_number,
-          event_uuid,
+          [`${event.kind}_uuid`]: event.stream,
+          sequence_number: event.number,
+          event_uuid: event.uuid,
           existing_event_uuid: holder.uuid,
           existing_event_type: holder.type,
         })
