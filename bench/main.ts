@@ -3,6 +3,7 @@ import { append } from './append.ts'
 import { clues } from './clues.ts'
 import { ingest, ingestShapes } from './ingest.ts'
 import { projection } from './projection.ts'
+import { sparfa } from './sparfa.ts'
 
 /*
  * `npm run bench -- NAME`: one JSON line per shape on standard output, progress on standard error. A benchmark that finds
@@ -45,6 +46,13 @@ program
   .option('--answers <n>', 'answers per shape', positive, 200_000)
   .option('--seed <n>', 'seed of the answers', positive, 1)
   .action((options) => projection(options))
+
+program
+  .command('sparfa')
+  .description('fitting a million planted answers beside numpy; estimates and rankings of single learners')
+  .option('--seed <n>', 'seed of the answers', positive, 1)
+  .option('--reference <folder>', 'folder of bench_numpy.py', '../shared/reference')
+  .action((options) => sparfa(options))
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)

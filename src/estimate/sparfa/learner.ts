@@ -148,7 +148,7 @@ const SHORTEST_STEP = 1e-8
 /** Cost differences below this share of the cost are rounding noise and must not shorten a step. */
 const COST_NOISE = 1e-14
 
-/** Newton's method with halving; leaves the factor of the precision at the maximum in `posterior.factor`. */
+/** Newton's method with halving; leaves the factor of the precision in `posterior.factor`. */
 function maximise(matrix: SparfaMatrix, design: Design, posterior: Posterior): void {
   const { mean, factor } = posterior
   const gradient = new Float64Array(mean.length)
@@ -160,21 +160,38 @@ function maximise(matrix: SparfaMatrix, design: Design, posterior: Posterior): v
     solveForward(factor, step)
     let decrement = 0
     for (const value of step) decrement += value * value
-    if (decrement === 0) return
     solveBackward(factor, step)
-    let length = 1
-    let next = cost
-    for (; length > SHORTEST_STEP; length /= 2) {
-      for (let at = 0; at < mean.length; at++) trial[at] = mean[at]! - length * step[at]!
-      next = evaluate(matrix, design, posterior, trial)
-      if (next <= cost - ARMIJO * length * decrement + COST_NOISE * cost) break
+    if (decrement < NEWTON_DECREMENT_MIN) {
+      // The last step is so short that neither cost nor precision need another look.
+      for (let at = 0; at < mean.length; at++) mean[at]! -= step[at]!
+      return
     }
-    mean.set(trial)
-    cost = next
-    if (decrement < NEWTON_DECREMENT_MIN) break
+    cost = stepDown(matrix, design, posterior, { step, trial, cost, decrement })
   }
   gradientAndPrecision(matrix, design, posterior, gradient)
   factorise(factor)
+}
+
+interface NewtonStep {
+  readonly step: Float64Array
+  /** Working space. */
+  readonly trial: Float64Array
+  readonly cost: number
+  readonly decrement: number
+}
+
+/** Halves the step until the cost falls enough; moves the mean and returns its cost. */
+function stepDown(matrix: SparfaMatrix, design: Design, posterior: Posterior, newton: NewtonStep): number {
+  const { mean } = posterior
+  const { step, trial, cost, decrement } = newton
+  let next = cost
+  for (let length = 1; length > SHORTEST_STEP; length /= 2) {
+    for (let at = 0; at < mean.length; at++) trial[at] = mean[at]! - length * step[at]!
+    next = evaluate(matrix, design, posterior, trial)
+    if (next <= cost - ARMIJO * length * decrement + COST_NOISE * cost) break
+  }
+  mean.set(trial)
+  return next
 }
 
 const EXPONENT_MAX = 500

@@ -7,7 +7,7 @@
 import type { SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
 import { probabilityOf } from './predict.ts'
-import { solveForward } from './skyline.ts'
+import type { Skyline } from './skyline.ts'
 
 /** Question indices best first; the learner's answered questions follow all others. Duplicates are dropped. */
 export function rankQuestions(matrix: SparfaMatrix, learner: SparfaKnowledge, candidates: Int32Array): Int32Array {
@@ -30,16 +30,26 @@ export function rankQuestions(matrix: SparfaMatrix, learner: SparfaKnowledge, ca
 /** Gains are compared after rounding, so that noise in the last bits cannot decide. */
 const GAINS_PER_UNIT = 1e12
 
+/**
+ * The posterior of u over the candidates' concepts, as u = mean + gamma (g - E g) + e, with e ~ N(0, C) independent of g.
+ * C is zero between concepts that no question joins, so a choice touches a handful of entries instead of all of S.
+ */
 interface RankState {
   readonly conceptCount: number
-  /** S, the covariance of u over the candidates' concepts: lower triangle of conceptCount x conceptCount, row-major. */
+  /** C, conceptCount x conceptCount. */
   readonly covariance: Float64Array
+  readonly gamma: Float64Array
+  /** Variance of g; zero when the prior has no general ability. */
+  generalVariance: number
+  /** The concepts that C joins with each concept, itself included. */
+  readonly groups: Int32Array[]
   /** Rows of W for the candidates, over the numbering of `covariance`. */
   readonly start: Int32Array
   readonly concept: Int32Array
   readonly weight: Float64Array
   /** v_q = p (1 - p) at the learner's u. */
   readonly curvature: Float64Array
+  /** Working space: C w. */
   readonly direction: Float64Array
 }
 
@@ -71,95 +81,146 @@ function makeState(matrix: SparfaMatrix, learner: SparfaKnowledge, candidates: I
       place += 1
     }
   }
-  const covariance = covarianceOver(matrix, learner, concepts)
-  const direction = new Float64Array(concepts.length)
-  return { conceptCount: concepts.length, covariance, start, concept, weight, curvature, direction }
+  return { ...priorOver(matrix, learner, concepts), start, concept, weight, curvature }
 }
 
-/** A column of B = L^-1 (unit vectors of the concepts, each plus g): zero outside from…to - 1 and the last row. */
-interface CovarianceColumn {
-  readonly value: Float64Array
-  readonly from: number
-  readonly to: number
-  /** In the row of g. */
-  readonly last: number
-}
+type Prior = Pick<RankState, 'conceptCount' | 'covariance' | 'gamma' | 'generalVariance' | 'groups' | 'direction'>
 
-/** Posterior covariance of u over some concepts is B' B. */
-function covarianceOver(matrix: SparfaMatrix, learner: SparfaKnowledge, concepts: readonly number[]): Float64Array {
+/** C and gamma before the first choice, from the learner's factor: with B = L_vv^-1, C = B'B and gamma = 1 - B' l_g. */
+function priorOver(matrix: SparfaMatrix, learner: SparfaKnowledge, concepts: readonly number[]): Prior {
+  const { position, mean, factor } = learner
   const count = concepts.length
-  const columns = concepts.map((concept) => covarianceColumn(matrix, learner, concept))
-  const covariance = new Float64Array(count * count)
-  for (let row = 0; row < count; row++) {
-    const one = columns[row]!
-    for (let column = 0; column <= row; column++) {
-      const other = columns[column]!
-      let sum = one.last * other.last
-      const end = Math.min(one.to, other.to)
-      for (let at = Math.max(one.from, other.from); at < end; at++) sum += one.value[at]! * other.value[at]!
-      covariance[row * count + column] = sum
-    }
-    if (learner.position[concepts[row]!] === -1) covariance[row * count + row]! += 1 / matrix.lamU
-  }
-  return covariance
-}
-
-function covarianceColumn(
-  matrix: SparfaMatrix,
-  { position, mean, factor }: SparfaKnowledge,
-  concept: number,
-): CovarianceColumn {
   const hasGeneral = Number.isFinite(matrix.lamG)
   const specificCount = hasGeneral ? mean.length - 1 : mean.length
-  const value = new Float64Array(mean.length)
-  const at = position[concept]!
-  const from = at === -1 ? specificCount : at
-  if (at !== -1) value[at] = 1
-  if (hasGeneral) value[specificCount] = 1
-  solveForward(factor, value, from)
-  let to = specificCount
-  while (to > from && value[to - 1] === 0) to -= 1
-  return { value, from, to, last: hasGeneral ? value[specificCount]! : 0 }
-}
-
-/** log(1 + v w' S w), rounded. */
-function gainOf(state: RankState, candidate: number): number {
-  const { conceptCount, covariance, start, concept, weight, curvature } = state
-  let spread = 0
-  for (let entry = start[candidate]!; entry < start[candidate + 1]!; entry++) {
-    const row = concept[entry]!
-    spread += weight[entry]! * weight[entry]! * covariance[row * conceptCount + row]!
-    for (let other = start[candidate]!; other < entry; other++) {
-      const across = concept[other]!
-      const place = across < row ? row * conceptCount + across : across * conceptCount + row
-      spread += 2 * weight[entry]! * weight[other]! * covariance[place]!
+  const covariance = new Float64Array(count * count)
+  const gamma = new Float64Array(count).fill(hasGeneral ? 1 : 0)
+  const ends = groupEnds(factor, specificCount)
+  const groups = groupsOf(concepts, position, ends)
+  const columns = concepts.map((concept) => unitColumn(factor, position[concept]!, ends))
+  for (let row = 0; row < count; row++) {
+    const at = position[concepts[row]!]!
+    if (at === -1) {
+      covariance[row * count + row] = 1 / matrix.lamU
+      continue
+    }
+    const column = columns[row]!
+    const border = hasGeneral ? factor.base[specificCount]! : 0
+    for (let k = at; hasGeneral && k < ends[at]!; k++) gamma[row]! -= column[k - at]! * factor.value[border + k]!
+    for (const other of groups[row]!) {
+      covariance[row * count + other] = overlap(column, at, columns[other]!, position[concepts[other]!]!)
     }
   }
-  return Math.round(Math.log1p(curvature[candidate]! * Math.max(spread, 0)) * GAINS_PER_UNIT) / GAINS_PER_UNIT
+  const generalVariance = hasGeneral ? 1 / factor.value[factor.base[specificCount]! + specificCount]! ** 2 : 0
+  return { conceptCount: count, covariance, gamma, generalVariance, groups, direction: new Float64Array(count) }
 }
 
-/** S <- S - v S w w' S / (1 + v w' S w). */
+/** For every position of v, where its group of joined concepts ends; groups stand together in the skyline. */
+function groupEnds({ first }: Skyline, specificCount: number): Int32Array {
+  const ends = new Int32Array(specificCount)
+  let end = specificCount
+  let lowest = specificCount
+  for (let row = specificCount - 1; row >= 0; row--) {
+    ends[row] = end
+    lowest = Math.min(lowest, first[row]!)
+    if (lowest === row) end = row
+  }
+  return ends
+}
+
+/** Concepts of one group share one list; a concept without evidence is alone. */
+function groupsOf(concepts: readonly number[], position: Int32Array, ends: Int32Array): Int32Array[] {
+  const members = new Map<number, number[]>()
+  concepts.forEach((concept, number) => {
+    const at = position[concept]!
+    const group = at === -1 ? -1 - number : ends[at]!
+    const list = members.get(group)
+    if (list === undefined) members.set(group, [number])
+    else list.push(number)
+  })
+  const groups = new Array<Int32Array>(concepts.length)
+  for (const list of members.values()) {
+    const group = Int32Array.from(list)
+    for (const number of list) groups[number] = group
+  }
+  return groups
+}
+
+/** Rows at…end of L^-1 e_at; all others are zero. */
+function unitColumn({ first, base, value }: Skyline, at: number, ends: Int32Array): Float64Array {
+  if (at === -1) return new Float64Array(0)
+  const column = new Float64Array(ends[at]! - at)
+  column[0] = 1 / value[base[at]! + at]!
+  for (let row = at + 1; row < ends[at]!; row++) {
+    let sum = 0
+    for (let k = Math.max(first[row]!, at); k < row; k++) sum -= value[base[row]! + k]! * column[k - at]!
+    column[row - at] = sum / value[base[row]! + row]!
+  }
+  return column
+}
+
+function overlap(one: Float64Array, from: number, other: Float64Array, otherFrom: number): number {
+  let sum = 0
+  const begin = Math.max(from, otherFrom)
+  for (let k = begin; k < from + one.length; k++) sum += one[k - from]! * other[k - otherFrom]!
+  return sum
+}
+
+/** log(1 + v w' S w), rounded, with S = C + gamma gamma' Var(g). */
+function gainOf(state: RankState, candidate: number): number {
+  const { conceptCount, covariance, gamma, generalVariance, start, concept, weight, curvature } = state
+  let spread = 0
+  let slope = 0
+  for (let entry = start[candidate]!; entry < start[candidate + 1]!; entry++) {
+    const row = concept[entry]! * conceptCount
+    let sum = 0
+    for (let other = start[candidate]!; other < start[candidate + 1]!; other++) {
+      sum += covariance[row + concept[other]!]! * weight[other]!
+    }
+    spread += weight[entry]! * sum
+    slope += weight[entry]! * gamma[concept[entry]!]!
+  }
+  const variance = Math.max(spread + slope * slope * generalVariance, 0)
+  return Math.round(Math.log1p(curvature[candidate]! * variance) * GAINS_PER_UNIT) / GAINS_PER_UNIT
+}
+
+/**
+ * An answer to a question is an observation of w'u with variance 1 / v. Given g it changes e as usual, and e's reaction
+ * to g changes gamma:  k = v / (1 + v w'C w),  C <- C - k C w w'C,  gamma <- gamma - k C w (w'gamma),
+ * 1 / Var(g) <- 1 / Var(g) + k (w'gamma)^2.
+ */
 function choose(state: RankState, candidate: number): void {
-  const { conceptCount, covariance, start, concept, weight, direction } = state
+  const { conceptCount, covariance, gamma, start, concept, weight, direction, curvature } = state
   const begin = start[candidate]!
   const end = start[candidate + 1]!
   if (begin === end) return
-  direction.fill(0)
-  for (let entry = begin; entry < end; entry++) {
-    const row = concept[entry]!
-    const factor = weight[entry]!
-    for (let at = 0; at < row; at++) direction[at]! += covariance[row * conceptCount + at]! * factor
-    for (let at = row; at < conceptCount; at++) direction[at]! += covariance[at * conceptCount + row]! * factor
-  }
+  const group = joinGroups(state, concept.subarray(begin, end))
   let spread = 0
-  for (let entry = begin; entry < end; entry++) spread += weight[entry]! * direction[concept[entry]!]!
-  const curvature = state.curvature[candidate]!
-  const factor = curvature / (1 + curvature * spread)
-  for (let row = 0; row < conceptCount; row++) {
-    const scaled = factor * direction[row]!
-    const base = row * conceptCount
-    for (let column = 0; column <= row; column++) covariance[base + column]! -= scaled * direction[column]!
+  let slope = 0
+  for (const at of group) direction[at] = 0
+  for (let entry = begin; entry < end; entry++) {
+    const row = concept[entry]! * conceptCount
+    for (const at of group) direction[at]! += covariance[row + at]! * weight[entry]!
   }
+  for (let entry = begin; entry < end; entry++) {
+    spread += weight[entry]! * direction[concept[entry]!]!
+    slope += weight[entry]! * gamma[concept[entry]!]!
+  }
+  const factor = curvature[candidate]! / (1 + curvature[candidate]! * spread)
+  for (const row of group) {
+    const scaled = factor * direction[row]!
+    gamma[row]! -= scaled * slope
+    for (const column of group) covariance[row * conceptCount + column]! -= scaled * direction[column]!
+  }
+  state.generalVariance /= 1 + factor * slope * slope * state.generalVariance
+}
+
+/** All concepts joined with these, which from now on are one group. */
+function joinGroups({ groups }: RankState, concepts: Int32Array): Int32Array {
+  const first = groups[concepts[0]!]!
+  if (concepts.every((concept) => groups[concept] === first)) return first
+  const joined = Int32Array.from(new Set(Array.from(concepts).flatMap((concept) => Array.from(groups[concept]!))))
+  for (const concept of joined) groups[concept] = joined
+  return joined
 }
 
 /** Binary heap of candidates under (gain, v, smaller index); the gains in it may be outdated, never too small. */
