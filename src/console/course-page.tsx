@@ -118,6 +118,7 @@ function CourseFacts({ course }: { course: CourseView }): JSX.Element {
           </dd>
         </div>
       </dl>
+      {stream.setAside !== null && <SetAsideNotice setAside={stream.setAside} />}
       {stream.blockedSince !== null && <BlockedNotice course={course} blockedSince={stream.blockedSince} />}
     </>
   )
@@ -131,6 +132,21 @@ function BlockedNotice({ course, blockedSince }: { course: CourseView; blockedSi
       Number {formatCount(contiguousSequenceNumber)} has been missing for {formatAge(now - blockedSince)}. What came
       after it is kept and waits, so the figures below end before it.{' '}
       <Link to={pathOf({ name: 'stream', course: course.course })}>See the gaps</Link>
+    </Notice>
+  )
+}
+
+function SetAsideNotice({ setAside }: { setAside: NonNullable<CourseView['stream']['setAside']> }): JSX.Element {
+  const number = formatCount(setAside.nextNumber)
+  const words = {
+    retry: `Event ${number} failed and is tried again (${plural(setAside.attempts, 'attempt', 'attempts')} so far).`,
+    parked: `Event ${number} failed ${plural(setAside.attempts, 'time', 'times')}; the course is parked until a person decides.`,
+    replay: `The course is being replayed and has reached number ${number}.`,
+    blocked: `Event ${number} refers to something that has not arrived yet.`,
+  }[setAside.state]
+  return (
+    <Notice kind="attention">
+      {words} The figures below end before it. <Link to="/console/operations">See operations</Link>
     </Notice>
   )
 }

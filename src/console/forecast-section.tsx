@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { CourseView, Forecast } from '#api/console/console-data.ts'
 import { ForecastBar, ForecastLegend } from './forecast-bar.tsx'
-import { formatBookName, formatInterval, formatShare, plural, shortUuid } from './format.ts'
+import { formatBookName, formatCount, formatInterval, formatShare, plural, shortUuid } from './format.ts'
 import { listEveryMs, useLive } from './live.ts'
 import { Link, moveBetweenRows } from './navigation.tsx'
 import { Notice, NotReady } from './notice.tsx'
@@ -32,7 +32,9 @@ export function ForecastSection({ course, subject }: { course: CourseView; subje
           Show pages
         </label>
       </div>
-      {live.state !== 'ready' ? (
+      {course.book.length === 0 ? (
+        <Notice kind="empty">The course’s ecosystem has not arrived yet, so there is no book to forecast.</Notice>
+      ) : live.state !== 'ready' ? (
         <NotReady live={live} what={`${what} in this course`} />
       ) : (
         <ForecastContent
@@ -54,9 +56,6 @@ interface ForecastContentProps {
 
 function ForecastContent(props: ForecastContentProps): JSX.Element {
   const { course, subject, forecast, classClues, withPages, isCurrent } = props
-  if (course.book.length === 0) {
-    return <Notice kind="empty">The course’s ecosystem has not arrived yet, so there is no book to forecast.</Notice>
-  }
   return (
     <>
       <ForecastSource course={course.course} subject={subject} forecast={forecast} />
@@ -85,6 +84,7 @@ function ForecastSource(props: { course: string; subject: Subject; forecast: For
   return (
     <p class="help">
       From {plural(forecast.answers, 'answer', 'answers')}
+      {subject.kind !== 'student' && ` of ${studentsOf(forecast.students)}`}
       {forecast.matrix === null ? (
         '; no matrix has been learnt yet, so nothing is known'
       ) : (
@@ -104,6 +104,11 @@ function ForecastSource(props: { course: string; subject: Subject; forecast: For
       )}
     </p>
   )
+}
+
+function studentsOf({ used, total }: Forecast['students']): string {
+  const all = plural(total, 'student', 'students')
+  return used === total ? all : `${formatCount(used)} of ${all}`
 }
 
 function ForecastHead(): JSX.Element {

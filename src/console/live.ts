@@ -129,12 +129,26 @@ export function useConnection(): Connection {
   return current
 }
 
+/** One clock for all ages on the page: they change together, and a long table costs one timer. */
+const tickers = new Set<() => void>()
+let ticking: ReturnType<typeof setInterval> | undefined
+
+function onTick(listener: () => void): () => void {
+  tickers.add(listener)
+  ticking ??= setInterval(() => {
+    for (const ticker of tickers) ticker()
+  }, 1_000)
+  return () => {
+    tickers.delete(listener)
+    if (tickers.size > 0) return
+    clearInterval(ticking)
+    ticking = undefined
+  }
+}
+
 /** Now by the server's clock, renewed each second, for ages. */
 export function useServerNow(): number {
   const [now, setNow] = useState(connection.serverNow())
-  useEffect(() => {
-    const timer = setInterval(() => setNow(connection.serverNow()), 1_000)
-    return () => clearInterval(timer)
-  }, [])
+  useEffect(() => onTick(() => setNow(connection.serverNow())), [])
   return now
 }

@@ -156,9 +156,7 @@ function MembersPanel(props: { name: string; owners: ReturnType<typeof slotsByOw
     <section aria-labelledby={heading} class="panel">
       <h3 id={heading}>Members</h3>
       {props.owners.length === 0 ? (
-        <Notice kind="attention">
-          Nobody works for this subscription: start a process with the role {props.name}.
-        </Notice>
+        <Notice kind="attention">Nobody works for this subscription now.</Notice>
       ) : (
         <table aria-labelledby={heading} class="narrow">
           <thead>

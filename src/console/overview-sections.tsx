@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import type { BlockedLine, EcosystemLine, Overview, SubscriptionLine } from '#api/console/console-data.ts'
-import { formatAge, formatCount, formatMs, formatRange, plural } from './format.ts'
+import { formatAge, formatCount, formatMs, formatRange } from './format.ts'
 import { useServerNow } from './live.ts'
 import { Link } from './navigation.tsx'
 import { Notice } from './notice.tsx'
@@ -36,11 +36,7 @@ export function SubscriptionsSection(props: { subscriptions: readonly Subscripti
               <tr key={line.name} class={line.oldestAgeMs > lagMsMax ? 'attention' : ''}>
                 <th scope="row">
                   {line.name}
-                  {line.parkedCourses > 0 && (
-                    <span class="tag tag-attention">
-                      {plural(line.parkedCourses, 'course parked', 'courses parked')}
-                    </span>
-                  )}
+                  {line.setAside > 0 && <span class="tag tag-attention">{formatCount(line.setAside)} set aside</span>}
                 </th>
                 <td class="number">{formatCount(line.entriesBehind)}</td>
                 <td class="number">{line.entriesBehind === 0 ? '–' : formatMs(line.oldestAgeMs)}</td>

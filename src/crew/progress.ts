@@ -97,6 +97,16 @@ export async function readLag(
   }
 }
 
+/** Every subscription there is, embedded and remote, by name. */
+export async function readLags(
+  pool: pg.Pool,
+  source: Pick<Log, 'laneHeads' | 'readLanes'>,
+): Promise<SubscriptionLag[]> {
+  const found = await pool.query<{ name: string }>('select name from subscription order by name')
+  const lags = await Promise.all(found.rows.map(({ name }) => readLag(pool, source, name)))
+  return lags.filter((lag) => lag !== undefined)
+}
+
 export interface AppliedQuestion extends SlotKey {
   readonly subscription: string
   readonly position: bigint

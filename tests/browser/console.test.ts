@@ -186,6 +186,18 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
     }
   })
 
+  test('a parked course says where its figures end, and operations why', async () => {
+    await withPage(browser, {}, async (page) => {
+      await page.goto(`${server.address}/console/courses/${data.parkedCourse}`)
+      await page.getByText('Event 790 failed 8 times').waitFor()
+      await page.getByRole('link', { name: 'See operations' }).click()
+      const row = page.locator('tbody tr', { hasText: data.parkedCourse.slice(0, 8) })
+      await row.getByText('students[3].container_uuid is not a uuid').waitFor()
+      await page.getByLabel('Show all').check()
+      assert.equal(await page.locator('table[aria-labelledby=slots-learning] tbody tr').count(), 128)
+    })
+  })
+
   test('a projector and a narrow window show everything without scrolling sideways', async () => {
     for (const viewport of [
       { width: 1920, height: 1080 },

@@ -24,6 +24,7 @@ import { chance, uuidOf } from './seeded-values.ts'
 export interface SeededConsoleData extends ConsoleData {
   readonly courseUuids: readonly Uuid[]
   readonly blockedCourse: Uuid
+  readonly parkedCourse: Uuid
   /** One student's answer on one page: moves its forecast, the class's and the stream. */
   answer(course: Uuid, student: Uuid, page: Uuid, isCorrect: boolean): void
   fillGaps(course: Uuid): void
@@ -43,6 +44,7 @@ interface SeededCourse {
   next: number
   gaps: { from: number; to: number }[]
   blockedSince: number | null
+  isParked: boolean
 }
 
 export function seedConsoleData(now: () => number = Date.now): SeededConsoleData {
@@ -50,6 +52,8 @@ export function seedConsoleData(now: () => number = Date.now): SeededConsoleData
   const ecosystems = [0, 1].map((index) => uuidOf(`ecosystem ${index}`))
   const courses = Array.from({ length: 64 }, (_, index) => seedCourse(index, ecosystems[index % 2]!))
   const sorted = [...courses].sort((a, b) => (a.uuid < b.uuid ? -1 : 1))
+  const parked = sorted[3]!
+  parked.isParked = true
   const byUuid = new Map(courses.map((course) => [course.uuid, course]))
   const blocked = courses[0]!
   blocked.next = 1_204
@@ -63,6 +67,7 @@ export function seedConsoleData(now: () => number = Date.now): SeededConsoleData
   return {
     courseUuids: sorted.map((course) => course.uuid),
     blockedCourse: blocked.uuid,
+    parkedCourse: parked.uuid,
     studentsOf: (course) => require(course).students.map((student) => student.uuid),
     pagesOf: (course) => require(course).lines.flatMap((line) => (line.kind === 'page' ? [line.container] : [])),
     answer(course, student, page, isCorrect) {
@@ -73,7 +78,7 @@ export function seedConsoleData(now: () => number = Date.now): SeededConsoleData
     fillGaps(course) {
       Object.assign(require(course), { gaps: [], blockedSince: null })
     },
-    operations: async () => seededOperations(sorted[3]!.uuid, startedAt),
+    operations: async () => seededOperations(parked.uuid, startedAt),
     matrix: async (matrix) => {
       const ecosystem = ecosystems.find((one) => uuidOf(`matrix ${one}`) === matrix)
       return ecosystem === undefined ? undefined : seededMatrix(matrix, ecosystem, startedAt)
@@ -181,6 +186,7 @@ function seedCourse(index: number, ecosystem: Uuid): SeededCourse {
     next: 3,
     gaps: [],
     blockedSince: null,
+    isParked: false,
   }
   seedAnswers(course)
   return course
@@ -230,6 +236,7 @@ function forecastOf(course: SeededCourse, students: readonly Uuid[]): Forecast {
   }
   return {
     answers: answersOf(course, students),
+    students: { used: students.length, total: students.length },
     matrix: uuidOf(`matrix ${course.ecosystem}`),
     clues: course.lines.map((line) => clueOf(sums.get(line.container))),
   }
@@ -287,6 +294,7 @@ function courseView(course: SeededCourse, now: number): CourseView {
       contiguousSequenceNumber: contiguousOf(course),
       gaps: course.gaps,
       blockedSince: course.blockedSince,
+      setAside: course.isParked ? { state: 'parked', nextNumber: 790, attempts: 8 } : null,
       recent: newest
         .filter((number) => !missing.has(number))
         .map((number) => ({
@@ -340,9 +348,9 @@ function overviewOf(
     freshness: { p50Ms: 38, p99Ms: 212, samples: 148_200, windowMs: 60_000 },
     blocked: { total: streams.length, streams },
     subscriptions: [
-      { name: 'learning', entriesBehind: 3, oldestAgeMs: 41, parkedCourses: 0 },
-      { name: 'due', entriesBehind: 0, oldestAgeMs: 0, parkedCourses: 0 },
-      { name: 'export', entriesBehind: 1_840, oldestAgeMs: 8_400, parkedCourses: 1 },
+      { name: 'learning', entriesBehind: 3, oldestAgeMs: 41, setAside: 0 },
+      { name: 'due', entriesBehind: 0, oldestAgeMs: 0, setAside: 0 },
+      { name: 'export', entriesBehind: 1_840, oldestAgeMs: 8_400, setAside: 1 },
     ],
     ecosystems: {
       total: ecosystems.length,

@@ -88,7 +88,8 @@ export interface SubscriptionLine {
   readonly name: string
   readonly entriesBehind: number
   readonly oldestAgeMs: number
-  readonly parkedCourses: number
+  /** Streams that do not follow their lanes for this subscription. */
+  readonly setAside: number
 }
 
 /** An ecosystem's newest matrix and the state of its fit (design D26). */
@@ -144,8 +145,16 @@ export interface CourseStream {
   /** Missing numbers, ascending; both ends inclusive (as `gaps` on the wire); at most 100. */
   readonly gaps: readonly { readonly from: number; readonly to: number }[]
   readonly blockedSince: number | null
+  /** Where learning has set the course aside: what is shown ends before this number. `null`: it follows its lane. */
+  readonly setAside: SetAside | null
   /** Newest first, contiguous or not; at most 50. */
   readonly recent: readonly RecentEvent[]
+}
+
+export interface SetAside {
+  readonly state: 'retry' | 'parked' | 'replay' | 'blocked'
+  readonly nextNumber: number
+  readonly attempts: number
 }
 
 export interface RecentEvent {
@@ -173,6 +182,8 @@ export type ForecastSubject =
 export interface Forecast {
   /** Answers of the subject that there are now. */
   readonly answers: number
+  /** Students that the forecast is made from, and students of the subject: a very large class is drawn from a part. */
+  readonly students: { readonly used: number; readonly total: number }
   /** Matrix that the CLUEs were computed with; `null` while there is none. */
   readonly matrix: Uuid | null
   /** One for each line of the course's `book`, in the same order. */

@@ -27,7 +27,7 @@ const data: ConsoleData = {
   },
   forecast: async (_course, subject) => {
     asked.push(subject)
-    return { answers: 4, matrix: null, clues: [] }
+    return { answers: 4, students: { used: 2, total: 2 }, matrix: null, clues: [] }
   },
   operations: async () => ({ subscriptions: [] }),
   matrix: async () => undefined,
@@ -109,7 +109,7 @@ test('everything else is not found', async () => {
 test('an unchanged view is a 304 without a body', async () => {
   const url = `/console/api/courses/${course}/forecast`
   const first = await get(url)
-  assert.deepEqual(first.json(), { answers: 4, matrix: null, clues: [] })
+  assert.deepEqual(first.json(), { answers: 4, students: { used: 2, total: 2 }, matrix: null, clues: [] })
   assert.equal(first.headers['cache-control'], 'private, no-cache')
   const etag = String(first.headers['etag'])
   const second = await get(url, { authorization, 'if-none-match': etag })

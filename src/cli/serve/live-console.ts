@@ -15,8 +15,10 @@ import type {
   StudentQuery,
   SubscriptionLine,
 } from '#api/console/console-data.ts'
-import { readLag } from '#crew/progress.ts'
+import { findExceptions } from '#crew/exceptions.ts'
+import { readLags } from '#crew/progress.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { partOf } from '#domain/parts.ts'
 import type { Student } from '#domain/student.ts'
 import { isGrowthPending, readTrainingStates } from '#due/training-claims.ts'
 import type { CourseContainer } from '#learning/reader.ts'
@@ -48,6 +50,8 @@ export interface LiveConsoleOptions {
 }
 
 const blockedMax = 20
+/** More than these are told as this many: somebody has to look in any case. */
+const blockedCountMax = 1000
 const ecosystemsMax = 20
 const recentMax = 20
 const gapsMax = 100
@@ -110,24 +114,21 @@ function createLoading(): Loading {
 
 async function overview(options: LiveConsoleOptions, loading: LoadingProgress | null): Promise<Overview> {
   const { services, startedAt, version } = options
-  const [counts, blocked, lag, ecosystems] = await Promise.all([
+  const [counts, blocked, lags, ecosystems] = await Promise.all([
     services.reader.counts(),
-    services.log.blockedStreams(blockedMax),
-    readLag(services.pool, services.log, 'learning'),
+    services.log.blockedStreams(blockedCountMax),
+    readLags(services.pool, services.log),
     ecosystemLines(services),
   ])
   const seen = services.visibility.read()
-  const subscriptions: SubscriptionLine[] =
-    lag === undefined
-      ? []
-      : [
-          {
-            name: lag.name,
-            entriesBehind: Number(lag.behind),
-            oldestAgeMs: lag.oldestAgeMs,
-            parkedCourses: lag.exceptions,
-          },
-        ]
+  const subscriptions = lags.map(
+    (lag): SubscriptionLine => ({
+      name: lag.name,
+      entriesBehind: Number(lag.behind),
+      oldestAgeMs: lag.oldestAgeMs,
+      setAside: lag.exceptions,
+    }),
+  )
   return {
     startedAt,
     version,
@@ -144,7 +145,9 @@ async function overview(options: LiveConsoleOptions, loading: LoadingProgress | 
     },
     blocked: {
       total: blocked.length,
-      streams: blocked.map(({ blockedSince, ...stream }) => ({ ...stream, blockedSince: blockedSince.getTime() })),
+      streams: blocked
+        .slice(0, blockedMax)
+        .map(({ blockedSince, ...stream }) => ({ ...stream, blockedSince: blockedSince.getTime() })),
     },
     subscriptions,
     ecosystems,
@@ -251,7 +254,18 @@ async function courseStream(services: Services, course: Uuid): Promise<CourseStr
       recordedAt: recordedAt.getTime(),
     }),
   )
-  return { ...positions(status), gaps: status?.gaps ?? [], recent: recent.reverse() }
+  return {
+    ...positions(status),
+    gaps: status?.gaps ?? [],
+    setAside: await setAsideOf(services, course),
+    recent: recent.reverse(),
+  }
+}
+
+async function setAsideOf({ pool }: Services, course: Uuid): Promise<CourseStream['setAside']> {
+  const stream = { part: partOf('course', course), stream: course }
+  const [found] = await findExceptions(pool, 'learning', [stream], false)
+  return found === undefined ? null : { state: found.state, nextNumber: found.nextNumber, attempts: found.attempts }
 }
 
 async function studentList(services: Services, course: Uuid, query: StudentQuery) {
@@ -280,7 +294,8 @@ async function forecast(services: Services, course: Uuid, subject: ForecastSubje
     bookContainers: book.map(({ container }) => container),
     audience: subject.kind === 'student' ? 'student' : 'teacher',
   })
-  return { answers, matrix: matrix ?? null, clues }
+  const used = Math.min(students.length, forecastStudentsMax)
+  return { answers, students: { used, total: students.length }, matrix: matrix ?? null, clues }
 }
 
 async function studentsOf(

@@ -6,34 +6,29 @@ import type {
   SubscriptionView,
 } from '#api/console/operations-data.ts'
 import { listSetAside, type SetAsideStream } from '#crew/control.ts'
-import { readLag, type SlotLag } from '#crew/progress.ts'
+import { readLags, type SlotLag, type SubscriptionLag } from '#crew/progress.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { MadeBy } from '#estimate/sparfa/matrix.ts'
 import type { Services } from './services.ts'
 
 /** The console's pages for operators, read from the running services. */
-const subscriptionNames = ['learning']
 const setAsideMax = 50
 const historyMax = 50
 
 export function liveOperations(services: Services): OperationsData {
   return {
     operations: async () => {
-      const found = await Promise.all(subscriptionNames.map((name) => subscriptionView(services, name)))
-      return { subscriptions: found.filter((view) => view !== undefined) }
+      const lags = await readLags(services.pool, services.log)
+      return { subscriptions: await Promise.all(lags.map((lag) => subscriptionView(services, lag))) }
     },
     matrix: (matrix) => matrixView(services, matrix),
   }
 }
 
-async function subscriptionView(services: Services, name: string): Promise<SubscriptionView | undefined> {
-  const [lag, setAside] = await Promise.all([
-    readLag(services.pool, services.log, name),
-    listSetAside(services.pool, name, setAsideMax),
-  ])
-  if (lag === undefined) return undefined
+async function subscriptionView({ pool }: Services, lag: SubscriptionLag): Promise<SubscriptionView> {
+  const setAside = await listSetAside(pool, lag.name, setAsideMax)
   return {
-    name,
+    name: lag.name,
     isPaused: lag.isPaused,
     entriesBehind: Number(lag.behind),
     oldestAgeMs: lag.oldestAgeMs,
