@@ -44,6 +44,51 @@ test('scenario 24: a session killed before any statement, or lost after it, leav
   }
 })
 
+/** A course is set aside, retried and joins its lane again; a session ends at `atStatement` of all that. */
+async function runWithPoison(name: string, fault: 'kill' | 'lose_answer', atStatement: number): Promise<number> {
+  const lanes = new TestLanes(1)
+  const [bad, good] = [newStream(), newStream()]
+  let isBroken = true
+  const subscription = recording(name, (entry) => {
+    if (isBroken && entry.events[0]?.stream === bad) throw new Error('poisoned')
+  })
+  let statement = 0
+  const pool = faultyPool(crew.pool(1), crew.admin, (text) => {
+    // Counted from the isolation on: what comes before is the same as without a failure.
+    if (statement === 0 && text !== 'savepoint attempt') return 'go'
+    statement += 1
+    return statement === atStatement ? fault : 'go'
+  })
+  const runner = await crew.run(subscription, lanes, { pool })
+  lanes.add(bad, 3)
+  lanes.add(good, 1)
+  await eventually('set aside', async () => (await crew.slot(name, 0)).exceptions === 1)
+  lanes.add(bad, 2)
+  await eventually('passed over', async () => (await crew.slot(name, 0)).position === 3n)
+  isBroken = false
+  await crew.admin.query(`update course_exception set next_at = now() where subscription = $1`, [name])
+  await eventually('joined', async () => (await crew.slot(name, 0)).exceptions === 0)
+  lanes.add(bad, 1)
+  await eventually('with its lane', async () => (await crew.slot(name, 0)).position === 4n)
+  await runner.stop()
+  const effects = await crew.effects(name)
+  assert.deepEqual(effects.get(bad), upTo(6), `${fault} at ${atStatement}`)
+  assert.deepEqual(effects.get(good), upTo(1), `${fault} at ${atStatement}`)
+  return statement
+}
+
+test('… also while a course is set aside, retried and joins its lane again', async () => {
+  const statements = await runWithPoison('poison', 'kill', -1)
+  assert.ok(statements >= 30)
+  const faults = ['kill', 'lose_answer'] as const
+  const runs = Array.from({ length: 36 }, (_, index) => faults.map((fault) => ({ fault, at: index + 1 }))).flat()
+  // A few at a time: each waits for its in-place retries.
+  for (let index = 0; index < runs.length; index += 12) {
+    const some = runs.slice(index, index + 12)
+    await Promise.all(some.map(({ fault, at }) => runWithPoison(`poison_${fault}_${at}`, fault, at)))
+  }
+})
+
 test('teeth: without the position check a commit whose answer was lost takes effect twice', async () => {
   const commit = 5
   const { streams, effects } = await run('teeth', 'lose_answer', commit, { withoutPositionCheck: true })
