@@ -13,6 +13,7 @@ import { readPositions } from './fence.ts'
 import { Membership } from './membership.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import { BreakerOpened, type PassResult, runPass, type SlotBatch, streamOf } from './pass.ts'
+import { ReadAhead } from './read-ahead.ts'
 import type { CrewEvent, RunOptions, SubscriptionStatus } from './run-options.ts'
 import { Session } from './session.ts'
 import { readSkips, type Skips, withoutSkipped } from './skips.ts'
@@ -80,6 +81,7 @@ export class SubscriptionRunner {
   readonly #options: RunOptions
   readonly #context: Omit<CatchUpContext, 'client'>
   readonly #session: Session
+  readonly #reader: ReadAhead
   readonly #time: Time
   readonly #membership: Membership
   readonly #breaker = new CircuitBreaker()
@@ -108,6 +110,7 @@ export class SubscriptionRunner {
     this.#options = options
     this.#time = options.time ?? systemTime
     this.#session = new Session(options.pool, () => this.#wake.call())
+    this.#reader = new ReadAhead(options.source)
     this.#context = {
       subscription: options.subscription,
       source: options.source,
@@ -262,6 +265,7 @@ export class SubscriptionRunner {
   /** A new connection may speak to a server that lost the last commits, or kept one whose answer we never got. */
   async #connect(owned: readonly SlotState[]): Promise<pg.PoolClient> {
     const { client, isNew } = await this.#session.open()
+    if (isNew) this.#reader.forget()
     if (!isNew || this.#context.ablation.withoutPositionCheck === true) return client
     const grants = owned.map((slot) => slot.grant)
     const positions = await readPositions(client, this.#options.subscription.name, grants)
@@ -330,7 +334,7 @@ export class SubscriptionRunner {
     const cursors = slots.map(({ grant, position }) => ({ part: grant.part, lane: grant.lane, after: position }))
     this.#skips ??= await readSkips(context.client, context.subscription.name)
     const skips = this.#skips
-    const entries = Map.groupBy(await this.#options.source.readLanes(cursors, runsMax), slotName)
+    const entries = await this.#reader.read(cursors, runsMax)
     return slots.flatMap((slot): SlotBatch[] => {
       const found = entries.get(slotName(slot.grant)) ?? []
       if (found.length === 0) return []
