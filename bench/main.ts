@@ -3,7 +3,9 @@ import { append } from './append.ts'
 import { clues } from './clues.ts'
 import { ingest, ingestShapes } from './ingest.ts'
 import { projection } from './projection.ts'
+import { replay } from './replay.ts'
 import { sparfa } from './sparfa.ts'
+import { takeover } from './takeover.ts'
 
 /*
  * `npm run bench -- NAME`: one JSON line per shape on standard output, progress on standard error. A benchmark that finds
@@ -53,6 +55,22 @@ program
   .option('--seed <n>', 'seed of the answers', positive, 1)
   .option('--reference <folder>', 'folder of bench_numpy.py', '../shared/reference')
   .action((options) => sparfa(options))
+
+program
+  .command('replay')
+  .description(
+    'a subscription from the beginning, in order, checked and confirmed, beside COPY OUT of the same answers',
+  )
+  .option('--answers <n>', 'answers in the log', positive, 400_000)
+  .option('--run <n>', 'answers of one course in one append', positive, 10)
+  .option('--seed <n>', 'seed of the answers', positive, 1)
+  .action((options) => replay(options))
+
+program
+  .command('takeover')
+  .description('how long slots wait when a process joins, leaves, or is killed')
+  .option('--rounds <n>', 'times each', positive, 3)
+  .action((options) => takeover(options))
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)

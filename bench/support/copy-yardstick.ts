@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import pg from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import type { BenchAnswer } from './answers.ts'
 
 /*
@@ -53,6 +53,30 @@ export async function measureCopy(url: string, answers: readonly BenchAnswer[]):
       walBytesPerAnswer: wal / rows,
       storedBytesPerAnswer: stored.rows[0].bytes / rows,
     }
+  } finally {
+    await client.query('drop table if exists copy_yardstick').catch(() => undefined)
+    await client.end()
+  }
+}
+
+/** The same rows out again: one connection, binary COPY of the whole table in its own order, read to the end. */
+export async function measureCopyOut(url: string, answers: readonly BenchAnswer[]): Promise<number> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query('drop table if exists copy_yardstick')
+    await client.query(table)
+    for (let from = 0; from < answers.length; from += rowsPerTransaction) {
+      await copyBatch(client, encodeRows(answers.slice(from, from + rowsPerTransaction), 0))
+    }
+    const started = performance.now()
+    let rounds = 0
+    for (; rounds === 0 || (performance.now() - started) / 1000 < secondsMin; rounds += 1) {
+      const stream = client.query(copyTo('copy copy_yardstick to stdout (format binary)'))
+      stream.resume()
+      await once(stream, 'end')
+    }
+    return (rounds * answers.length * 1000) / (performance.now() - started)
   } finally {
     await client.query('drop table if exists copy_yardstick').catch(() => undefined)
     await client.end()

@@ -1,0 +1,126 @@
+import type { LaneSource } from '#crew/run-options.ts'
+import { startSubscription } from '#crew/run-subscription.ts'
+import type { StreamEvent } from '#domain/events.ts'
+import { toUuid } from '#domain/ids.ts'
+import type { LaneEntry, Log } from '#log/log.ts'
+import { openLog } from '#log/open.ts'
+import { openPool } from '#platform/postgres.ts'
+import { answerJson, type BenchAnswer, createWorld } from './support/answers.ts'
+import { measureCopyOut } from './support/copy-yardstick.ts'
+import { startBenchDatabase } from './support/product.ts'
+
+/*
+ * A new subscription reads everything from the beginning: every course in order, checked event by event, each pass
+ * confirmed under the fence. It has no effects of its own, so that the figure is the crew's and the log's. Beside it,
+ * COPY OUT of the same answers as typed rows.
+ */
+export interface ReplayOptions {
+  readonly answers: number
+  readonly run: number
+  readonly seed: number
+}
+
+const courseCount = 500
+
+export async function replay(options: ReplayOptions): Promise<void> {
+  const database = await startBenchDatabase()
+  const pools = ['log', 'work', 'heartbeat'].map((name) => openPool(database.url, { name, connectionsMax: 6 }))
+  const [logPool, pool, heartbeatPool] = pools
+  try {
+    if (logPool === undefined || pool === undefined || heartbeatPool === undefined) throw new Error('three pools')
+    const world = createWorld(options.seed, courseCount)
+    const perCourse = Math.ceil(options.answers / courseCount)
+    const log = await openLog(logPool)
+    process.stderr.write('replay: append\n')
+    const answers = await fill(log, world, perCourse, options.run)
+    await database.pool.query('checkpoint')
+    process.stderr.write('replay: COPY OUT\n')
+    const copyOut = await measureCopyOut(database.url, answers)
+    process.stderr.write('replay: subscription\n')
+    const cpu = process.cpuUsage()
+    const { seconds, passes } = await readAll(log, answers.length, { pool, heartbeatPool })
+    const used = process.cpuUsage(cpu)
+    const rate = answers.length / seconds
+    const line = {
+      bench: 'replay',
+      answers: answers.length,
+      answers_per_append: options.run,
+      answers_per_second: Math.round(rate),
+      copy_out_answers_per_second: Math.round(copyOut),
+      ratio_to_copy_out: Math.round((rate / copyOut) * 1000) / 1000,
+      answers_per_pass: Math.round(answers.length / passes),
+      node_cpu_us_per_answer: Math.round(((used.user + used.system) / answers.length) * 100) / 100,
+      settings: database.settings,
+    }
+    process.stdout.write(`${JSON.stringify(line)}\n`)
+    await log.close()
+  } finally {
+    await Promise.all(pools.map((each) => each.end()))
+    await database.stop()
+  }
+}
+
+async function fill(
+  log: Log,
+  world: ReturnType<typeof createWorld>,
+  perCourse: number,
+  run: number,
+): Promise<BenchAnswer[]> {
+  const answers: BenchAnswer[] = []
+  for (let from = 0; from < perCourse; from += run) {
+    const requests = world.courses.map((_, course) =>
+      Array.from({ length: Math.min(run, perCourse - from) }, (_, index) => world.answer(course, from + index)),
+    )
+    for (let at = 0; at < requests.length; at += 100) {
+      await Promise.all(requests.slice(at, at + 100).map((request) => log.append(request.map(eventOf))))
+    }
+    answers.push(...requests.flat())
+  }
+  return answers
+}
+
+function eventOf(answer: BenchAnswer): StreamEvent {
+  const eventUuid = toUuid(answer.response)
+  const stream = toUuid(answer.course)
+  return {
+    kind: 'course',
+    stream,
+    number: answer.number,
+    eventUuid,
+    type: 'record_response',
+    data: JSON.parse(answerJson(answer)),
+  }
+}
+
+async function readAll(
+  source: LaneSource,
+  count: number,
+  pools: Pick<Parameters<typeof startSubscription>[0], 'pool' | 'heartbeatPool'>,
+): Promise<{ seconds: number; passes: number }> {
+  const next = new Map<string, number>()
+  let seen = 0
+  const all = Promise.withResolvers<void>()
+  const subscription = {
+    name: 'replay',
+    eventsMax: 5000,
+    apply: async (_transaction: unknown, entries: readonly LaneEntry[]): Promise<void> => {
+      for (const { events } of entries) for (const event of events) check(event.stream, event.number)
+    },
+    committed: (entries: readonly LaneEntry[]): void => {
+      for (const { events } of entries) seen += events.length
+      if (seen >= count) all.resolve()
+    },
+  }
+  function check(stream: string, number: number): void {
+    const expected = next.get(stream) ?? 0
+    if (number !== expected) all.reject(new Error(`${number} of ${stream} came when ${expected} was next`))
+    next.set(stream, number + 1)
+  }
+  const started = performance.now()
+  const runner = await startSubscription({ subscription, source, ...pools })
+  await all.promise
+  const seconds = (performance.now() - started) / 1000
+  const { passes } = runner.status()
+  await runner.stop()
+  return { seconds, passes }
+}
