@@ -5,7 +5,7 @@ import { toUuid } from '#domain/ids.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
-import { answerJson, type BenchAnswer, createWorld } from './support/answers.ts'
+import { answerJson, type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopyOut } from './support/copy-yardstick.ts'
 import { startBenchDatabase } from './support/product.ts'
 
@@ -32,24 +32,24 @@ export async function replay(options: ReplayOptions): Promise<void> {
     const perCourse = Math.ceil(options.answers / courseCount)
     const log = await openLog(logPool)
     process.stderr.write('replay: append\n')
-    const answers = await fill(log, world, perCourse, options.run)
+    const count = await fill(log, world, perCourse, options.run)
     await database.pool.query('checkpoint')
     process.stderr.write('replay: COPY OUT\n')
-    const copyOut = await measureCopyOut(database.url, answers)
+    const copyOut = await measureCopyOut(database.url, [...answersOf(world, perCourse, options.run)].flat())
     process.stderr.write('replay: subscription\n')
     const cpu = process.cpuUsage()
-    const { seconds, passes } = await readAll(log, answers.length, { pool, heartbeatPool })
+    const { seconds, passes } = await readAll(log, count, { pool, heartbeatPool })
     const used = process.cpuUsage(cpu)
-    const rate = answers.length / seconds
+    const rate = count / seconds
     const line = {
       bench: 'replay',
-      answers: answers.length,
+      answers: count,
       answers_per_append: options.run,
       answers_per_second: Math.round(rate),
       copy_out_answers_per_second: Math.round(copyOut),
       ratio_to_copy_out: Math.round((rate / copyOut) * 1000) / 1000,
-      answers_per_pass: Math.round(answers.length / passes),
-      node_cpu_us_per_answer: Math.round(((used.user + used.system) / answers.length) * 100) / 100,
+      answers_per_pass: Math.round(count / passes),
+      node_cpu_us_per_answer: Math.round(((used.user + used.system) / count) * 100) / 100,
       settings: database.settings,
     }
     process.stdout.write(`${JSON.stringify(line)}\n`)
@@ -60,23 +60,28 @@ export async function replay(options: ReplayOptions): Promise<void> {
   }
 }
 
-async function fill(
-  log: Log,
-  world: ReturnType<typeof createWorld>,
-  perCourse: number,
-  run: number,
-): Promise<BenchAnswer[]> {
-  const answers: BenchAnswer[] = []
+/** Request by request: the courses take turns. Made anew each time, so that nothing of it is in memory in the end. */
+function* answersOf(world: BenchWorld, perCourse: number, run: number): Generator<BenchAnswer[]> {
   for (let from = 0; from < perCourse; from += run) {
-    const requests = world.courses.map((_, course) =>
-      Array.from({ length: Math.min(run, perCourse - from) }, (_, index) => world.answer(course, from + index)),
-    )
-    for (let at = 0; at < requests.length; at += 100) {
-      await Promise.all(requests.slice(at, at + 100).map((request) => log.append(request.map(eventOf))))
+    const length = Math.min(run, perCourse - from)
+    for (const course of world.courses.keys()) {
+      yield Array.from({ length }, (_, index) => world.answer(course, from + index))
     }
-    answers.push(...requests.flat())
   }
-  return answers
+}
+
+async function fill(log: Log, world: BenchWorld, perCourse: number, run: number): Promise<number> {
+  let count = 0
+  let inFlight: Promise<unknown>[] = []
+  for (const request of answersOf(world, perCourse, run)) {
+    inFlight.push(log.append(request.map(eventOf)))
+    count += request.length
+    if (inFlight.length < 100) continue
+    await Promise.all(inFlight)
+    inFlight = []
+  }
+  await Promise.all(inFlight)
+  return count
 }
 
 function eventOf(answer: BenchAnswer): StreamEvent {

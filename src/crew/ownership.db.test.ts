@@ -197,6 +197,8 @@ test('scenario 50: without signals polling finds everything', async () => {
   const stream = newStream()
   await crew.run(recording('polling'), lanes)
   for (const count of [1, 2, 3]) {
+    // Long enough for the look that follows a find to find nothing.
+    await new Promise((done) => setTimeout(done, 100))
     lanes.add(stream)
     await eventually('found', async () => (await crew.effects('polling')).get(stream)?.length === count, 1500)
   }

@@ -14,7 +14,7 @@ function lanesOf(entries: number): TestLanes {
 const at = (after: bigint): LaneCursor => ({ part: 0, lane: 0, after })
 
 async function positions(reader: ReadAhead, after: bigint, runsMax: number): Promise<bigint[]> {
-  return ((await reader.read([at(after)], runsMax)).get('0/0') ?? []).map((entry) => entry.position)
+  return ((await reader.read([at(after)], runsMax)).entries.get('0/0') ?? []).map((entry) => entry.position)
 }
 
 test('a full answer is followed by what comes after it, without asking again', async () => {
@@ -48,4 +48,11 @@ test('a failure of what was read ahead is the failure of the read that needs it'
   await assert.rejects(reader.read([at(2n)], 2), /down/)
   isDown = false
   assert.deepEqual(await positions(reader, 2n, 2), [3n, 4n])
+})
+
+test('an answer is full by what was asked for when it was read', async () => {
+  const reader = new ReadAhead(lanesOf(6))
+  await reader.read([at(0n)], 2)
+  assert.deepEqual([...(await reader.read([at(2n)], 100)).full], ['0/0'])
+  assert.deepEqual([...(await reader.read([at(4n)], 100)).full], [])
 })

@@ -5,16 +5,28 @@ import { slotName } from './ownership.ts'
  * Reads lanes, and while a full answer is being applied already reads what comes after it: during a replay the database
  * answers and the consumer works at the same time. What is read ahead is used only for the very position it was read for.
  */
+interface Ahead {
+  readonly afters: ReadonlyMap<string, bigint>
+  readonly runsMax: number
+  readonly entries: Promise<LaneEntry[]>
+}
+
+export interface LanesRead {
+  /** By `part/lane`, ascending by position. */
+  readonly entries: ReadonlyMap<string, readonly LaneEntry[]>
+  /** Lanes of which as many entries came as were asked for: there may be more. */
+  readonly full: ReadonlySet<string>
+}
+
 export class ReadAhead {
   readonly #source: Pick<Log, 'readLanes'>
-  #ahead: { readonly afters: ReadonlyMap<string, bigint>; readonly entries: Promise<LaneEntry[]> } | undefined
+  #ahead: Ahead | undefined
 
   constructor(source: Pick<Log, 'readLanes'>) {
     this.#source = source
   }
 
-  /** By `part/lane`, ascending by position; a lane with `runsMax` entries may have more. */
-  async read(cursors: readonly LaneCursor[], runsMax: number): Promise<Map<string, LaneEntry[]>> {
+  async read(cursors: readonly LaneCursor[], runsMax: number): Promise<LanesRead> {
     const ahead = this.#ahead
     this.#ahead = undefined
     const isAhead = (cursor: LaneCursor): boolean => ahead?.afters.get(slotName(cursor)) === cursor.after
@@ -26,8 +38,13 @@ export class ReadAhead {
     ])
     const wanted = (early ?? []).filter((entry) => known.has(slotName(entry)))
     const entries = Map.groupBy([...wanted, ...now], slotName)
-    this.#readOn(entries, runsMax)
-    return entries
+    const limitOf = (name: string): number => (known.has(name) ? (ahead?.runsMax ?? runsMax) : runsMax)
+    const full = new Set([...entries].flatMap(([name, found]) => (found.length >= limitOf(name) ? [name] : [])))
+    this.#readOn(
+      [...full].map((name) => entries.get(name)?.at(-1)),
+      runsMax,
+    )
+    return { entries, full }
   }
 
   /** What was read ahead came through a server that may be gone. */
@@ -35,16 +52,14 @@ export class ReadAhead {
     this.#ahead = undefined
   }
 
-  #readOn(entries: ReadonlyMap<string, LaneEntry[]>, runsMax: number): void {
-    const full = [...entries.values()].flatMap((found): LaneCursor[] => {
-      const last = found.at(-1)
-      if (found.length < runsMax || last === undefined) return []
-      return [{ part: last.part, lane: last.lane, after: last.position }]
-    })
-    if (full.length === 0) return
-    const answer = this.#source.readLanes(full, runsMax)
+  #readOn(last: readonly (LaneEntry | undefined)[], runsMax: number): void {
+    const next = last.flatMap((entry): LaneCursor[] =>
+      entry === undefined ? [] : [{ part: entry.part, lane: entry.lane, after: entry.position }],
+    )
+    if (next.length === 0) return
+    const entries = this.#source.readLanes(next, runsMax)
     // Awaited by the next read, or by nobody.
-    answer.catch(() => undefined)
-    this.#ahead = { afters: new Map(full.map((cursor) => [slotName(cursor), cursor.after])), entries: answer }
+    entries.catch(() => undefined)
+    this.#ahead = { afters: new Map(next.map((cursor) => [slotName(cursor), cursor.after])), runsMax, entries }
   }
 }

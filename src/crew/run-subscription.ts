@@ -57,7 +57,8 @@ const exceptionsAtOnce = 20
 const blockedAtOnce = 1000
 const discoveryMs = 10_000
 const failurePauseMaxMs = 2000
-const runsMin = 4
+/** A read is about as much as this many passes take: enough to keep lanes apart from passes, little to hold in memory. */
+const passesPerRead = 2
 const runsMost = 256
 
 export async function startSubscription(options: RunOptions): Promise<SubscriptionRunner> {
@@ -98,6 +99,8 @@ export class SubscriptionRunner {
   #lastFoundMs = Number.NEGATIVE_INFINITY
   #failuresInARow = 0
   #hasBacklog = false
+  /** Of the last read that found something. */
+  #eventsPerEntry = 10
   /** Read again whenever slots come: a skip is made before a replay that has to respect it. */
   #skips: Skips | undefined
   #passes = 0
@@ -330,22 +333,30 @@ export class SubscriptionRunner {
   /** Everything after the confirmed positions, all lanes in one round trip; the log bounds the bytes. */
   async #read(context: CatchUpContext, slots: readonly SlotState[]): Promise<SlotBatch[]> {
     const eventsMax = this.#options.subscription.eventsMax ?? eventsMaxDefault
-    const runsMax = Math.max(runsMin, Math.min(runsMost, Math.floor(eventsMax / 4 / slots.length)))
+    const wanted = (passesPerRead * eventsMax) / (slots.length * this.#eventsPerEntry)
+    const runsMax = Math.max(1, Math.min(runsMost, Math.ceil(wanted)))
     const cursors = slots.map(({ grant, position }) => ({ part: grant.part, lane: grant.lane, after: position }))
     this.#skips ??= await readSkips(context.client, context.subscription.name)
     const skips = this.#skips
-    const entries = await this.#reader.read(cursors, runsMax)
+    const { entries, full } = await this.#reader.read(cursors, runsMax)
+    if (full.size > 0) this.#hasBacklog = true
+    this.#measure([...entries.values()].flat())
     return slots.flatMap((slot): SlotBatch[] => {
       const found = entries.get(slotName(slot.grant)) ?? []
       if (found.length === 0) return []
       // There may be more: the answer is limited by bytes as well.
       slot.isDirty = true
-      if (found.length >= runsMax) this.#hasBacklog = true
       const hasHole = found.some((entry, index) => entry.position !== slot.position + BigInt(index + 1))
       if (hasHole) throw new Error(`lane ${slotName(slot.grant)} has a hole after ${slot.position}`)
-      const wanted = skips.size === 0 ? found : found.map((entry) => withoutSkipped(entry, skips))
-      return [{ grant: slot.grant, from: slot.position, entries: wanted }]
+      const delivered = skips.size === 0 ? found : found.map((entry) => withoutSkipped(entry, skips))
+      return [{ grant: slot.grant, from: slot.position, entries: delivered }]
     })
+  }
+
+  #measure(entries: readonly LaneEntry[]): void {
+    if (entries.length === 0) return
+    const events = entries.reduce((sum, entry) => sum + entry.events.length, 0)
+    this.#eventsPerEntry = Math.max(1, events / entries.length)
   }
 
   async #deliver(context: CatchUpContext, batches: readonly SlotBatch[]): Promise<void> {
