@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { wireEndpoints } from '#api/endpoints.ts'
+import { createClient } from '#client/client.ts'
+import type { CallOptions } from '#client/transport.ts'
+
+/*
+ * The client's calls beside the server's list of endpoints: for each one, the example of the OpenAPI document goes
+ * through the client and must arrive as it stands there, and its answer must come back.
+ */
+type AnyCall = (request: unknown, options?: CallOptions) => Promise<unknown>
+
+interface Sent {
+  readonly path: string
+  readonly token: string | null
+  readonly body: unknown
+}
+
+function recordingClient(reply: object) {
+  const sent: Sent[] = []
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const headers = new Headers(init?.headers)
+    const token = headers.get('biglearn-api-token') ?? headers.get('biglearn-sparfa-token')
+    sent.push({ path: new URL(String(input)).pathname, token, body: JSON.parse(String(init?.body)) })
+    return Response.json(reply)
+  }
+  const client = createClient({ url: 'http://biglearn.test/', fetch, tokens: { api: 'api', sparfa: 'sparfa' } })
+  return { calls: client as unknown as { readonly [name: string]: AnyCall | undefined }, sent }
+}
+
+const callName = (endpoint: string) => endpoint.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+
+/** A request that is nothing but a list is a bulk call: the client takes the items, and gives the lines. */
+function listOf(value: object): unknown[] | undefined {
+  const [only, ...others] = Object.values(value)
+  return others.length === 0 && Array.isArray(only) ? only : undefined
+}
+
+for (const { name, audience, examples } of wireEndpoints) {
+  test(`${name} travels as its example`, async () => {
+    const { calls, sent } = recordingClient(examples.response)
+    const call = calls[callName(name)]
+    assert.ok(call !== undefined, `the client has no ${callName(name)}`)
+    const items = listOf(examples.request)
+    const reply = await call(items ?? examples.request)
+    assert.deepEqual(sent, [{ path: `/${name}`, token: audience, body: examples.request }])
+    assert.deepEqual(reply, items === undefined ? examples.response : listOf(examples.response))
+  })
+}
+
+test('the client has no call of the wire that the server does not know', () => {
+  const { calls } = recordingClient({})
+  const known = new Set(wireEndpoints.map(({ name }) => callName(name)))
+  // Those of operators and of remote algorithms are listed elsewhere.
+  const others = /^(transport|fetchStatus|ecosystemMatricesUpdated|fetchEcosystemMatrixUpdates)$|Calculations$/
+  const unknown = Object.keys(calls).filter((name) => !known.has(name) && !others.test(name))
+  assert.deepEqual(unknown, [])
+})
