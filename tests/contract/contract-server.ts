@@ -6,12 +6,15 @@ import type { ApiPorts } from '#api/ports.ts'
 import { buildServer } from '#api/server.ts'
 import { createMemoryAnswers } from '#api/testing/memory-answers.ts'
 import { createMemoryPorts, testConfig } from '#api/testing/memory-ports.ts'
+import { startApplication } from '#cli/serve/application.ts'
+import { algorithmNames } from '#cli/serve/options.ts'
 import { partsDefault } from '#domain/parts.ts'
 import { createStoredResults } from '#due/stored-results.ts'
 import type { OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
+import { createShutdown } from '#platform/shutdown.ts'
 
 /*
  * A server under contract test, spoken to over real HTTP. Every test uses uuids of its own, so that one server (and one
@@ -19,7 +22,6 @@ import { openPool } from '#platform/postgres.ts'
  */
 export interface ContractServer {
   readonly url: string
-  readonly ports: ApiPorts
   post(endpoint: string, body: unknown, headers?: Record<string, string>): Promise<Answer>
   send(path: string, request: RequestInit): Promise<Answer>
   stop(): Promise<void>
@@ -33,24 +35,74 @@ export interface Answer {
   readonly json: any
 }
 
-/** What the routes run on: plain maps, or the log and the results on PostgreSQL. */
-export type Backend = 'memory' | 'postgres'
-const backends: readonly Backend[] = ['memory', 'postgres']
+/** What is behind the routes: plain maps, the log and the results on PostgreSQL, or the whole program. */
+export type Backend = 'memory' | 'postgres' | 'program'
+const backends: readonly Backend[] = ['memory', 'postgres', 'program']
 
-interface OpenBackend {
-  readonly ports: ApiPorts
-  close(): Promise<void>
+export function startContractServer(backend: Backend): Promise<ContractServer> {
+  if (backend === 'memory') return startMemoryServer()
+  return backend === 'postgres' ? startPostgresServer() : startProgram()
 }
 
-export async function startContractServer(backend: Backend, changes: Partial<ApiConfig> = {}): Promise<ContractServer> {
-  const { ports, close } = backend === 'memory' ? openMemory() : await openPostgres()
+export interface MemoryServer extends ContractServer {
+  readonly ports: ApiPorts
+}
+
+/** For tests that bend the ports, or set the server up in another way. */
+export async function startMemoryServer(changes: Partial<ApiConfig> = {}): Promise<MemoryServer> {
+  const ports = createMemoryPorts()
   const server = await buildServer(ports, testConfig(changes))
   const url = await server.listen({ port: 0, host: '127.0.0.1' })
+  return { ...serverAt(url, () => server.close()), ports }
+}
+
+/** Answers come from the statuses of stored events alone, as with `memory`. */
+async function startPostgresServer(): Promise<ContractServer> {
+  const database = await createMigratedDatabase()
+  const pool = openPool(database.url, { name: 'contract', connectionsMax: 8 })
+  const stored = await openLog(pool)
+  const memory = createMemoryPorts()
+  const results = createStoredResults({ pool, parts: partsDefault })
+  const log: OpenedLog = {
+    ...stored,
+    // Also told to the model, from which the statuses of known subjects come.
+    append: async (events) => {
+      const result = await stored.append(events)
+      if (result.kind === 'stored') await memory.log.append(events)
+      return result
+    },
+  }
+  const ports = { ...memory, log, results, answers: withUploaded(createMemoryAnswers(memory.log.all), results) }
+  const server = await buildServer(ports, testConfig())
   const stop = async (): Promise<void> => {
     await server.close()
-    await close()
+    await stored.close()
+    await pool.end()
+    await database.drop()
   }
-  return serverAt(url, ports, stop)
+  return serverAt(await server.listen({ port: 0, host: '127.0.0.1' }), stop)
+}
+
+/** As `biglearn serve` runs it, with answers that are computed when asked. */
+async function startProgram(): Promise<ContractServer> {
+  const database = await createMigratedDatabase()
+  const shutdown = createShutdown(() => undefined)
+  shutdown.add('the database', 10_000, () => database.drop())
+  const { url } = await startApplication(
+    {
+      databaseUrl: database.url,
+      roles: new Set(['api', 'learning']),
+      algorithms: algorithmNames,
+      host: '127.0.0.1',
+      port: 0,
+      managementPort: undefined,
+      tokens: { api: [], scheduler: [], sparfa: [], operator: [] },
+      lameDuckMs: 0,
+      say: () => undefined,
+    },
+    shutdown,
+  )
+  return serverAt(url, () => shutdown.stop('done'))
 }
 
 /**
@@ -76,36 +128,7 @@ export function onEveryBackend(
   }
 }
 
-function openMemory(): OpenBackend {
-  return { ports: createMemoryPorts(), close: async () => undefined }
-}
-
-/** Answers come from the statuses of stored events alone, as with `memory`: their own tests are elsewhere. */
-async function openPostgres(): Promise<OpenBackend> {
-  const database = await createMigratedDatabase()
-  const pool = openPool(database.url, { name: 'contract', connectionsMax: 8 })
-  const stored = await openLog(pool)
-  const memory = createMemoryPorts()
-  const results = createStoredResults({ pool, parts: partsDefault })
-  const log: OpenedLog = {
-    ...stored,
-    // Also told to the model, from which the statuses of known subjects come.
-    append: async (events) => {
-      const result = await stored.append(events)
-      if (result.kind === 'stored') await memory.log.append(events)
-      return result
-    },
-  }
-  const ports = { ...memory, log, results, answers: withUploaded(createMemoryAnswers(memory.log.all), results) }
-  const close = async (): Promise<void> => {
-    await stored.close()
-    await pool.end()
-    await database.drop()
-  }
-  return { ports, close }
-}
-
-function serverAt(url: string, ports: ApiPorts, stop: () => Promise<void>): ContractServer {
+function serverAt(url: string, stop: () => Promise<void>): ContractServer {
   const send = async (path: string, request: RequestInit): Promise<Answer> => {
     const response = await fetch(`${url}${path}`, request)
     const text = await response.text()
@@ -113,7 +136,6 @@ function serverAt(url: string, ports: ApiPorts, stop: () => Promise<void>): Cont
   }
   return {
     url,
-    ports,
     send,
     post: (endpoint, body, headers = {}) =>
       send(`/${endpoint}`, {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { Matrices } from '#api/ports.ts'
 import { toUuid } from '#domain/ids.ts'
-import { type ContractServer, course, startContractServer, time } from './contract-server.ts'
+import { course, type MemoryServer, startMemoryServer, time } from './contract-server.ts'
 
 /* Design D27 and D31: matrices as researchers read them, and as what makes a preparation ready. */
 const ecosystem = toUuid(randomUUID())
@@ -18,9 +18,9 @@ const matrices: Matrices = {
     ),
 }
 
-let server: ContractServer
+let server: MemoryServer
 before(async () => {
-  server = await startContractServer('memory')
+  server = await startMemoryServer()
   Object.assign(server.ports, { matrices })
 })
 after(() => server.stop())

@@ -4,12 +4,12 @@ import { createMetrics } from '#api/metrics.ts'
 import { buildManagementServer, buildServer } from '#api/server.ts'
 import { createMemoryPorts, testConfig } from '#api/testing/memory-ports.ts'
 import { LogOverloaded } from '#log/log.ts'
-import { type ContractServer, response, startContractServer } from './contract-server.ts'
+import { type MemoryServer, response, startMemoryServer } from './contract-server.ts'
 
 /* operations.md OP-P1, OP-P2, OP-P5: the paths of supervisors, and what happens when the server can not serve. */
-let server: ContractServer
+let server: MemoryServer
 before(async () => {
-  server = await startContractServer('memory')
+  server = await startMemoryServer()
 })
 after(() => server.stop())
 
@@ -61,7 +61,7 @@ test('with a management port the operational paths are there and only there', as
 })
 
 test('not ready is 503 with the names of what fails, and the details only when asked for', async () => {
-  const failing = await startContractServer('memory')
+  const failing = await startMemoryServer()
   const checks = { database: { ok: false, ms: 500, detail: 'no answer within 500 ms' } }
   Object.assign(failing.ports.readiness, { check: async () => ({ ready: false, checks }) })
   try {
@@ -75,7 +75,7 @@ test('not ready is 503 with the names of what fails, and the details only when a
 })
 
 test('while the database is away the wire answers 503 at once, after token and schema', async () => {
-  const failing = await startContractServer('memory', {
+  const failing = await startMemoryServer({
     tokens: { api: ['x'], scheduler: [], sparfa: [], operator: [] },
   })
   Object.assign(failing.ports.readiness, { isFailing: () => true })
@@ -94,7 +94,7 @@ test('while the database is away the wire answers 503 at once, after token and s
 const body = { responses: [response(course, 1)] }
 
 test('a full queue is 503 with the time to wait', async () => {
-  const failing = await startContractServer('memory')
+  const failing = await startMemoryServer()
   failing.ports.log.append = () => Promise.reject(new LogOverloaded(3))
   try {
     const answer = await failing.post('record_responses', body)
@@ -115,7 +115,7 @@ test('numbers too far ahead are 503 and name what is missing', async () => {
 
 test('a failover is waited for, and 503 when it takes too long', async () => {
   const broken = () => Object.assign(new Error('the server is shutting down'), { code: '57P01' })
-  const patient = await startContractServer('memory', { failoverWaitMs: 5000 })
+  const patient = await startMemoryServer({ failoverWaitMs: 5000 })
   const append = patient.ports.log.append
   let failures = 2
   patient.ports.log.append = (events) => (failures-- > 0 ? Promise.reject(broken()) : append(events))
@@ -124,7 +124,7 @@ test('a failover is waited for, and 503 when it takes too long', async () => {
   } finally {
     await patient.stop()
   }
-  const impatient = await startContractServer('memory', { failoverWaitMs: 50 })
+  const impatient = await startMemoryServer({ failoverWaitMs: 50 })
   impatient.ports.log.append = () => Promise.reject(broken())
   try {
     const answer = await impatient.post('record_responses', body)
@@ -136,7 +136,7 @@ test('a failover is waited for, and 503 when it takes too long', async () => {
 })
 
 test('a statement that timed out is 503 at once, and not tried again', async () => {
-  const slow = await startContractServer('memory', { failoverWaitMs: 5000 })
+  const slow = await startMemoryServer({ failoverWaitMs: 5000 })
   let attempts = 0
   slow.ports.log.append = () => {
     attempts += 1
@@ -168,7 +168,7 @@ test('a failure beside the wire is the JSON 500 as well', async () => {
 })
 
 test('closing lets a request in flight finish and closes its connection', async () => {
-  const closing = await startContractServer('memory')
+  const closing = await startMemoryServer()
   const append = closing.ports.log.append
   const reached = Promise.withResolvers<void>()
   const release = Promise.withResolvers<void>()

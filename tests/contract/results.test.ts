@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { assignment, type ContractServer, onEveryBackend, time } from './contract-server.ts'
+import { assignment, type ContractServer, course, onEveryBackend, time } from './contract-server.ts'
 
 /* api.md §6.16–6.25: uploaded results, statuses, and what a fetch always holds. */
 let server: ContractServer
@@ -155,7 +155,9 @@ for (const pair of picks) {
 }
 
 contractTest('an announced assignment without result is unready, also when it is deleted', async () => {
-  const given = assignment(randomUUID(), 1, { is_deleted: true }) as { assignment_uuid: string }
+  const uuid = randomUUID()
+  await server.post('create_course', course(uuid))
+  const given = assignment(uuid, 1, { is_deleted: true }) as { assignment_uuid: string }
   await server.post('create_update_assignments', { assignments: [given] })
   const { json } = await server.post('fetch_assignment_pes', {
     pe_requests: [{ request_uuid: randomUUID(), assignment_uuid: given.assignment_uuid, algorithm_name: 'remote' }],
@@ -173,7 +175,7 @@ async function announced() {
   const ecosystem = randomUUID()
   const container = randomUUID()
   const known = { student: randomUUID(), course_container: randomUUID() }
-  const course = randomUUID()
+  const courseUuid = randomUUID()
   await server.post('create_ecosystem', {
     ecosystem_uuid: ecosystem,
     book: {
@@ -189,8 +191,8 @@ async function announced() {
     enrolled_at: time,
     last_course_container_change_at: time,
   }
-  const period = { container_uuid: known.course_container, parent_container_uuid: course, created_at: time }
-  const roster = { request_uuid: randomUUID(), course_uuid: course, sequence_number: 0 }
+  const period = { container_uuid: known.course_container, parent_container_uuid: courseUuid, created_at: time }
+  const roster = { request_uuid: randomUUID(), course_uuid: courseUuid, sequence_number: 0 }
   await server.post('update_rosters', {
     rosters: [{ ...roster, course_containers: [period], students: [student] }],
   })

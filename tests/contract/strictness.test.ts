@@ -9,7 +9,7 @@ import {
   courseEvents,
   onEveryBackend,
   response,
-  startContractServer,
+  startMemoryServer,
   time,
 } from './contract-server.ts'
 
@@ -17,7 +17,7 @@ import {
 let server: ContractServer
 let strict: ContractServer
 before(async () => {
-  strict = await startContractServer('memory', { strict: true })
+  strict = await startMemoryServer({ strict: true })
 })
 after(() => strict.stop())
 const contractTest = onEveryBackend((started) => {

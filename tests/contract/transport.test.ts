@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
 import { after, before, test } from 'node:test'
 import { errorList } from '#api/errors.ts'
-import { type ContractServer, response, startContractServer } from './contract-server.ts'
+import { type ContractServer, response, startMemoryServer } from './contract-server.ts'
 
 /* api.md §1: paths, tokens, content type, parsing, error shapes. */
 let server: ContractServer
@@ -13,7 +13,7 @@ const bodyBytesMax = 100_000
 
 before(async () => {
   const tokens = { api: ['an old secret', secret], scheduler: [], sparfa: ['sparfa secret'], operator: [] }
-  server = await startContractServer('memory', { tokens, bodyBytesMax, pathPrefix: '/biglearn/v1' })
+  server = await startMemoryServer({ tokens, bodyBytesMax, pathPrefix: '/biglearn/v1' })
 })
 after(() => server.stop())
 
@@ -156,7 +156,7 @@ test('a body beyond the limit is 413 without Content-Length as well', async () =
 })
 
 test('[M4] a failure is a JSON 500 with an id that is in the log, and names nothing else', async () => {
-  const failing = await startContractServer('memory')
+  const failing = await startMemoryServer()
   const logged: string[] = []
   failing.ports.logger.error = (fields) => void logged.push(JSON.stringify(fields))
   try {
@@ -173,7 +173,7 @@ test('[M4] a failure is a JSON 500 with an id that is in the log, and names noth
 })
 
 test('more large bodies at once than memory allows are 503, and room comes back', async () => {
-  const small = await startContractServer('memory')
+  const small = await startMemoryServer()
   const megabytes = 60
   const body = JSON.stringify({ responses: [], x: 'x'.repeat(megabytes * 1024 * 1024) })
   try {
