@@ -217,7 +217,7 @@ async function lockSlot(transaction: pg.ClientBase, subscription: string, part: 
   )
 }
 
-async function audit(transaction: pg.ClientBase, deed: Deed, action: string, detail: object): Promise<void> {
+export async function audit(transaction: pg.ClientBase, deed: Deed, action: string, detail: object): Promise<void> {
   await transaction.query(
     `insert into subscription_audit (id, subscription, action, actor, reason, detail)
      values ($1, $2, $3, $4, $5, $6)`,

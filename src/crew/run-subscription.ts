@@ -45,7 +45,8 @@ interface Waiter extends SlotKey {
 const ttlDefaultMs = 5000
 const eventsMaxDefault = 2000
 const pollBusyMs = 250
-const pollIdleMs = 1000
+/** With its jitter below the second within which an answer shows. */
+const pollIdleMs = 850
 const busyForMs = 10_000
 /**
  * Passes that follow one another start at least this far apart, so that many answers share a commit; the first answer

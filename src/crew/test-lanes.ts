@@ -21,7 +21,13 @@ export class TestLanes implements LaneSource {
   }
 
   /** Adds the next `count` events of a stream as one entry at the end of its part's shared lane. */
-  add(stream: Uuid, count = 1, kind: StreamKind = 'course', type: EventType = 'no_op'): LaneEntry {
+  add(
+    stream: Uuid,
+    count = 1,
+    kind: StreamKind = 'course',
+    type: EventType = 'no_op',
+    recordedAt: Date = new Date(0),
+  ): LaneEntry {
     const part = partOf(kind, stream, this.parts)
     const known = this.#streams.get(stream) ?? []
     const events = Array.from(
@@ -33,7 +39,7 @@ export class TestLanes implements LaneSource {
         eventUuid: toUuid(randomUUID()),
         type,
         data: {},
-        recordedAt: new Date(0),
+        recordedAt,
       }),
     )
     this.#streams.set(stream, [...known, ...events])
