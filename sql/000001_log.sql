@@ -68,6 +68,18 @@ create table stream_lane (
   primary key (part, stream)
 );
 
+-- Each change of lane: the run that starts at `number` stands in another lane than the run before it, which ends at
+-- `after_position` of `after_lane`. Who reads lanes apart must not pass the one before having passed the other.
+create table stream_move (
+  part smallint not null,
+  stream uuid not null,
+  number integer not null,
+  after_lane smallint not null,
+  after_position bigint not null,
+  moved_at timestamptz not null default clock_timestamp(),
+  primary key (part, stream, number)
+);
+
 -- Created streams of a kind (0 course, 1 ecosystem) by a gapless number in commit order. Not distributed by part: a
 -- number is given under the lock of one counter row per kind, taken last and by creates alone.
 create table stream_counter (
@@ -464,6 +476,37 @@ begin
     call fold_pending(bins, stream_parts, streams, fold_limit);
     status := 0;
   end if;
+end
+$$;
+
+-- Gives a stream another lane from its next run on. The gate keeps appends of its part away until the end of the
+-- transaction, so every later run sees the new lane and every earlier one is counted in the dependency.
+create function move_stream(gate_bin smallint, stream_part smallint, moved_stream uuid, to_lane smallint)
+returns void language plpgsql volatile as $$
+declare
+  last record;
+begin
+  perform from gate g where g.bin = gate_bin for no key update;
+  insert into lane (part, lane) values (stream_part, to_lane) on conflict do nothing;
+  select s.next_number, s.lane, s.position
+  into last
+  from segment s
+  where s.part = stream_part
+    and s.stream = moved_stream
+  order by s.part desc, s.stream desc, s.next_number desc
+  limit 1;
+  if last.next_number is not null then
+    insert into stream_move (part, stream, number, after_lane, after_position)
+    values (stream_part, moved_stream, last.next_number, last.lane, last.position)
+    on conflict do nothing;
+  end if;
+  insert into stream_lane (part, stream, lane)
+  values (stream_part, moved_stream, to_lane)
+  on conflict (part, stream) do update set lane = excluded.lane;
+  update lane l
+  set moved_streams = (select count(*) from stream_lane m where m.part = stream_part and m.lane <> 0)
+  where l.part = stream_part
+    and l.lane = 0;
 end
 $$;
 

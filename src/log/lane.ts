@@ -14,7 +14,15 @@ const laneBytesMin = 64 * 1024
 
 /** The first entry of each lane comes whatever its size. */
 const lanesText = `
-  select g.part, g.lane, s.position, s.recorded_at, s.stream, s.next_number, s.events, encode(s.body, 'hex') as body
+  select g.part, g.lane, s.position, s.recorded_at, s.stream, s.next_number, s.events, encode(s.body, 'hex') as body,
+    (
+      select array[m.after_lane, m.after_position]
+      from stream_move m
+      where m.part = g.part
+        and m.stream = s.stream
+        and m.number = s.next_number - s.events
+        and m.after_lane <> g.lane
+    ) as waits_for
   from unnest($1::int2[], $2::int2[], $3::int8[]) with ordinality g (part, lane, after, line)
   cross join lateral (
     select s.*, sum(octet_length(s.body)) over (order by s.position) - octet_length(s.body) as before
@@ -40,6 +48,7 @@ interface LaneRow {
   readonly next_number: number
   readonly events: number
   readonly body: string
+  readonly waits_for: readonly bigint[] | null
 }
 
 export async function readLanes(
@@ -64,6 +73,7 @@ export async function readLanes(
     part: row.part,
     lane: row.lane,
     position: BigInt(row.position),
+    ...(row.waits_for === null ? {} : { waitsFor: dependencyOf(row.waits_for) }),
     events: decodeBody(row.body, {
       kind: kindOfPart(row.part, parts),
       stream: row.stream,
@@ -71,6 +81,11 @@ export async function readLanes(
       recordedAt: row.recorded_at,
     }),
   }))
+}
+
+function dependencyOf([lane, position]: readonly bigint[]): { lane: number; position: bigint } {
+  if (lane === undefined || position === undefined) throw new TypeError('a move names a lane and a position')
+  return { lane: Number(lane), position: BigInt(position) }
 }
 
 /**

@@ -41,10 +41,37 @@ export interface OpenedLog extends Log {
    * D4). Whoever folds events and meets a uuid again says so here; repeating it does nothing. False: nothing replaced.
    */
   replaceSecondCopy(kind: StreamKind, stream: Uuid, number: number): Promise<boolean>
+  /**
+   * Puts no_ops where numbers are missing below the highest one, number 0 excepted, and leaves an audit line (streams.md
+   * §4.3). Numbers that are taken by then stay as they are. Returns the numbers filled.
+   */
+  repair(kind: StreamKind, stream: Uuid, repair: Repair): Promise<number[]>
+  /** Gives a stream a lane of its own, or takes it back to the shared one, from its next run on; leaves an audit line. */
+  moveStream(kind: StreamKind, stream: Uuid, to: 'dedicated' | 'shared', by: Reason): Promise<{ lane: number }>
+  /** What was done to a stream by people, newest first. */
+  audits(kind: StreamKind, stream: Uuid, max: number): Promise<StreamAudit[]>
   /** What this process did since it opened the log. */
   counters(): LogCounters
   /** Waits for what is being written. The pool stays the caller's. */
   close(): Promise<void>
+}
+
+/** Who does something to a stream, and why. */
+export interface Reason {
+  readonly actor: string
+  readonly reason: string
+}
+
+/** Both ends inclusive, as gaps are named in a status. */
+export interface Repair extends Reason {
+  readonly from: number
+  readonly to: number
+}
+
+export interface StreamAudit extends Reason {
+  readonly at: Date
+  readonly action: 'repair' | 'move'
+  readonly detail: { readonly [key: string]: unknown }
 }
 
 /** `bytesMax` counts the UTF-8 bytes of `event_data` as it is sent (design D16); the first event always fits. */
@@ -109,6 +136,11 @@ export interface LaneEntry {
   readonly part: number
   readonly lane: number
   readonly position: bigint
+  /**
+   * Present on the first run of a stream after it changed lanes: the run before it. Who keeps one position per lane may
+   * pass this entry only after that position of the other lane of the part (streams.md §4.4).
+   */
+  readonly waitsFor?: { readonly lane: number; readonly position: bigint }
   readonly events: readonly StoredEvent[]
 }
 

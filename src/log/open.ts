@@ -9,9 +9,12 @@ import type { AppendWindow } from './append-statement.ts'
 import { foldContiguous } from './fold.ts'
 import { LaneHeads, readLanes } from './lane.ts'
 import type { LogCounters, OpenedLog } from './log.ts'
+import { moveStream } from './move.ts'
 import { readStreams } from './read.ts'
+import { repairStream } from './repair.ts'
 import { replaceSecondCopy } from './second-copy.ts'
 import { readBlockedStreams, readMetadata, readStatuses } from './status.ts'
+import { readAudits, type StreamSlot } from './stream-audit.ts'
 
 /** Opens the log on a migrated database. The pool stays the caller's; `close` waits for what is being written. */
 export interface LogOptions {
@@ -32,6 +35,7 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
   await foldContiguous(pool)
 
   const partOfStream = rememberParts(parts)
+  const slotOf = (kind: StreamKind, stream: Uuid): StreamSlot => ({ kind, stream, part: partOfStream(kind, stream) })
   const laneHeads = new LaneHeads(pool, parts)
   const listeners = new Set<(parts: readonly number[]) => void>()
   const counted = { appendedEvents: 0, appendedGroups: 0, refusedRequests: 0 }
@@ -77,6 +81,10 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
     },
     replaceSecondCopy: (kind, stream, number) =>
       repeating(() => replaceSecondCopy(pool, { kind, stream, part: partOfStream(kind, stream), number })),
+    repair: (kind, stream, repair) =>
+      repairStream({ pool, append: (events) => appender.append(events) }, slotOf(kind, stream), repair),
+    moveStream: (kind, stream, to, by) => repeating(() => moveStream(pool, slotOf(kind, stream), to, by)),
+    audits: (kind, stream, max) => repeating(() => readAudits(pool, slotOf(kind, stream), max)),
     counters(): LogCounters {
       const { waiters, bytes } = appender.load
       return { ...counted, waitingRequests: waiters, waitingBytes: bytes }

@@ -263,3 +263,78 @@ describe('metadata', () => {
     assert.equal(status?.isCreated, true)
   })
 })
+
+describe('a stream in trouble', () => {
+  const by = { actor: 'operator', reason: 'the task was deleted' }
+
+  test('is repaired with no_ops in its holes, and nowhere else', async () => {
+    const course = newCourse()
+    await given.log.append(responses(course, 1, 4, 5, 8))
+    assert.deepEqual(await given.log.repair('course', course, { from: 0, to: 5, ...by }), [2, 3])
+    await store(...responses(course, 0))
+    const events = await given.log.readStream('course', course, { from: 0, eventsMax: 10, bytesMax: 1e6 })
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['record_response', 'record_response', 'no_op', 'no_op', 'record_response', 'record_response'],
+    )
+    assert.deepEqual(events[2]?.data['reason'], by.reason)
+    assert.deepEqual(await given.log.repair('course', course, { from: 0, to: 5, ...by }), [])
+    const late = await given.log.append(responses(course, 2))
+    assert.equal(late.kind === 'refused' && late.conflicts[0]?.existingType, 'no_op')
+    const audits = await given.log.audits('course', course, 10)
+    assert.deepEqual(
+      audits.map(({ at: _, ...audit }) => audit),
+      [{ action: 'repair', ...by, detail: { numbers: [2, 3] } }],
+    )
+  })
+
+  test('whose true event arrives during the repair has one of both', async () => {
+    const other = (await given.another()).log
+    for (let round = 0; round < 10; round += 1) {
+      const course = newCourse()
+      await store(...responses(course, 0, 2))
+      const [filled, late] = await Promise.all([
+        other.repair('course', course, { from: 1, to: 1, ...by }),
+        given.log.append(responses(course, 1)),
+      ])
+      assert.equal(filled.length, late.kind === 'stored' ? 0 : 1)
+      const events = await given.log.readStream('course', course, { from: 1, eventsMax: 1, bytesMax: 1e6 })
+      assert.equal(events[0]?.type, late.kind === 'stored' ? 'record_response' : 'no_op')
+    }
+  })
+
+  test('moves to a lane of its own and back, and each first run names what it waits for', async () => {
+    const course = newCourse()
+    const part = partOf('course', course)
+    const head = async (lane: number) => (await given.log.laneHeads()).get(`${part}/${lane}`) ?? 0n
+    await store(...responses(course, 0))
+    const shared = await head(0)
+    const { lane } = await given.log.moveStream('course', course, 'dedicated', by)
+    assert.ok(lane > 0)
+    assert.deepEqual(await given.log.moveStream('course', course, 'dedicated', by), { lane })
+    await store(...responses(course, 2, 1, 3))
+    const own = await given.log.readLane(part, lane, 0n, 10)
+    assert.deepEqual(
+      own.map(({ position, events, waitsFor }) => [position, numbersOf(events), waitsFor]),
+      [
+        [1n, [1], { lane: 0, position: shared }],
+        [2n, [2], undefined],
+        [3n, [3], undefined],
+      ],
+    )
+    assert.equal(await head(0), shared)
+    await given.log.moveStream('course', course, 'shared', by)
+    await store(...responses(course, 4, 5))
+    const back = await given.log.readLane(part, 0, shared, 10)
+    assert.deepEqual(
+      back.map(({ events, waitsFor }) => [numbersOf(events), waitsFor]),
+      [
+        [[4], { lane, position: 3n }],
+        [[5], undefined],
+      ],
+    )
+    const other = newCourse()
+    assert.deepEqual(await given.log.audits('course', other, 10), [])
+    assert.equal((await given.log.audits('course', course, 10)).length, 3)
+  })
+})

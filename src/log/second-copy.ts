@@ -1,8 +1,9 @@
 import type pg from 'pg'
-import type { StoredEvent, StreamEvent, StreamKind } from '#domain/events.ts'
+import type { StoredEvent, StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { namedUuid } from '#domain/named-uuid.ts'
 import { decodeBody, encodeBody, eventCode, prepareEvent, scanBody, slotUuid } from './codec.ts'
+import type { StreamSlot } from './stream-audit.ts'
 
 /**
  * The same event under a second number of its stream (design D4). No index on event uuids is kept for it: `append` sees
@@ -60,10 +61,7 @@ const replaceText = `
     and next_number = $3
     and body = decode($4, 'hex')`
 
-export interface StreamSlot {
-  readonly kind: StreamKind
-  readonly stream: Uuid
-  readonly part: number
+interface EventSlot extends StreamSlot {
   readonly number: number
 }
 
@@ -71,7 +69,7 @@ export interface StreamSlot {
  * Makes a no_op of the event at this number if the same event stands under a lower one. May be repeated, and asked for
  * by several processes at once. False when there is nothing to replace.
  */
-export async function replaceSecondCopy(pool: pg.Pool, slot: StreamSlot): Promise<boolean> {
+export async function replaceSecondCopy(pool: pg.Pool, slot: EventSlot): Promise<boolean> {
   const { part, stream, number } = slot
   for (;;) {
     const found = await pool.query<StoredRun>(runText, [part, stream, number])
@@ -93,7 +91,7 @@ function decodeRun({ kind, stream }: StreamSlot, run: StoredRun): StoredEvent[] 
   return decodeBody(run.body, { kind, stream, start: run.next_number - run.events, recordedAt: run.recorded_at })
 }
 
-async function firstNumberOf(pool: pg.Pool, slot: StreamSlot, eventUuid: Uuid): Promise<number | undefined> {
+async function firstNumberOf(pool: pg.Pool, slot: EventSlot, eventUuid: Uuid): Promise<number | undefined> {
   const { part, stream, number } = slot
   const bytes = Buffer.from(eventUuid.replaceAll('-', ''), 'hex')
   const rows = await pool.query<StoredRun>(holdingText, [part, stream, number, bytes])

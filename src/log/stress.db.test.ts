@@ -5,9 +5,9 @@ import type pg from 'pg'
 import type { StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool, withRetry } from '#platform/postgres.ts'
+import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { type AppendResult, type LaneCursor, type Log, LogOverloaded, type OpenedLog } from './log.ts'
+import { type AppendResult, type LaneCursor, type LaneEntry, type Log, LogOverloaded, type OpenedLog } from './log.ts'
 import { openLog } from './open.ts'
 import { courseOf, createCourseOf, eventOf, responseOf, uuidOf } from './sample-events.ts'
 
@@ -44,10 +44,12 @@ for (const areCut of [false, true]) {
     )
     const logs = await Promise.all(pools.map((pool) => openLog(pool)))
     const model = new Model(random, areCut ? 'cut' : 'calm')
-    const readers = [new Follower(), new Follower()]
+    const readers = [new Follower(20), new Follower(20)]
+    const late = new Follower(2)
     const state = { isOver: false }
     const beside = [
       ...readers.map((reader, index) => reader.follow(logs[index]!, state)),
+      moveCourses(logs[2]!, model, random, state),
       ...(areCut ? [cutConnections(random, state)] : []),
     ]
     const end = performance.now() + seconds * 1000
@@ -55,7 +57,10 @@ for (const areCut of [false, true]) {
     await model.sendRest((events) => appendPatiently(logs[0]!, events))
     state.isOver = true
     await Promise.all(beside)
-    await check(logs, model, readers, areCut)
+    // Starts when all is written, so that it has everything before it that can wait for something else.
+    await late.follow(logs[0]!, state)
+    assert.ok(late.waits > 0, 'no entry had to wait for another lane')
+    await check(logs, model, [...readers, late], areCut)
     await Promise.all(logs.map((log) => log.close()))
     await Promise.all(pools.map((pool) => pool.end()))
   })
@@ -210,11 +215,20 @@ async function appendPatiently(log: Log, events: readonly StreamEvent[]): Promis
   }
 }
 
-/** Reads all lanes to their end again and again: positions 1, 2, 3, … and each course 0, 1, 2, … */
+/**
+ * Reads all lanes to their end again and again: positions 1, 2, 3, … and each course 0, 1, 2, …, also across the lanes
+ * that it is moved between, because no entry is passed before the one it waits for.
+ */
 class Follower {
   readonly read = new Map<string, StreamEvent>()
+  waits = 0
   readonly #cursors = new Map<string, LaneCursor>()
   readonly #next = new Map<string, number>()
+  readonly #runsMax: number
+
+  constructor(runsMax: number) {
+    this.#runsMax = runsMax
+  }
 
   async follow(log: Log, state: { readonly isOver: boolean }): Promise<void> {
     for (;;) {
@@ -226,23 +240,45 @@ class Follower {
   }
 
   async #step(log: Log): Promise<number> {
-    for (let part = 0; part < 64; part += 1) {
-      const key = `${part}/0`
-      if (!this.#cursors.has(key)) this.#cursors.set(key, { part, lane: 0, after: 0n })
+    const heads = await log.laneHeads()
+    for (const key of heads.keys()) {
+      const [part = -1, lane = -1] = key.split('/').map(Number)
+      if (!this.#cursors.has(key)) this.#cursors.set(key, { part, lane, after: 0n })
     }
-    const cursors = [...this.#cursors.values()]
-    const entries = await withRetry(() => log.readLanes(cursors, 20), { budgetMs: 10_000 })
-    for (const { part, lane, position, events } of entries) {
-      const cursor = this.#cursors.get(`${part}/${lane}`)!
-      assert.equal(position, cursor.after + 1n, 'positions of a lane have no hole')
-      this.#cursors.set(`${part}/${lane}`, { part, lane, after: position })
-      for (const event of events) {
-        assert.equal(event.number, this.#next.get(event.stream) ?? 0, 'a course is read in order')
-        this.#next.set(event.stream, event.number + 1)
-        this.read.set(`${event.stream}/${event.number}`, event)
-      }
+    const entries = await log.readLanes([...this.#cursors.values()], this.#runsMax)
+    const stopped = new Set<string>()
+    return entries.filter((entry) => this.#take(entry, stopped)).length
+  }
+
+  #take({ part, lane, position, events, waitsFor }: LaneEntry, stopped: Set<string>): boolean {
+    const key = `${part}/${lane}`
+    const awaited = waitsFor === undefined ? undefined : this.#cursors.get(`${part}/${waitsFor.lane}`)
+    const mustWait = waitsFor !== undefined && (awaited?.after ?? 0n) < waitsFor.position
+    if (mustWait) this.waits += 1
+    if (mustWait) stopped.add(key)
+    if (stopped.has(key)) return false
+    assert.equal(position, this.#cursors.get(key)!.after + 1n, 'positions of a lane have no hole')
+    this.#cursors.set(key, { part, lane, after: position })
+    for (const event of events) {
+      assert.equal(event.number, this.#next.get(event.stream) ?? 0, 'a course is read in order')
+      this.#next.set(event.stream, event.number + 1)
+      this.read.set(`${event.stream}/${event.number}`, event)
     }
-    return entries.length
+    return true
+  }
+}
+
+/** Moves busy courses to lanes of their own and back. */
+async function moveCourses(
+  log: OpenedLog,
+  model: Model,
+  random: () => number,
+  state: { readonly isOver: boolean },
+): Promise<void> {
+  while (!state.isOver) {
+    const course = model.courses[Math.floor(random() * 4)]!
+    await log.moveStream('course', course, random() < 0.5 ? 'dedicated' : 'shared', { actor: 'test', reason: 'test' })
+    await sleep(20 + random() * 60)
   }
 }
 

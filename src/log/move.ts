@@ -1,0 +1,40 @@
+import type pg from 'pg'
+import { inTransaction } from '#platform/postgres.ts'
+import { gates } from './append-statement.ts'
+import type { Reason } from './log.ts'
+import { type StreamSlot, writeAudit } from './stream-audit.ts'
+
+/**
+ * Hand-over of a stream between lanes (streams.md §4.4). The order of its events is kept by the dependency that the
+ * first run in the new lane carries; it always points to an older run, so there is no circle to wait in.
+ */
+export async function moveStream(
+  pool: pg.Pool,
+  slot: StreamSlot,
+  to: 'dedicated' | 'shared',
+  by: Reason,
+): Promise<{ lane: number }> {
+  return inTransaction(pool, async (client) => {
+    const bin = slot.part % gates
+    // Taken before the lane is chosen: two streams of a part must not be given the same one.
+    await client.query('select from gate where bin = $1 for no key update', [bin])
+    const lane = to === 'shared' ? 0 : await ownLane(client, slot)
+    await client.query('select move_stream($1::int2, $2::int2, $3, $4::int2)', [bin, slot.part, slot.stream, lane])
+    await writeAudit(client, slot, 'move', by, { lane })
+    return { lane }
+  })
+}
+
+/** The stream's own lane if it has one, else the lowest that nobody has. */
+async function ownLane(client: pg.ClientBase, { part, stream }: StreamSlot): Promise<number> {
+  const answer = await client.query<{ lane: number }>(
+    `select coalesce(
+       (select m.lane from stream_lane m where m.part = $1 and m.stream = $2 and m.lane <> 0),
+       (select min(candidate) from generate_series(1, 32767) candidate
+         where not exists (select from stream_lane m where m.part = $1 and m.lane = candidate))) as lane`,
+    [part, stream],
+  )
+  const lane = answer.rows[0]?.lane
+  if (lane === undefined) throw new Error(`part ${part} has no free lane`)
+  return lane
+}
