@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { sparfa } from './algorithm.ts'
 import { type FitOptions, fitMatrix } from './fit.ts'
 import { type FitRecords, prepareFit } from './input.ts'
-import { storeMatrix } from './matrix.ts'
+import { type SparfaMatrix, storeMatrix } from './matrix.ts'
 import { numberedId } from './numbered-id.ts'
 import { plant } from './planted.ts'
 
@@ -126,6 +126,24 @@ test('auto is at least as good on held-out responses as the fixed penalty, and s
   assert.deepEqual([...masks], ['hard 64', 'hard 16', 'hard 8', 'hard 4', 'hard 2', 'hard 1', 'soft 1'])
   assert.ok(auto.madeBy.held_out_log_loss! <= fitMatrix(input, hard).madeBy.held_out_log_loss! + 1e-3)
   assert.equal(auto.madeBy.preset, 'auto')
+})
+
+test('a later auto fit looks at what was chosen before and its neighbours', () => {
+  const input = prepareFit(recordsOf(everyRow))
+  const tried = (changes: Partial<SparfaMatrix['madeBy']>): string[] => {
+    const first = fitMatrix(input, { preset: 'hard', seed: 1 })
+    const previous = {
+      ...first,
+      lamU: changes.lam_u!,
+      madeBy: { ...first.madeBy, held_out_log_loss: null, ...changes },
+    }
+    const seen = new Set<string>()
+    fitMatrix(input, { preset: 'auto', seed: 1, previous, onProgress: ({ mask, lamU }) => seen.add(`${mask} ${lamU}`) })
+    return [...seen]
+  }
+  assert.deepEqual(tried({ lam_u: 8 }), ['hard 16', 'hard 8', 'hard 4'])
+  assert.deepEqual(tried({ lam_u: 64 }), ['hard 64', 'hard 16'])
+  assert.deepEqual(tried({ lam_u: 1, mask: 'soft' }), ['hard 2', 'hard 1', 'soft 1'])
 })
 
 test('a fit from the previous matrix is as good in at most a third of the epochs', () => {

@@ -83,7 +83,7 @@ interface Candidate {
 
 /** The hard fit with the smallest held-out log-loss, or the soft one if that would serve better. */
 function bestCandidate(job: Job, previous: SparfaMatrix | undefined): Candidate {
-  const [first, ...rest] = candidatePresets(job)
+  const [first, ...rest] = candidatePresets(job, previous)
   let last = fitOne(job, first!, previous, undefined)
   let best = last
   for (const preset of rest) {
@@ -122,14 +122,16 @@ function servesBetter(job: Job, candidate: Candidate, best: Candidate): boolean 
   return mean > Math.sqrt(variance / gain.length)
 }
 
-function candidatePresets({ options, input, responses }: Job): Preset[] {
+/** After an earlier fit only what it chose and its neighbours: the cold fits in between look at everything again. */
+function candidatePresets({ options, input, responses }: Job, previous: SparfaMatrix | undefined): Preset[] {
   if (options.preset !== 'auto') return [presets[options.preset]]
   const { hard, soft } = presets
-  const path = autoLamU.map(
-    (lamU): Preset => ({ ...hard, learnsGeneral: true, penalties: { ...hard.penalties, lamU } }),
-  )
+  const before = previous === undefined ? -1 : autoLamU.indexOf(previous.lamU)
+  const lamUs = before === -1 ? autoLamU : autoLamU.slice(Math.max(before - 1, 0), before + 2)
+  const path = lamUs.map((lamU): Preset => ({ ...hard, learnsGeneral: true, penalties: { ...hard.penalties, lamU } }))
   const isCheap = responses.question.length * input.conceptIds.length <= SOFT_PAIRS_MAX
-  return (options.triesSoft ?? isCheap) ? [...path, soft] : path
+  const mayBeSoft = previous === undefined || previous.madeBy.mask === 'soft'
+  return mayBeSoft && (options.triesSoft ?? isCheap) ? [...path, soft] : path
 }
 
 function isOutOfTime({ limit }: Job): boolean {
@@ -153,9 +155,10 @@ function fitOne(job: Job, preset: Preset, previous: SparfaMatrix | undefined, st
   return { problem, trained }
 }
 
+/** A soft fit lives on being stopped early, so it never starts from one that has had its time. */
 function startOf(job: Job, problem: Problem, previous: SparfaMatrix | undefined, start: Point | undefined): Point {
-  if (start !== undefined && problem.preset.mask === 'hard') return start
-  return previous === undefined ? startingPoint(problem) : warmPoint(problem, job.input, previous)
+  if (problem.preset.mask === 'soft') return startingPoint(problem)
+  return start ?? (previous === undefined ? startingPoint(problem) : warmPoint(problem, job.input, previous))
 }
 
 function problemOf({ input }: Job, preset: Preset, responses: Responses): Problem {

@@ -237,11 +237,12 @@ function questionMajor(
   const start = new Int32Array(shape.questions + 1)
   for (let triplet = 0; triplet < length; triplet++) {
     const [concept, question] = [row[triplet]!, column[triplet]!]
-    refuseUnless(isIndex(concept, shape.concepts), `${name}_row ${concept} is outside C_ids`)
-    refuseUnless(isIndex(question, shape.questions), `${name}_col ${question} is outside Q_ids`)
+    if (!isIndex(concept, shape.concepts)) throw new MatrixError(`${name}_row ${concept} is outside C_ids`)
+    if (!isIndex(question, shape.questions)) throw new MatrixError(`${name}_col ${question} is outside Q_ids`)
     if (triplet > 0) {
       const ascends = concept > row[triplet - 1]! || (concept === row[triplet - 1]! && question > column[triplet - 1]!)
-      refuseUnless(ascends, `${name} triplets must ascend by (row, col) without duplicates, at ${triplet}`)
+      if (!ascends)
+        throw new MatrixError(`${name} triplets must ascend by (row, col) without duplicates, at ${triplet}`)
     }
     start[question + 1]! += 1
   }
@@ -277,7 +278,7 @@ function readUuid(text: string): Uuid {
 function indexOf(ids: readonly Uuid[], name: string): Map<Uuid, number> {
   const index = new Map<Uuid, number>()
   for (const id of ids) {
-    refuseUnless(!index.has(id), `${name} has ${id} twice`)
+    if (index.has(id)) throw new MatrixError(`${name} has ${id} twice`)
     index.set(id, index.size)
   }
   return index
@@ -288,7 +289,8 @@ function isIndex(value: number, length: number): boolean {
 }
 
 function finite(value: number, name: string): number {
-  refuseUnless(Number.isFinite(value), `${name} must be finite, not ${value}`)
+  // The message is made only when it is needed: a soft matrix has millions of weights.
+  if (!Number.isFinite(value)) throw new MatrixError(`${name} must be finite, not ${value}`)
   return value
 }
 

@@ -2,7 +2,6 @@
  * Starting a fit from an earlier matrix (sparfa.md §14), and when not to: a cold fit is kept honest by early stopping, a
  * warm one may start over-fitted already.
  */
-import { stepLearners } from './fista.ts'
 import type { FitInput } from './input.ts'
 import type { SparfaMatrix } from './matrix.ts'
 import { type Point, type Problem, startingPoint } from './problem.ts'
@@ -12,8 +11,6 @@ import type { Trained } from './train.ts'
 const LOSS_MARGIN = 0.002
 /** Every k-th fit is cold, so that history does not leak for ever. */
 const COLD_EVERY = 20
-/** Gradient steps on the learners, which a matrix comes without; the questions stay fixed. */
-const LEARNER_STEPS = 60
 
 export function mayStartFrom(previous: SparfaMatrix): boolean {
   return previous.madeBy.warm_starts + 1 < COLD_EVERY
@@ -24,7 +21,7 @@ export function isMisled(trained: Trained, previous: SparfaMatrix): boolean {
   return before !== null && trained.heldOutLogLoss !== undefined && trained.heldOutLogLoss > before + LOSS_MARGIN
 }
 
-/** W and d of the earlier matrix, matched by id; new questions and pairs as in a cold fit; learners from zero. */
+/** W and d of the earlier matrix, matched by id; new questions and pairs as in a cold fit; learners from zero: one epoch moves them. */
 export function warmPoint(problem: Problem, input: FitInput, previous: SparfaMatrix): Point {
   const point = startingPoint(problem)
   const { support } = problem
@@ -39,7 +36,6 @@ export function warmPoint(problem: Problem, input: FitInput, previous: SparfaMat
       if (concept !== undefined) point.weights[entry] = known.get(concept) ?? point.weights[entry]!
     }
   })
-  stepLearners(problem, point, LEARNER_STEPS)
   return point
 }
 
