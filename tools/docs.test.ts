@@ -64,7 +64,12 @@ test('each decision has a status, a context, a decision, consequences, and what 
   for (const [index, path] of numbers.entries()) {
     assert.match(path, new RegExp(`/${String(index + 1).padStart(4, '0')}-[a-z0-9-]+\\.md$`))
     const headings = [...read(path).matchAll(/^## (.*)$/gm)].map((match) => match[1])
-    assert.deepEqual(headings, ['Context', 'Decision', 'Consequences', 'When to revisit'], path)
+    const needed = ['Context', 'Decision', 'Consequences', 'When to revisit']
+    assert.deepEqual(
+      needed.filter((heading) => headings.includes(heading)),
+      needed,
+      path,
+    )
     assert.match(read(path), /^Status: (?:proposed|accepted|replaced by \d{4})$/m)
   }
 })

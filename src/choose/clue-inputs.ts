@@ -76,11 +76,6 @@ function hasCounted({ judged }: Learner, { groups, members }: CountingPool): boo
   return false
 }
 
-/** Answers that count towards `minResponses`: those to questions the model knows, over all learners (design D21). */
-export function countResponses(learners: readonly LearnerInputs[], isKnown: (group: Uuid) => boolean): number {
-  return learners.reduce((sum, { answers }) => sum + answers.filter(({ group }) => isKnown(group)).length, 0)
-}
-
 /** For a receipt: the answers to the pool's groups, and what became of each. */
 export function judgedForPool(learner: Learner, pool: readonly Uuid[]): JudgedAnswer[] {
   const inPool = new Set(pool)

@@ -77,26 +77,6 @@ export function assignmentsByTrial(assignments: readonly Assignment[]): Map<Uuid
   return byTrial
 }
 
-/**
- * Latest answer per exercise group with nothing withheld or excluded: what the order of picks is made from (design
- * D22). Answers to exercises that no ecosystem knows are left out.
- */
-export function latestPerGroup(answers: readonly Answer[], groupOf: GroupOf): Map<Uuid, Answer> {
-  const latest = new Map<Uuid, Answer>()
-  for (const answer of answers) {
-    const group = groupOf(answer.exercise)
-    if (group !== undefined) keepLatest(latest, group, answer)
-  }
-  return latest
-}
-
-/** Latest answer per trial: a student may change an answer. */
-export function latestPerTrial(answers: readonly Answer[]): Map<Uuid, Answer> {
-  const latest = new Map<Uuid, Answer>()
-  for (const answer of answers) keepLatest(latest, answer.trial, answer)
-  return latest
-}
-
 /** Was `a` given after `b`? Answers of the same instant are told apart by their number in the course. */
 export function isLater(a: Answer, b: Answer): boolean {
   return a.respondedAt === b.respondedAt ? a.number > b.number : a.respondedAt > b.respondedAt

@@ -39,17 +39,3 @@ export interface StreamEvent {
 export interface StoredEvent extends StreamEvent {
   readonly recordedAt: Date
 }
-
-/** `event_data` of record_response (api.md §6.12); times are ISO 8601 text as received. */
-export interface ResponseData extends EventData {
-  readonly response_uuid: string
-  readonly course_uuid: string
-  readonly sequence_number: number
-  readonly ecosystem_uuid: string
-  readonly trial_uuid: string
-  readonly student_uuid: string
-  readonly exercise_uuid: string
-  readonly is_correct: boolean
-  readonly is_real_response?: boolean
-  readonly responded_at: string
-}

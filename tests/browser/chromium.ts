@@ -1,5 +1,6 @@
-import { accessSync, appendFileSync, constants } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { noticeNotRun } from '#platform/test-notice.ts'
 
 /** Finds the system's Chromium: no browser is downloaded. `CHROMIUM_PATH` names one that is not on the PATH. */
 export function chromiumPath(): string | undefined {
@@ -17,8 +18,7 @@ export function chromiumPath(): string | undefined {
 export function missingChromiumNotice(): string | undefined {
   if (chromiumPath() !== undefined) return undefined
   const notice = 'browser tests: Chromium is not on the PATH (chromium, chromium-browser, google-chrome; CHROMIUM_PATH)'
-  const noticesFile = process.env['BIGLEARN_TEST_NOTICES']
-  if (noticesFile !== undefined) appendFileSync(noticesFile, `${notice}\n`)
+  noticeNotRun(notice)
   return notice
 }
 
