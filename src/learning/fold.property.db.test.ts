@@ -30,7 +30,10 @@ function drafts(run: number): fc.Arbitrary<Draft> {
   const few = (kind: number, count: number) =>
     fc.integer({ min: 0, max: count - 1 }).map((n) => uuidOf(kind, 100 * run + n))
   const [student, container] = [few(3, 3), few(10, 3)]
-  const date = fc.oneof(fc.integer({ min: 0, max: 99 }).map(at), fc.constantFrom(null, 'garbage', undefined))
+  const date = fc.oneof(
+    fc.integer({ min: 0, max: 99 }).map(at),
+    fc.constantFrom(null, 'garbage', undefined, '0000-01-01T00:00:00Z', '9999-12-31T23:59:59-12:00'),
+  )
   const event = (type: EventType, data: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Draft> =>
     fc.record(data, { noNullPrototype: true }).map((fields): Draft => [type, fields])
   const exercise = few(4, 4)

@@ -9,14 +9,14 @@ import { parseCourseEvent, parseEcosystemEvent } from './parse-event.ts'
 import { readCourses, readPreparations, writeCourses, writeExclusions, writePreparations } from './write-course.ts'
 import { type CreatedEcosystem, writeEcosystem, writeMaps } from './write-ecosystem.ts'
 import { writeRosters } from './write-roster.ts'
-import { writeActivity, writeAnswers, writeAssignments } from './write-work.ts'
+import { writeAnswers, writeAssignments } from './write-work.ts'
 
 /*
  * The `learning` subscription: folds every event of the log into the read models, exactly once, because effects and position are
  * committed together. The number of statements of a pass depends on the kinds of events in it, not on how many.
  */
 export interface LearningOptions {
-  /** Told about each event that has no effect because it can not be interpreted; the lane goes on. */
+  /** Told about each event that has no effect because it can not be interpreted; once more when a pass is repeated. */
   readonly onSkipped?: (skipped: SkippedEvent) => void
   /** Told about an event whose uuid was applied in its stream before, under a lower number (design D4, D5). */
   readonly onSecondCopy?: (stream: Uuid, number: number) => void
@@ -59,8 +59,7 @@ async function applyRuns(
   await writeMaps(client, changes.maps)
   await writeRosters(client, [...changes.rosters.values()])
   await writeAssignments(client, [...changes.assignments.values()])
-  await writeAnswers(client, changes.answers.values())
-  await writeActivity(client, [...changes.activity.values()])
+  await writeAnswers(client, changes.answers.values(), [...changes.activity.values()])
 }
 
 interface ParsedEntries {

@@ -9,10 +9,61 @@ import { packAssignment } from './pack-assignment.ts'
  * parameter that the statement cuts up.
  */
 
-/** One row per student and pass, in key order so that neighbours meet on the same index page. */
-export async function writeAnswers(client: pg.ClientBase, changes: Iterable<AnswersChange>): Promise<void> {
+/**
+ * Answers, one row per student and pass in key order (neighbours meet on the same index page), and what they change with
+ * them: the counters of their ecosystems, and learners, who are inserted once and then only probed. One statement,
+ * because a small pass is mostly round trips.
+ */
+export async function writeAnswers(
+  client: pg.ClientBase,
+  changes: Iterable<AnswersChange>,
+  activity: readonly ActivityChange[],
+): Promise<void> {
   const rows = [...changes].flatMap(splitRows).sort((a, b) => a.part - b.part || (a.student < b.student ? -1 : 1))
   if (rows.length === 0) return
+  const learners = activity.flatMap(({ part, ecosystem, learners: students }) =>
+    [...students].sort().map((student) => ({ part, ecosystem, student })),
+  )
+  await client.query({
+    name: 'learning_write_answers',
+    text: `
+      with answered as (
+        insert into learning_answer (part, student, last_number, n, body)
+        select part, student, last_number, n,
+          substring($5::bytea from (1 + ${answerBytes} * (sum(n) over (order by place) - n))::int for ${answerBytes} * n)
+        from unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[])
+          with ordinality as given (part, student, last_number, n, place)
+      ), counted as (
+        insert into learning_activity as stored (part, ecosystem, answers, real_answers)
+        select part, ecosystem, answers, real_answers
+        from unnest($6::smallint[], $7::uuid[], $8::int[], $9::int[])
+          as given (part, ecosystem, answers, real_answers)
+        on conflict (part, ecosystem) do update set
+          answers = stored.answers + excluded.answers,
+          real_answers = stored.real_answers + excluded.real_answers
+      )
+      insert into learning_learner (part, ecosystem, student)
+      select part, ecosystem, student
+      from unnest($10::smallint[], $11::uuid[], $12::uuid[]) as given (part, ecosystem, student)
+      on conflict do nothing`,
+    values: [
+      int2Array(rows.map(({ part }) => part)),
+      uuidArray(rows.map(({ student }) => student)),
+      int4Array(rows.map(({ answers }) => Math.max(...answers.map(({ number }) => number)))),
+      int2Array(rows.map(({ answers }) => answers.length)),
+      packRows(rows),
+      int2Array(activity.map(({ part }) => part)),
+      uuidArray(activity.map(({ ecosystem }) => ecosystem)),
+      int4Array(activity.map(({ answers }) => answers)),
+      int4Array(activity.map(({ realAnswers }) => realAnswers)),
+      int2Array(learners.map(({ part }) => part)),
+      uuidArray(learners.map(({ ecosystem }) => ecosystem)),
+      uuidArray(learners.map(({ student }) => student)),
+    ],
+  })
+}
+
+function packRows(rows: readonly AnswersChange[]): Buffer {
   const bodies = Buffer.allocUnsafe(rows.reduce((sum, { answers }) => sum + answers.length, 0) * answerBytes)
   let at = 0
   for (const { answers } of rows) {
@@ -21,22 +72,7 @@ export async function writeAnswers(client: pg.ClientBase, changes: Iterable<Answ
       at += answerBytes
     }
   }
-  await client.query({
-    name: 'learning_write_answers',
-    text: `
-      insert into learning_answer (part, student, last_number, n, body)
-      select part, student, last_number, n,
-        substring($5::bytea from (1 + ${answerBytes} * (sum(n) over (order by place) - n))::int for ${answerBytes} * n)
-      from unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[])
-        with ordinality as given (part, student, last_number, n, place)`,
-    values: [
-      int2Array(rows.map(({ part }) => part)),
-      uuidArray(rows.map(({ student }) => student)),
-      int4Array(rows.map(({ answers }) => Math.max(...answers.map(({ number }) => number)))),
-      int2Array(rows.map(({ answers }) => answers.length)),
-      bodies,
-    ],
-  })
+  return bodies
 }
 
 function splitRows({ part, student, answers }: AnswersChange): AnswersChange[] {
@@ -47,45 +83,6 @@ function splitRows({ part, student, answers }: AnswersChange): AnswersChange[] {
     student,
     answers: answers.slice(row * answersPerRowMax, (row + 1) * answersPerRowMax),
   }))
-}
-
-/** Learners are inserted once and then only probed; the counters are one row per part and ecosystem. */
-export async function writeActivity(client: pg.ClientBase, changes: readonly ActivityChange[]): Promise<void> {
-  if (changes.length === 0) return
-  await client.query({
-    name: 'learning_write_activity',
-    text: `
-      insert into learning_activity as stored (part, ecosystem, answers, real_answers)
-      select part, ecosystem, answers, real_answers
-      from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::bigint[])
-        as given (part, ecosystem, answers, real_answers)
-      on conflict (part, ecosystem) do update set
-        answers = stored.answers + excluded.answers,
-        real_answers = stored.real_answers + excluded.real_answers`,
-    values: [
-      changes.map(({ part }) => part),
-      changes.map(({ ecosystem }) => ecosystem),
-      changes.map(({ answers }) => answers),
-      changes.map(({ realAnswers }) => realAnswers),
-    ],
-  })
-  const learners = changes.flatMap(({ part, ecosystem, learners: students }) =>
-    [...students].sort().map((student) => ({ part, ecosystem, student })),
-  )
-  if (learners.length === 0) return
-  await client.query({
-    name: 'learning_write_learners',
-    text: `
-      insert into learning_learner (part, ecosystem, student)
-      select part, ecosystem, student
-      from unnest($1::smallint[], $2::uuid[], $3::uuid[]) as given (part, ecosystem, student)
-      on conflict do nothing`,
-    values: [
-      int2Array(learners.map(({ part }) => part)),
-      uuidArray(learners.map(({ ecosystem }) => ecosystem)),
-      uuidArray(learners.map(({ student }) => student)),
-    ],
-  })
 }
 
 /** The number of an assignment's first event is kept, everything else replaced. */
