@@ -5,6 +5,7 @@ import type { EventData, StoredEvent, StreamEvent } from '#domain/events.ts'
 import { namedUuid } from '#domain/named-uuid.ts'
 import { partOf } from '#domain/parts.ts'
 import { type Log, LogOverloaded } from './log.ts'
+import { forgetRejected } from './rejected.ts'
 import { courseOf, eventOf, numbersOf, responseOf, uuidOf } from './sample-events.ts'
 import { useTestLog } from './test-log.ts'
 
@@ -328,6 +329,25 @@ describe('append, in every size', () => {
     assert.equal(good.status, 'fulfilled')
     assert.deepEqual(numbersOf(await read(given.log, course)), [0])
   })
+})
+
+test('refused events are kept, a limited number a stream, and not for ever', async () => {
+  const course = newCourse()
+  await given.log.append([responseOf(course, 0)])
+  const rivals = Array.from({ length: 1005 }, (_, index) => responseOf(course, 0, `rival ${index}`))
+  for (let index = 0; index < rivals.length; index += 200) {
+    await Promise.all(rivals.slice(index, index + 200).map((rival) => given.log.append([rival])))
+  }
+  const kept = async () =>
+    (await given.pool.query('select from rejected_event where stream = $1', [course])).rowCount ?? 0
+  const before = await kept()
+  assert.ok(before >= 1000 && before < 1005 + 5, `${before} are kept`)
+  await given.pool.query(
+    `update rejected_event set rejected_at = now() - interval '91 days' where stream = $1 and event_uuid <> $2`,
+    [course, rivals[0]!.eventUuid],
+  )
+  await forgetRejected(given.pool)
+  assert.equal(await kept(), 1)
 })
 
 test('a process configured for another number of parts does not open the log', async () => {

@@ -11,6 +11,7 @@ import { LaneHeads, readLanes } from './lane.ts'
 import type { LogCounters, OpenedLog } from './log.ts'
 import { moveStream } from './move.ts'
 import { readStreams } from './read.ts'
+import { forgetRejected } from './rejected.ts'
 import { repairStream } from './repair.ts'
 import { replaceSecondCopy } from './second-copy.ts'
 import { readBlockedStreams, readMetadata, readStatuses } from './status.ts'
@@ -27,6 +28,7 @@ export interface LogOptions {
 /** Design D7 and streams.md §4.8. */
 const windowDefault: AppendWindow = { events: 100_000, bytes: 64 * 1024 * 1024, foldRuns: 500 }
 const foldEveryMs = 30_000
+const forgetEveryMs = 3_600_000
 const repeatMs = 25_000
 
 export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<OpenedLog> {
@@ -50,9 +52,11 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
       for (const listener of listeners) listener(touched)
     },
   })
-  // Only a process killed in the middle of a long fold leaves work for this.
-  const folding = setInterval(() => void foldContiguous(pool).catch(() => undefined), foldEveryMs)
-  folding.unref()
+  // Only a process killed in the middle of a long fold leaves work for the first.
+  const housekeeping = [
+    every(foldEveryMs, () => foldContiguous(pool)),
+    every(forgetEveryMs, () => forgetRejected(pool)),
+  ]
 
   // These may be repeated at will, so a dropped connection or a failover costs time and nothing else (OP-P5).
   const repeating = <Answer>(work: () => Promise<Answer>): Promise<Answer> => withRetry(work, { budgetMs: repeatMs })
@@ -90,10 +94,15 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
       return { ...counted, waitingRequests: waiters, waitingBytes: bytes }
     },
     async close() {
-      clearInterval(folding)
+      for (const timer of housekeeping) clearInterval(timer)
       await appender.idle()
     },
   }
+}
+
+/** What fails is done the next time. */
+function every(intervalMs: number, work: () => Promise<unknown>): NodeJS.Timeout {
+  return setInterval(() => void work().catch(() => undefined), intervalMs).unref()
 }
 
 async function checkInstallation(pool: pg.Pool, parts: number): Promise<void> {

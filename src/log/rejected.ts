@@ -10,6 +10,7 @@ import type { PartOfStream } from './plan.ts'
  * succeeds, so a failure is told by the return value and never thrown.
  */
 const keptPerStream = 1000
+const keptDays = 90
 
 const insertText = `
   insert into rejected_event
@@ -52,4 +53,16 @@ export async function recordRejected(
   } catch {
     return false
   }
+}
+
+/** Deletes a limited number of old ones; asked for once in a while. */
+export async function forgetRejected(pool: pg.Pool): Promise<void> {
+  await pool.query(`
+    delete from rejected_event
+    where (part, stream, number, event_uuid) in (
+      select r.part, r.stream, r.number, r.event_uuid
+      from rejected_event r
+      where r.rejected_at < now() - interval '${keptDays} days'
+      limit 10000
+    )`)
 }
