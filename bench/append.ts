@@ -9,8 +9,8 @@ import { measureCopy, walPosition } from './support/copy-yardstick.ts'
 import { type BenchDatabase, cpuSecondsOf, startBenchDatabase } from './support/product.ts'
 
 /*
- * The log alone, without HTTP: appends by waiters that each wait for their answer, then all lanes read back in order and
- * checked. Events are made before the clock starts. Beside it, COPY of the same answers.
+ * The log alone, without HTTP: appends by waiters that each wait for their answer, then all lanes read back in order
+ * and checked. Events are made before the clock starts. Beside it, COPY of the same answers.
  */
 export interface AppendOptions {
   readonly answers: number

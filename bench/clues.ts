@@ -6,8 +6,9 @@ import { percentile, runLoad } from './support/http-load.ts'
 import { type BenchDatabase, startBenchDatabase, startProduct } from './support/product.ts'
 
 /*
- * What a student's forecast costs (CLUEs of 20 pages for a student with 300 answers), and how soon an answer shows in it
- * while 500 answers/s come in. Every sample of freshness is another student, and counts only when the CLUE has changed.
+ * What a student's forecast costs (CLUEs of 20 pages for a student with 300 answers), and how soon an answer shows in
+ * it while 500 answers/s come in. Every sample of freshness is another student, and counts only when the CLUE has
+ * changed.
  */
 export interface CluesOptions {
   readonly seconds: number

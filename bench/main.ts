@@ -8,8 +8,8 @@ import { sparfa } from './sparfa.ts'
 import { takeover } from './takeover.ts'
 
 /*
- * `npm run bench -- NAME`: one JSON line per shape on standard output, progress on standard error. A benchmark that finds
- * its own result wrong prints no figure and exits 1.
+ * `npm run bench -- NAME`: one JSON line per shape on standard output, progress on standard error. A benchmark that
+ * finds its own result wrong prints no figure and exits 1.
  */
 function positive(text: string): number {
   const value = Number(text)

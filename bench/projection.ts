@@ -24,7 +24,10 @@ interface Shape {
   readonly answersPerPass: number
 }
 
-/** `replay`: full segments; `class`: a class works, ten answers a request; `single`: each answer arrives alone, small passes. */
+/**
+ * `replay`: full segments; `class`: a class works, ten answers a request; `single`: each answer arrives alone, small
+ * passes.
+ */
 const shapes: Readonly<Record<string, Shape>> = {
   replay: { courses: 500, answersPerEntry: 80, answersPerPass: 2000 },
   class: { courses: 2000, answersPerEntry: 10, answersPerPass: 2000 },

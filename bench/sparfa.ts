@@ -14,9 +14,9 @@ import { keepRows, type Responses, sortResponses } from '#estimate/sparfa/respon
 import { rankQuestions } from '#estimate/sparfa/tesr.ts'
 
 /*
- * Fitting a million planted answers until held-out answers stop getting better, beside the same in numpy (one thread, the
- * faster of its settings); then estimates, CLUEs and rankings of single learners. A fifth of the answers is kept out of
- * the fit, and its log-loss is printed: a fast fit that learnt nothing would show.
+ * Fitting a million planted answers until held-out answers stop getting better, beside the same in numpy (one thread,
+ * the faster of its settings); then estimates, CLUEs and rankings of single learners. A fifth of the answers is kept
+ * out of the fit, and its log-loss is printed: a fast fit that learnt nothing would show.
  */
 export interface SparfaOptions {
   readonly seed: number
@@ -72,8 +72,8 @@ interface TimedFit {
 }
 
 /**
- * Numpy's time starts when its arrays are ready, so ours starts with the first epoch. That one is counted as the mean of
- * the later ones, because no event marks its start.
+ * Numpy's time starts when its arrays are ready, so ours starts with the first epoch. That one is counted as the mean
+ * of the later ones, because no event marks its start.
  */
 function timedFit(input: FitInput, seed: number): TimedFit {
   const begin = performance.now()

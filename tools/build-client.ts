@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 /**
- * `npm run build:client`: the client as an npm package in dist/client, ready for `npm publish`. It is the one thing that
- * is compiled, because Node strips no types below node_modules. Compiled without the types of Node and with those of
- * browsers, so that it can hold nothing that only one of them has.
+ * `npm run build:client`: the client as an npm package in dist/client, ready for `npm publish`. It is the one thing
+ * that is compiled, because Node strips no types below node_modules. Compiled without the types of Node and with those
+ * of browsers, so that it can hold nothing that only one of them has.
  */
 const root = fileURLToPath(new URL('../', import.meta.url))
 

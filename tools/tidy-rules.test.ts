@@ -97,6 +97,15 @@ test('long files and long functions are found; a test may be a long story', () =
   assert.deepEqual(messages('src/api/x.ts', 'f()\n'.repeat(501)), ['has 501 lines; 500 at most'])
 })
 
+test('a line has 120 characters at most, unless it holds a long text in quotes', () => {
+  const long = 'x'.repeat(118)
+  assert.deepEqual(messages('src/api/x.ts', `// ${'x'.repeat(117)}`), [])
+  const findings = tidy({ path: 'src/api/x.ts', text: `const a = 1\n// ${long}\n` })
+  assert.deepEqual(findings, [{ path: 'src/api/x.ts', line: 2, message: 'has 121 characters; 120 at most' }])
+  assert.deepEqual(messages('src/api/x.ts', `const a = '${long}'`), [])
+  assert.deepEqual(messages('src/api/x.ts', `const a = \`${long}\${1}\``), [])
+})
+
 test('names that say nothing, barrels and open ends are found with their line', () => {
   assert.deepEqual(messages('src/api/utils.ts', 'const a = 1'), ['“utils” says nothing about what the file holds'])
   const barrel = `export * from './a.ts'\nexport { b } from './b.ts'\n`

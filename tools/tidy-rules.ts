@@ -20,6 +20,9 @@ export interface Finding {
 
 const fileLinesMax = 500
 const functionLinesMax = 70
+const lineCharactersMax = 120
+/** A line that holds a text of this many characters, such as the name of a test, may be longer. */
+const longText = 80
 const emptyNames = new Set(['index', 'utils', 'util', 'helpers', 'helper', 'common', 'manager', 'misc'])
 const openEnds = /\b(?:TODO|FIXME|XXX|HACK)\b/
 
@@ -58,12 +61,31 @@ function lineAt(text: string, offset: number): number {
   return line
 }
 
-function lengthFindings({ file }: Checked): Finding[] {
+function lengthFindings({ file, parsed }: Checked): Finding[] {
   const lines = file.text.split('\n')
   const findings: Finding[] = []
   const count = lines.at(-1) === '' ? lines.length - 1 : lines.length
   if (count > fileLinesMax) findings.push(finding(file, 0, `has ${count} lines; ${fileLinesMax} at most`))
+  if (lines.every((line) => line.length <= lineCharactersMax)) return findings
+  const quoted = quotedRanges(parsed.program)
+  let offset = 0
+  for (const line of lines) {
+    const end = offset + line.length
+    const isText = quoted.some((text) => text.start < end && text.end > offset && text.end - text.start > longText)
+    if (line.length > lineCharactersMax && !isText) {
+      findings.push(finding(file, offset, `has ${line.length} characters; ${lineCharactersMax} at most`))
+    }
+    offset += line.length + 1
+  }
   return findings
+}
+
+function quotedRanges(program: Node): Pick<Node, 'start' | 'end'>[] {
+  const ranges: Pick<Node, 'start' | 'end'>[] = []
+  walk(program, (node) => {
+    if (node.type === 'TemplateLiteral' || textOf(node) !== undefined) ranges.push(node)
+  })
+  return ranges
 }
 
 function nameFindings({ file, parsed }: Checked): Finding[] {

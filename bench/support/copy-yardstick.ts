@@ -4,9 +4,9 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import type { BenchAnswer } from './answers.ts'
 
 /*
- * The COPY yardstick (docs/architecture.md): the run's own answers, in the run's own order, into an empty typed table with
- * the two unique keys that the log's promises would need without our design; one connection, binary COPY, 10,000 rows a
- * transaction, at least five seconds.
+ * The COPY yardstick (docs/architecture.md): the run's own answers, in the run's own order, into an empty typed table
+ * with the two unique keys that the log's promises would need without our design; one connection, binary COPY, 10,000
+ * rows a transaction, at least five seconds.
  */
 export interface CopyFigures {
   readonly answersPerSecond: number

@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net'
 
 /*
- * The load generator of every benchmark: closed loop, one request in flight a connection, keep-alive, written straight to
- * sockets so that the two cores measure the server and not its client. Bodies are made ahead of the write that sends
+ * The load generator of every benchmark: closed loop, one request in flight a connection, keep-alive, written straight
+ * to sockets so that the two cores measure the server and not its client. Bodies are made ahead of the write that sends
  * them; an answer is checked by its status line and kept only when somebody wants it.
  */
 export interface LoadRequest {

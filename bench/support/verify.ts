@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { answerJson, type BenchWorld } from './answers.ts'
 
 /*
- * Reads back through the public API what a benchmark sent: every course holds exactly the acknowledged numbers without a
- * hole, and a thousand answers chosen by seed are equal to what was sent. Throws otherwise, and no figure is printed.
+ * Reads back through the public API what a benchmark sent: every course holds exactly the acknowledged numbers without
+ * a hole, and a thousand answers chosen by seed are equal to what was sent. Throws otherwise, and no figure is printed.
  */
 export async function verifyStored(
   port: number,

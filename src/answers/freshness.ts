@@ -4,9 +4,9 @@ import type { LearningReader } from '#learning/reader.ts'
 import type { Freshness } from './open.ts'
 
 /*
- * Read-your-writes (api.md §7): a read waits until the learning subscription has applied everything that was readable in
- * the log when the read began, as far as its subjects are concerned. The wait is bounded: while learning is behind or
- * down, reads answer from what is there, stale and not wrong.
+ * Read-your-writes (api.md §7): a read waits until the learning subscription has applied everything that was readable
+ * in the log when the read began, as far as its subjects are concerned. The wait is bounded: while learning is behind
+ * or down, reads answer from what is there, stale and not wrong.
  */
 export interface FreshnessPorts {
   readonly reader: Pick<LearningReader, 'students' | 'assignments' | 'courseContainer'>

@@ -7,8 +7,8 @@ import type { StudentRecord } from './student-records.ts'
 
 /*
  * One student's answers as they count for one audience in one edition, whatever the algorithm. It is a function of the
- * student's record, the edition and, through withheld answers, the time; it is kept beside the record until one of these
- * changes. So a learner that comes back as the same object has the same answers.
+ * student's record, the edition and, through withheld answers, the time; it is kept beside the record until one of
+ * these changes. So a learner that comes back as the same object has the same answers.
  */
 export interface LearnerKeeper {
   of(record: StudentRecord, edition: Edition, audience: Audience, now: Instant): Learner

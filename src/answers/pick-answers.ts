@@ -20,8 +20,9 @@ import type { AnswerPorts } from './open.ts'
 import type { StudentRecord } from './student-records.ts'
 
 /*
- * Exercises to give next, at read time. The order is an algorithm's, from all the student's answers; the rules of choose/
- * decide what may be given and how slots are filled. Nothing is drawn that a repeated request would draw differently.
+ * Exercises to give next, at read time. The order is an algorithm's, from all the student's answers; the rules of
+ * choose/ decide what may be given and how slots are filled. Nothing is drawn that a repeated request would draw
+ * differently.
  */
 interface Basis extends Advisee {
   readonly advice: Advice
@@ -213,7 +214,9 @@ function spaced(ports: AnswerPorts, assignment: Assignment, basis: Basis, histor
   return settled(basis, inputs, choice.exercises, { ...spacedReport(choice, assignment.type, algorithm) })
 }
 
-/** What any algorithm would give as personalised exercises; those already assigned are excluded as the assignment's own. */
+/**
+ * What any algorithm would give as personalised exercises; those already assigned are excluded as the assignment's own.
+ */
 function personalisedGroups(ports: AnswerPorts, assignment: Assignment, basis: Basis): Set<Uuid> {
   if (needOfPes(assignment) !== 'choose') return new Set()
   const choices = basis.advices.map((advice) => choosePes(ports, assignment, basis, advice))

@@ -1,6 +1,6 @@
 /*
- * How many bytes of large bodies may be in memory at once. Parsing a body takes several times its size, so a few dozen of
- * the largest allowed ones would end the process and everybody's requests with it.
+ * How many bytes of large bodies may be in memory at once. Parsing a body takes several times its size, so a few dozen
+ * of the largest allowed ones would end the process and everybody's requests with it.
  */
 export interface BodyBudget {
   /** False when there is no room now. After true, `release` must be called once with the same bytes. */

@@ -5,8 +5,8 @@ import { clueData } from './schemas/clues.ts'
 import * as values from './schemas/values.ts'
 
 /*
- * The OpenAPI 3.1 document, made from the schemas the server validates with, the examples and the error list: nothing is
- * written twice. Values that occur everywhere become components. Pure.
+ * The OpenAPI 3.1 document, made from the schemas the server validates with, the examples and the error list: nothing
+ * is written twice. Values that occur everywhere become components. Pure.
  */
 interface OpenApiDocument {
   readonly openapi: '3.1.0'

@@ -2,7 +2,9 @@ import type { Uuid } from '#domain/ids.ts'
 import type { RankedCandidates, RankedExercise } from './candidates.ts'
 import { type Arc, FlowNetwork, type FlowNode } from './min-cost-flow.ts'
 
-/** Slots that want the same thing. `displacement` says how far from it each container is, 0 = exactly what is wanted. */
+/**
+ * Slots that want the same thing. `displacement` says how far from it each container is, 0 = exactly what is wanted.
+ */
 export interface SlotGroup {
   readonly count: number
   readonly displacement: ReadonlyMap<Uuid, number>
@@ -29,9 +31,9 @@ export const picksMax = 1000
  * The best filling of the slots (scheduler.md §9.1), each exercise group at most once. In this order of importance: as
  * many slots filled as there are groups for; least total displacement; evenness, as the least sum of squares of
  * the number of picks per container; least sum of positions; containers early in `containerOrder`. For slot groups with
- * containers of their own this is the water-filling of the specification, and displaced picks are spread as well. Exact:
- * a min-cost flow source → slot group → container → exercise group → sink. The order of the inputs does not matter, but
- * for `slots`, which are what they are.
+ * containers of their own this is the water-filling of the specification, and displaced picks are spread as well.
+ * Exact: a min-cost flow source → slot group → container → exercise group → sink. The order of the inputs does not
+ * matter, but for `slots`, which are what they are.
  */
 export function allocate(input: AllocationInput): PickedExercise[] {
   const wanted = input.slots.reduce((sum, { count }) => sum + count, 0)
@@ -124,7 +126,9 @@ function countOffering(lists: readonly (readonly RankedExercise[])[]): Map<Uuid,
   return counts
 }
 
-/** A container's picks, best first, go to the slots that use it in plan order: within a container they are exchangeable. */
+/**
+ * A container's picks, best first, go to the slots that use it in plan order: within a container they are exchangeable.
+ */
 function collect(uses: readonly Use[]): PickedExercise[] {
   const taken = new Map<Supply, RankedExercise[]>()
   const picks: PickedExercise[] = []

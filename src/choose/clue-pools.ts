@@ -6,9 +6,10 @@ import { courseExclusion, type GroupOf } from './exclusions.ts'
 import type { Mapping } from './mapping.ts'
 
 /**
- * The exercises that count for the CLUE of each container of one ecosystem: its own CLUE pool and those of all containers
- * of other editions that map to it (scheduler.md §5.3), so that a student who moves to a new edition keeps what was
- * learnt. A chapter whose pool is derived takes in what its pages take in. Built once per ecosystem and set of maps.
+ * The exercises that count for the CLUE of each container of one ecosystem: its own CLUE pool and those of all
+ * containers of other editions that map to it (scheduler.md §5.3), so that a student who moves to a new edition keeps
+ * what was learnt. A chapter whose pool is derived takes in what its pages take in. Built once per ecosystem and set of
+ * maps.
  */
 export interface CluePools {
   readonly ecosystem: Uuid

@@ -30,7 +30,9 @@ export interface EcosystemIndex {
   readonly assignmentPools: ReadonlyMap<string, ReadonlyMap<Uuid, readonly PoolExercise[]>>
 }
 
-/** Exercises of a container that may be given in assignments of a type (scheduler.md §7.2); empty when there are none. */
+/**
+ * Exercises of a container that may be given in assignments of a type (scheduler.md §7.2); empty when there are none.
+ */
 export function poolFor(index: EcosystemIndex, container: Uuid, assignmentType: string): readonly PoolExercise[] {
   return index.assignmentPools.get(assignmentType)?.get(container) ?? []
 }

@@ -74,7 +74,9 @@ export function studentHistory(input: HistoryInput): NumberedHistory {
   return { type: 'student_driven', ordered, numbers }
 }
 
-/** The assignments k = 1, 2, … before this one. Those that open later than it are skipped and not counted (design D28). */
+/**
+ * The assignments k = 1, 2, … before this one. Those that open later than it are skipped and not counted (design D28).
+ */
 export function assignmentsBefore(history: NumberedHistory, assignment: Assignment): Assignment[] {
   const number = history.numbers.get(assignment.uuid) ?? 1
   const before: Assignment[] = []

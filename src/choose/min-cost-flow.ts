@@ -64,7 +64,9 @@ export class FlowNetwork {
     }
   }
 
-  /** Bellman-Ford with a queue: an arc taken backwards gives its cost back, and the networks here have tens of nodes. */
+  /**
+   * Bellman-Ford with a queue: an arc taken backwards gives its cost back, and the networks here have tens of nodes.
+   */
   #findCheapestPath(source: FlowNode, sink: FlowNode): boolean {
     for (const node of this.#nodes) node.major = Number.POSITIVE_INFINITY
     source.major = 0

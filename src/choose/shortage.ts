@@ -5,7 +5,8 @@ import type { ExclusionReason } from './exclusions.ts'
 /**
  * Why fewer exercises than wanted were chosen, so that nobody has to guess. `no_container`: there is nothing to choose
  * from, for the assignment names no container or the student has no CLUE yet; `no_pool`: the containers offer nothing
- * for this type of assignment; `excluded`: they would offer enough if nothing were excluded; `pool_too_small`: not even then.
+ * for this type of assignment; `excluded`: they would offer enough if nothing were excluded; `pool_too_small`: not even
+ * then.
  */
 export interface Shortage {
   readonly reason: 'no_container' | 'no_pool' | 'excluded' | 'pool_too_small'

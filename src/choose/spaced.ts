@@ -63,8 +63,9 @@ export interface SpacedChoice {
 }
 
 /**
- * Spaced exercises of one assignment for one history (scheduler.md §7.4, §9.1). A slot whose k-ago is missing or used up
- * is filled from elsewhere rather than left open. Order: as planned; within a slot what was wanted before what replaces it.
+ * Spaced exercises of one assignment for one history (scheduler.md §7.4, §9.1). A slot whose k-ago is missing or used
+ * up is filled from elsewhere rather than left open. Order: as planned; within a slot what was wanted before what
+ * replaces it.
  */
 export function chooseSpaced(input: SpacedInput): SpacedChoice {
   const { assignment, historyType, entries, candidates, seed } = input

@@ -7,8 +7,8 @@ export type Audience = 'student' | 'teacher'
 
 /**
  * What became of one answer. `counted`; `superseded` by a later counted answer to the same exercise group; `withheld`
- * from the student until the feedback time; or left out because the course excludes the exercise, its assignment has not
- * arrived, or no ecosystem knows the exercise.
+ * from the student until the feedback time; or left out because the course excludes the exercise, its assignment has
+ * not arrived, or no ecosystem knows the exercise.
  */
 export type Verdict = 'counted' | 'superseded' | 'withheld' | 'excluded' | 'trial_unknown' | 'exercise_unknown'
 

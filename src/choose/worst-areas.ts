@@ -20,8 +20,8 @@ const practiceType = 'practice'
 const slotTable: readonly (readonly number[])[] = [[], [5], [3, 2], [2, 2, 1], [2, 1, 1, 1], [1, 1, 1, 1, 1]]
 
 /**
- * The areas to practise, worst first ([B] of §7.6): only those of this ecosystem, real CLUEs before defaults, pages only
- * when there are CLUEs of both pages and what contains them; equal ones in book order.
+ * The areas to practise, worst first ([B] of §7.6): only those of this ecosystem, real CLUEs before defaults, pages
+ * only when there are CLUEs of both pages and what contains them; equal ones in book order.
  */
 export function worstAreas(areas: readonly Area[], index: EcosystemIndex): Area[] {
   const place = new Map(index.containers.map((container, at) => [container, at]))

@@ -7,8 +7,8 @@ import { type Stage, terminalProgress } from './demo/progress.ts'
 import { requireDatabaseUrl } from './serve/options.ts'
 
 /*
- * `biglearn rebuild`: the read models once more from the log, beside the live ones and under load. Ends with code 1 and the
- * first difference when they are not equal.
+ * `biglearn rebuild`: the read models once more from the log, beside the live ones and under load. Ends with code 1 and
+ * the first difference when they are not equal.
  */
 export function rebuildCommand(): Command {
   return new Command('rebuild')

@@ -7,7 +7,9 @@ export interface Backoff {
   readonly delayMsMax: number
 }
 
-/** From a fifth of a second to half a minute: an outage of a second costs a second, one of a day costs 2 calls a minute. */
+/**
+ * From a fifth of a second to half a minute: an outage of a second costs a second, one of a day costs 2 calls a minute.
+ */
 export const backoffDefault: Backoff = { firstDelayMs: 200, delayMsMax: 30_000 }
 
 /** A server that asks for more than an hour is taken at one hour, so that a wrong header cannot stop a producer. */

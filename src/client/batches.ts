@@ -2,8 +2,8 @@ import { type EndpointShape, endpointShapes, type OutboxEndpoint, type OutboxEnt
 import { bodyOf, sliceItems } from './slices.ts'
 
 /**
- * Which of the waiting entries can go together now: from each stream the first ones of the same endpoint, streams mixed,
- * within the limits of a request. A stream is in one batch at most, so nothing overtakes within it. Pure.
+ * Which of the waiting entries can go together now: from each stream the first ones of the same endpoint, streams
+ * mixed, within the limits of a request. A stream is in one batch at most, so nothing overtakes within it. Pure.
  */
 export interface Batch {
   readonly endpoint: OutboxEndpoint

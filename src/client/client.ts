@@ -20,7 +20,8 @@ export type * from './wire-reads.ts'
 /**
  * Biglearn's wire contract as typed calls. Lists of any length are cut into requests that the server accepts, sent one
  * after the other so that a stream's events arrive in order; answers come back in the order of the items. Every write
- * may be repeated with the same uuids at any time, so a write is tried until it is answered unless the call says otherwise.
+ * may be repeated with the same uuids at any time, so a write is tried until it is answered unless the call says
+ * otherwise.
  */
 export interface ClientOptions extends TransportOptions {
   /** Requests are cut at this size; the server's own limit is 64 MiB. */

@@ -257,7 +257,10 @@ async function fetchEventAt(
   return { eventUuid: String(event['event_uuid']), eventType: String(event['event_type']) }
 }
 
-/** Wrong token (400 with the code or the sentence of the contract, or 401/403) and wrong address (404, 405) concern every event. */
+/**
+ * Wrong token (400 with the code or the sentence of the contract, or 401/403) and wrong address (404, 405) concern
+ * every event.
+ */
 function isHalting(error: RequestRefused): boolean {
   if ([401, 403, 404, 405].includes(error.status) || error.code === 'token_invalid') return true
   const errors = error.reply['errors']

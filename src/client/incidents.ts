@@ -6,7 +6,8 @@ import type { StreamStatus } from './wire-reads.ts'
 
 /**
  * What people decide about a refused event, and the regular comparison of the outbox with the server that finds and
- * closes gaps nobody noticed: events that the server lost are sent again, numbers that will never be sent become no_ops.
+ * closes gaps nobody noticed: events that the server lost are sent again, numbers that will never be sent become
+ * no_ops.
  */
 
 /** After the cause was removed (a server was mended): the same bytes again. */
@@ -78,7 +79,9 @@ export async function repairGaps(options: RepairOptions): Promise<RepairReport> 
   }
 }
 
-/** Decided by a person who knows that this database lost its newest transactions: numbering goes on after the server's. */
+/**
+ * Decided by a person who knows that this database lost its newest transactions: numbering goes on after the server's.
+ */
 export async function adoptServerNumber(store: OutboxStore, stream: string, serverNextNumber: number): Promise<void> {
   await store.raiseNextNumber(stream, serverNextNumber)
 }

@@ -4,7 +4,8 @@ import type { SlotGrant } from './slots.ts'
 
 /*
  * The proof of ownership. The first statement of each effect transaction locks the slot rows by their tokens and the
- * locks live to the commit: a take-over waits for the effects, or came first and then no row is found (streams.md §4.5).
+ * locks live to the commit: a take-over waits for the effects, or came first and then no row is found (streams.md
+ * §4.5).
  */
 export interface FencedSlot {
   /** The confirmed position. It differs from the caller's when the outcome of an earlier commit was unknown. */

@@ -5,8 +5,8 @@ import { jittered, type Time } from './time.ts'
 
 /*
  * One process's membership in one subscription: a lease renewed on its own timer and connection, never behind the work,
- * and the slots it may work on. What it says is a hint that avoids useless work; ownership itself is proved by the fence
- * inside each transaction (streams.md §4.5).
+ * and the slots it may work on. What it says is a hint that avoids useless work; ownership itself is proved by the
+ * fence inside each transaction (streams.md §4.5).
  */
 export interface MembershipOptions {
   readonly store: OwnershipStore

@@ -3,7 +3,8 @@ import { slotName } from './ownership.ts'
 
 /*
  * Reads lanes, and while a full answer is being applied already reads what comes after it: during a replay the database
- * answers and the consumer works at the same time. What is read ahead is used only for the very position it was read for.
+ * answers and the consumer works at the same time. What is read ahead is used only for the very position it was read
+ * for.
  */
 interface Ahead {
   readonly afters: ReadonlyMap<string, bigint>

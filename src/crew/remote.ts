@@ -20,8 +20,8 @@ import { Wake } from './wake.ts'
 
 /*
  * Subscriptions whose consumer is another program, over HTTP: the same slots, tokens and set-aside streams as embedded
- * ones, delivered at least once. An instance of the consumer is a member; its calls are its heartbeats. Nothing about it
- * is kept in this process, so each call may go to any of ours (streams.md §4.6, design D18).
+ * ones, delivered at least once. An instance of the consumer is a member; its calls are its heartbeats. Nothing about
+ * it is kept in this process, so each call may go to any of ours (streams.md §4.6, design D18).
  */
 export interface RemoteOptions {
   readonly pool: pg.Pool

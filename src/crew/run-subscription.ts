@@ -58,7 +58,9 @@ const exceptionsAtOnce = 20
 const blockedAtOnce = 1000
 const discoveryMs = 10_000
 const failurePauseMaxMs = 2000
-/** A read is about as much as this many passes take: enough to keep lanes apart from passes, little to hold in memory. */
+/**
+ * A read is about as much as this many passes take: enough to keep lanes apart from passes, little to hold in memory.
+ */
 const passesPerRead = 2
 const runsMost = 256
 

@@ -16,8 +16,8 @@ import type {
 } from './results.ts'
 
 /*
- * Results in PostgreSQL (sql/000005_results.sql). Batches travel as one array per column. Rows of one call are sorted by
- * key, so that concurrent uploads lock them in one order; a repeated key was reduced to its last item before.
+ * Results in PostgreSQL (sql/000005_results.sql). Batches travel as one array per column. Rows of one call are sorted
+ * by key, so that concurrent uploads lock them in one order; a repeated key was reduced to its last item before.
  */
 export interface ResultsOptions {
   /** For every call of the HTTP interface. */

@@ -3,9 +3,9 @@ import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 
 /*
- * Which ecosystems are due for a fit, and who works on them. A claim is a random token in the ecosystem's row, good until
- * its lease ends; the token is proved again under the row lock in the transaction that stores the matrix, so a trainer
- * that was paused or replaced stores nothing. Time is the database's.
+ * Which ecosystems are due for a fit, and who works on them. A claim is a random token in the ecosystem's row, good
+ * until its lease ends; the token is proved again under the row lock in the transaction that stores the matrix, so a
+ * trainer that was paused or replaced stores nothing. Time is the database's.
  */
 export interface TrainingClaim {
   readonly ecosystem: Uuid

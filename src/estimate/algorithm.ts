@@ -3,8 +3,8 @@ import type { Uuid } from '#domain/ids.ts'
 
 /**
  * The port that every in-process algorithm implements. Everything is synchronous and pure: same inputs, same answer.
- * `Model` is whatever the algorithm learnt for one ecosystem (for SPARFA the matrix); `Knowledge` is what it knows about
- * one learner given that model and the learner's answers. Questions are exercise *groups*.
+ * `Model` is whatever the algorithm learnt for one ecosystem (for SPARFA the matrix); `Knowledge` is what it knows
+ * about one learner given that model and the learner's answers. Questions are exercise *groups*.
  */
 export interface Algorithm<Model, Knowledge> {
   readonly name: string

@@ -6,9 +6,9 @@ import { inTransaction } from '#platform/postgres.ts'
 import { answersPerRowMax } from './pack-answer.ts'
 
 /*
- * A student who answers one question at a time leaves one row for each answer: 60 % more bytes than packed ones, and as many
- * pages to visit for a read. In the background neighbouring rows are merged once they fill a row, so that each answer is
- * written again once at most. Folding is not held up: it only inserts rows with higher numbers.
+ * A student who answers one question at a time leaves one row for each answer: 60 % more bytes than packed ones, and as
+ * many pages to visit for a read. In the background neighbouring rows are merged once they fill a row, so that each
+ * answer is written again once at most. Folding is not held up: it only inserts rows with higher numbers.
  */
 export interface AnswerRow {
   readonly lastNumber: number
@@ -27,8 +27,8 @@ const answersPerMergeMin = Math.ceil((answersPerRowMax * 2) / 3)
 const rowsPerStep = 5000
 
 /**
- * Groups of neighbouring rows that become one row each, oldest first. A row that is full enough stands alone; the newest
- * rows wait until they make a full one.
+ * Groups of neighbouring rows that become one row each, oldest first. A row that is full enough stands alone; the
+ * newest rows wait until they make a full one.
  */
 export function planMerges(rows: readonly AnswerRow[]): AnswerRow[][] {
   const merges: AnswerRow[][] = []
@@ -71,7 +71,8 @@ export async function compactAnswers(
     values: [part, after ?? null, rowsMax],
   })
   const students = groupByStudent(found.rows)
-  // The last student may have been cut off by the limit: it is looked at in the next step, unless it alone fills this one.
+  // The last student may have been cut off by the limit: it is looked at in the next step, unless it alone fills this
+  // one.
   const isCut = found.rows.length === rowsMax && students.size > 1
   const last = [...students.keys()].at(-1)
   if (isCut && last !== undefined) students.delete(last)

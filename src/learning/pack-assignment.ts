@@ -3,8 +3,8 @@ import type { AssignedExercise, Assignment } from '#domain/student.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 
 /*
- * An assignment without its keys (uuid, student, first and last number stand in columns): layout number, flags, ecosystem, type,
- * four instants, two goals, containers, then 33 bytes for each assigned exercise.
+ * An assignment without its keys (uuid, student, first and last number stand in columns): layout number, flags,
+ * ecosystem, type, four instants, two goals, containers, then 33 bytes for each assigned exercise.
  */
 export type AssignmentKeys = Pick<Assignment, 'uuid' | 'student' | 'firstNumber' | 'lastNumber'>
 export type AssignmentBody = Omit<Assignment, keyof AssignmentKeys>

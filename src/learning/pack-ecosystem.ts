@@ -3,8 +3,8 @@ import type { Uuid } from '#domain/ids.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 
 /*
- * A book edition without its own uuid: layout number, a table of all exercise uuids, then exercises and containers. Pools name
- * exercises by their place in the table (4 bytes instead of 16): books list each exercise in several pools.
+ * A book edition without its own uuid: layout number, a table of all exercise uuids, then exercises and containers.
+ * Pools name exercises by their place in the table (4 bytes instead of 16): books list each exercise in several pools.
  */
 const layout = 1
 

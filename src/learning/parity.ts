@@ -59,7 +59,9 @@ interface AnswersRow {
   rebuilt: Buffer | null
 }
 
-/** Put one behind the other, a student's rows are the same bytes on both sides, unless two courses share the student. */
+/**
+ * Put one behind the other, a student's rows are the same bytes on both sides, unless two courses share the student.
+ */
 async function answersDiffer(
   client: pg.ClientBase,
   live: string,

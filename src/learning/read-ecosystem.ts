@@ -112,7 +112,9 @@ export class EcosystemReader {
     }))
   }
 
-  /** Editions with an exercise group in common with this one, itself included; found again when there are more editions. */
+  /**
+   * Editions with an exercise group in common with this one, itself included; found again when there are more editions.
+   */
   async sharing(ecosystem: Uuid, editions: number): Promise<readonly Uuid[]> {
     const known = this.#sharing.get(ecosystem)
     if (known?.known === editions) return known.ecosystems

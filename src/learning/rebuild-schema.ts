@@ -26,7 +26,10 @@ export const learningTables = [
 
 const view = 'learning_answer_unpacked'
 
-/** Empty tables like the live ones, with their indexes, settings, owner and rights. What an earlier attempt left is dropped. */
+/**
+ * Empty tables like the live ones, with their indexes, settings, owner and rights. What an earlier attempt left is
+ * dropped.
+ */
 export async function createBeside(client: pg.ClientBase, live: string): Promise<void> {
   await client.query(`drop schema if exists ${rebuildSchema} cascade`)
   await client.query(`create schema ${rebuildSchema}`)

@@ -10,9 +10,10 @@ import { createBeside, exchange, rebuildSchema } from './rebuild-schema.ts'
 import { learningSubscription } from './subscription.ts'
 
 /*
- * The read models once more, from the first event on, beside the live ones: folded stream by stream to where the live ones are,
- * compared part by part while that part stands still, and, when wanted, put in their place. Serving goes on; the learning
- * subscription waits for one part at a time, and for all of them during the last moments before an exchange.
+ * The read models once more, from the first event on, beside the live ones: folded stream by stream to where the live
+ * ones are, compared part by part while that part stands still, and, when wanted, put in their place. Serving goes on;
+ * the learning subscription waits for one part at a time, and for all of them during the last moments before an
+ * exchange.
  */
 export interface RebuildOptions {
   readonly url: string
@@ -184,8 +185,8 @@ class Rebuild {
   }
 
   /**
-   * To which number each stream is folded: where the live read models are, so that the two can be compared. Streams that
-   * they lost, and all in mode `replace`, go to the end of the log; what is delivered again later changes nothing.
+   * To which number each stream is folded: where the live read models are, so that the two can be compared. Streams
+   * that they lost, and all in mode `replace`, go to the end of the log; what is delivered again later changes nothing.
    */
   async #foldUntil(streams: readonly Stream[]): Promise<Map<Uuid, number>> {
     const parts = [...new Set(streams.map(({ part }) => part))]

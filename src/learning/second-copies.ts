@@ -15,7 +15,9 @@ export interface SecondCopyOptions {
   readonly onSecondCopy: (stream: Uuid, number: number) => void
   readonly onError?: (error: unknown) => void
   readonly parts?: number
-  /** Room for hashes over all courses together, 8 bytes each; a course with more than half as many events is left out. */
+  /**
+   * Room for hashes over all courses together, 8 bytes each; a course with more than half as many events is left out.
+   */
   readonly slotsMax?: number
 }
 

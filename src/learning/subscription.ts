@@ -12,8 +12,9 @@ import { writeRosters } from './write-roster.ts'
 import { writeAnswers, writeAssignments } from './write-work.ts'
 
 /*
- * The `learning` subscription: folds every event of the log into the read models, exactly once, because effects and position are
- * committed together. The number of statements of a pass depends on the kinds of events in it, not on how many.
+ * The `learning` subscription: folds every event of the log into the read models, exactly once, because effects and
+ * position are committed together. The number of statements of a pass depends on the kinds of events in it, not on how
+ * many.
  */
 export interface LearningOptions {
   /** Told about each event that has no effect because it can not be interpreted; once more when a pass is repeated. */

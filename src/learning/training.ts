@@ -6,8 +6,8 @@ import type { EcosystemReader } from './read-ecosystem.ts'
 import { readPackedAnswers } from './read-work.ts'
 
 /*
- * The data of a fit (design D25): the first response of each learner to each exercise group that the ecosystem contains,
- * whichever edition it was given in, real responses of real courses only.
+ * The data of a fit (design D25): the first response of each learner to each exercise group that the ecosystem
+ * contains, whichever edition it was given in, real responses of real courses only.
  */
 export interface TrainingAnswer {
   readonly learner: Uuid
@@ -21,8 +21,9 @@ export interface TrainingAnswer {
 export interface TrainingCount {
   readonly ecosystem: Uuid
   /**
-   * Real answers in editions that share an exercise group with this one. Repeated answers to one question count each time: as a
-   * measure of growth they do no harm, and telling them apart would need a look at each student's history for each answer.
+   * Real answers in editions that share an exercise group with this one. Repeated answers to one question count each
+   * time: as a measure of growth they do no harm, and telling them apart would need a look at each student's history
+   * for each answer.
    */
   readonly realAnswers: number
 }

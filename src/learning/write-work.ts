@@ -10,8 +10,8 @@ import { packAssignment } from './pack-assignment.ts'
  */
 
 /**
- * Answers, one row per student and pass in key order (neighbours meet on the same index page), and what they change with
- * them: the counters of their ecosystems, and learners, who are inserted once and then only probed. One statement,
+ * Answers, one row per student and pass in key order (neighbours meet on the same index page), and what they change
+ * with them: the counters of their ecosystems, and learners, who are inserted once and then only probed. One statement,
  * because a small pass is mostly round trips.
  */
 export async function writeAnswers(

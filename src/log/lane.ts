@@ -6,8 +6,8 @@ import { decodeBody } from './codec.ts'
 import type { LaneCursor, LaneEntry } from './log.ts'
 
 /**
- * Lanes, as consumers read them: entries behind a position, in order, of many lanes in one round trip. Positions have no
- * holes, so a reader that got n entries knows the position of the last one.
+ * Lanes, as consumers read them: entries behind a position, in order, of many lanes in one round trip. Positions have
+ * no holes, so a reader that got n entries knows the position of the last one.
  */
 const answerBytesMax = 16 * 1024 * 1024
 const laneBytesMin = 64 * 1024
@@ -106,7 +106,9 @@ const laneHeadsText = `
   ) h
   order by l.part, l.lane`
 
-/** Reads lane heads often: remembers the last ones, and lets callers that come while it reads share the next reading. */
+/**
+ * Reads lane heads often: remembers the last ones, and lets callers that come while it reads share the next reading.
+ */
 export class LaneHeads {
   readonly #database: pg.Pool
   readonly #known: bigint[]

@@ -42,11 +42,13 @@ export interface OpenedLog extends Log {
    */
   replaceSecondCopy(kind: StreamKind, stream: Uuid, number: number): Promise<boolean>
   /**
-   * Puts no_ops where numbers are missing below the highest one, number 0 excepted, and leaves an audit line (streams.md
-   * §4.3). Numbers that are taken by then stay as they are. Returns the numbers filled.
+   * Puts no_ops where numbers are missing below the highest one, number 0 excepted, and leaves an audit line
+   * (streams.md §4.3). Numbers that are taken by then stay as they are. Returns the numbers filled.
    */
   repair(kind: StreamKind, stream: Uuid, repair: Repair): Promise<number[]>
-  /** Gives a stream a lane of its own, or takes it back to the shared one, from its next run on; leaves an audit line. */
+  /**
+   * Gives a stream a lane of its own, or takes it back to the shared one, from its next run on; leaves an audit line.
+   */
   moveStream(kind: StreamKind, stream: Uuid, to: 'dedicated' | 'shared', by: Reason): Promise<{ lane: number }>
   /** What was done to a stream by people, newest first. */
   audits(kind: StreamKind, stream: Uuid, max: number): Promise<StreamAudit[]>

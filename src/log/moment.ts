@@ -1,7 +1,7 @@
 /**
  * RFC 3339 times in 8 or 10 bytes, so that exactly the received text comes back: 5 bytes of local seconds since 1970,
- * 3 bytes with the number of fraction digits (0…6) above 20 bits of microseconds, then, unless the zone is Z, the offset
- * in minutes. Texts outside this form (years before 1970, leap seconds, lower case, "-00:00") are not packed.
+ * 3 bytes with the number of fraction digits (0…6) above 20 bits of microseconds, then, unless the zone is Z, the
+ * offset in minutes. Texts outside this form (years before 1970, leap seconds, lower case, "-00:00") are not packed.
  */
 export const momentBytesMax = 10
 const utc = 'Z'.charCodeAt(0)

@@ -155,8 +155,8 @@ interface Beyond {
 }
 
 /**
- * Is there a candidate behind what was read, contiguous or behind a hole? Two rows decide: only the first can reach back
- * before the line's start, so only its body may have to be looked into.
+ * Is there a candidate behind what was read, contiguous or behind a hole? Two rows decide: only the first can reach
+ * back before the line's start, so only its body may have to be looked into.
  */
 const beyondText = `
   select g.line, s.is_early, s.next_number, s.events,

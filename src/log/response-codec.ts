@@ -6,8 +6,8 @@ import { uuidFromHex, writeUuid } from './uuid-bytes.ts'
 /*
  * A recorded response in 58 to 92 bytes:
  *   tag 1 | response 16 | trial 16 | exercise 16 | responded_at 8 or 10 | ecosystem 0 or 16 | student 0 or 16
- * Ecosystem and student are left out when they equal those of the packed response before it in the same body. A response
- * that would not come back exactly is not packed (design D15): upper-case uuids, unknown keys, unusual times.
+ * Ecosystem and student are left out when they equal those of the packed response before it in the same body. A
+ * response that would not come back exactly is not packed (design D15): upper-case uuids, unknown keys, unusual times.
  */
 export const packedTag = 0x80
 const correct = 0x01

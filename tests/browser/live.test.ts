@@ -8,8 +8,8 @@ import { shot, untilTextChanges, withPage } from './browser-page.ts'
 import { chromiumPath, missingChromiumNotice } from './chromium.ts'
 
 /*
- * The console over the whole server: HTTP, log, learning, matrix and estimate are the real ones, and what the page shows
- * is compared with what the wire answers.
+ * The console over the whole server: HTTP, log, learning, matrix and estimate are the real ones, and what the page
+ * shows is compared with what the wire answers.
  */
 describe('console over the whole server', { skip: missingChromiumNotice() ?? false, concurrency: false }, () => {
   const classroom = new Classroom({ seed: 11, pages: 3, exercisesPerPage: 12, courses: 1, studentsPerCourse: 5 })

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { type ContractServer, courseEvents, onEveryBackend } from './contract-server.ts'
 
 /*
- * The producer as it really is (tutor-client.md): its spellings, its order of sends, its retries and its mistakes. Answers
- * of older servers hold fewer keys, so they are compared as "what was recorded is part of what we say" (M40).
+ * The producer as it really is (tutor-client.md): its spellings, its order of sends, its retries and its mistakes.
+ * Answers of older servers hold fewer keys, so they are compared as "what was recorded is part of what we say" (M40).
  */
 let server: ContractServer
 const contractTest = onEveryBackend((started) => {

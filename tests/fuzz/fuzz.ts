@@ -5,8 +5,8 @@ import { compileValidation } from '#api/validation.ts'
 import { anyRequest, type FuzzRequest } from './requests.ts'
 
 /*
- * Sends fuzzed requests to a server and judges every answer: never a 500, never silence, always JSON, a known error code
- * under its own status, 200 only with a body that matches the schema, and never 400 for what the schema admits.
+ * Sends fuzzed requests to a server and judges every answer: never a 500, never silence, always JSON, a known error
+ * code under its own status, 200 only with a body that matches the schema, and never 400 for what the schema admits.
  */
 export interface FuzzOptions {
   readonly url: string

@@ -1,8 +1,8 @@
 import { seededUuid } from '../../bench/support/answers.ts'
 
 /*
- * A small world for tests and benchmarks: one book, courses of thirty students, and a reading assignment per student and
- * page, sent through the public API. Everything is a function of the seed.
+ * A small world for tests and benchmarks: one book, courses of thirty students, and a reading assignment per student
+ * and page, sent through the public API. Everything is a function of the seed.
  */
 export interface ClassroomOptions {
   readonly seed: number

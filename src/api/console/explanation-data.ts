@@ -7,7 +7,9 @@ export interface ExplanationData {
   clueBasis(course: Uuid, student: Uuid, bookContainer: Uuid): Promise<ClueBasis | undefined>
   /** A student's assignments, newest first, at most 50. `undefined`: course or student is unknown. */
   assignments(course: Uuid, student: Uuid): Promise<readonly AssignmentLine[] | undefined>
-  /** Exercises for the student's worst areas, which no assignment asks for. `undefined`: course or student is unknown. */
+  /**
+   * Exercises for the student's worst areas, which no assignment asks for. `undefined`: course or student is unknown.
+   */
   practice(course: Uuid, student: Uuid): Promise<PickChoice | undefined>
   /** What would be given in an assignment now. `undefined`: unknown, or not the student's. */
   picks(course: Uuid, student: Uuid, assignment: Uuid): Promise<AssignmentPicks | undefined>

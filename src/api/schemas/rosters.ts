@@ -16,7 +16,9 @@ const student = Type.Object({
   dropped_at: optional(datetime),
 })
 
-/** A full snapshot, so it can not be split: no container at all (M33) and more than 1000 students (M34) are accepted. */
+/**
+ * A full snapshot, so it can not be split: no container at all (M33) and more than 1000 students (M34) are accepted.
+ */
 export const roster = Type.Object({
   request_uuid: uuid,
   course_uuid: uuid,

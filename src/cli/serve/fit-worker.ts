@@ -10,8 +10,8 @@ import { openPool } from '#platform/postgres.ts'
 import type { FitOrder, FitReply } from './fit-thread.ts'
 
 /*
- * The body of a fit's thread: everything that may train the ecosystem (design D25), warm-started from its matrix in use.
- * Concepts are the book's pages; a question is an exercise group, hinted by every page that has it in a pool.
+ * The body of a fit's thread: everything that may train the ecosystem (design D25), warm-started from its matrix in
+ * use. Concepts are the book's pages; a question is an exercise group, hinted by every page that has it in a pool.
  */
 const fitSecondsMax = 600
 const seed = 1

@@ -1,8 +1,8 @@
 import type { Data } from './streams.ts'
 
 /**
- * What the fake server demands of a request: fields that are there and have their type. Only what the contract enforces;
- * unknown keys are ignored.
+ * What the fake server demands of a request: fields that are there and have their type. Only what the contract
+ * enforces; unknown keys are ignored.
  */
 export type Field =
   | 'uuid'

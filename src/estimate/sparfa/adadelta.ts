@@ -70,8 +70,8 @@ function makeAverages(length: number): Averages {
 }
 
 /**
- * One step per coordinate. With a `lasso` (one entry per coordinate) the step ends in the proximal map of the L1 penalty
- * and of x >= 0, and the step that was applied in the end is what the average remembers.
+ * One step per coordinate. With a `lasso` (one entry per coordinate) the step ends in the proximal map of the L1
+ * penalty and of x >= 0, and the step that was applied in the end is what the average remembers.
  */
 function descend(
   x: Float64Array,

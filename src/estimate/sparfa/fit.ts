@@ -3,8 +3,8 @@
  * response. Same responses as a set, same options, same matrix, bit by bit.
  *
  * There is no scale calibration (§9): the variational optimiser does not inflate W. On planted data its intervals cover
- * 47-49 %, 78-80 % and 93-95 % where 50, 80 and 95 % are asked for, with 100 to 1,000 answers a question; the calibrated
- * ones covered less.
+ * 47-49 %, 78-80 % and 93-95 % where 50, 80 and 95 % are asked for, with 100 to 1,000 answers a question; the
+ * calibrated ones covered less.
  */
 import { adadelta } from './adadelta.ts'
 import type { FitInput } from './input.ts'
@@ -105,9 +105,9 @@ function lossOf({ trained }: Candidate): number {
 }
 
 /**
- * Whether the mean held-out log-loss falls by more than a standard error of the difference, with every learner estimated
- * anew, as the server will. A soft mask has many times the parameters and owes part of its own held-out log-loss to
- * learners that were stopped early too: on 536 learners and 20 questions that hid an over-fitted W.
+ * Whether the mean held-out log-loss falls by more than a standard error of the difference, with every learner
+ * estimated anew, as the server will. A soft mask has many times the parameters and owes part of its own held-out
+ * log-loss to learners that were stopped early too: on 536 learners and 20 questions that hid an over-fitted W.
  */
 function servesBetter(job: Job, candidate: Candidate, best: Candidate): boolean {
   if (candidate.trained.heldOutLogLoss === undefined) return false

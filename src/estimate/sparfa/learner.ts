@@ -1,7 +1,7 @@
 /**
  * What one learner knows, given the matrix (sparfa.md §10): the maximum a posteriori point and the Laplace posterior.
- * Coordinates are x = (v of the concepts met so far, g), with u_c = v_c + g; concepts without evidence keep their prior,
- * so the cost depends on the learner's answers and never on the number of concepts.
+ * Coordinates are x = (v of the concepts met so far, g), with u_c = v_c + g; concepts without evidence keep their
+ * prior, so the cost depends on the learner's answers and never on the number of concepts.
  */
 import type { SparfaMatrix } from './matrix.ts'
 import { factorise, makeSkyline, type Skyline, solveBackward, solveForward } from './skyline.ts'

@@ -31,8 +31,8 @@ export function rankQuestions(matrix: SparfaMatrix, learner: SparfaKnowledge, ca
 const GAINS_PER_UNIT = 1e12
 
 /**
- * The posterior of u over the candidates' concepts, as u = mean + gamma (g - E g) + e, with e ~ N(0, C) independent of g.
- * C is zero between concepts that no question joins, so a choice touches a handful of entries instead of all of S.
+ * The posterior of u over the candidates' concepts, as u = mean + gamma (g - E g) + e, with e ~ N(0, C) independent of
+ * g. C is zero between concepts that no question joins, so a choice touches a handful of entries instead of all of S.
  */
 interface RankState {
   readonly conceptCount: number

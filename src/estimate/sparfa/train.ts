@@ -1,6 +1,6 @@
 /**
- * Runs an optimiser until held-out responses stop getting better (sparfa.md §7). Time is a safety limit only: a fit that
- * does not reach it is the same on a slow and on a fast machine.
+ * Runs an optimiser until held-out responses stop getting better (sparfa.md §7). Time is a safety limit only: a fit
+ * that does not reach it is the same on a slow and on a fast machine.
  */
 import type { ResponseRows } from './kernels.ts'
 import type { Penalties } from './presets.ts'

@@ -1,14 +1,16 @@
 /**
  * Production optimiser for a hard mask: expectation-maximisation with a Gaussian posterior of every learner.
  *
- * A joint maximum over W and U inflates W, because nothing accounts for how uncertain U is, and has to be stopped early.
- * Here the weights are fitted to the learners' means *and* variances, so the scale comes out right (planted data, 80
- * answers a question: mean weight 0.92 of the truth instead of 2 times it), more epochs do no harm, and two or three are
- * usually enough. With z ~ N(m, s^2) under the posterior of one answer, t = 1 / sqrt(1 + pi s^2 / 8) and p = sigma(t m):
+ * A joint maximum over W and U inflates W, because nothing accounts for how uncertain U is, and has to be stopped
+ * early. Here the weights are fitted to the learners' means *and* variances, so the scale comes out right (planted
+ * data, 80 answers a question: mean weight 0.92 of the truth instead of 2 times it), more epochs do no harm, and two or
+ * three are usually enough. With z ~ N(m, s^2) under the posterior of one answer, t = 1 / sqrt(1 + pi s^2 / 8) and p =
+ * sigma(t m):
  *
  *     E[y - sigma(z)] = y - p,   E[sigma'(z)] = t p (1 - p) = omega   (MacKay's approximation)
  *
- *     learner:   precision = Lambda + sum omega a a',  mean += precision^-1 (sum (y - p) a - Lambda mean),  a = (w, sum w)
+ *     learner:   precision = Lambda + sum omega a a',  mean += precision^-1 (sum (y - p) a - Lambda mean),  a = (w, sum
+ * w)
  *     question:  (sum omega E[x x'] + penalties) (w, d) = sum (omega m + y - p) E[x] + penalties,  x = (u, 1),  w >= 0
  *
  * The learner's precision is kept as an arrow: a diagonal for v, and the row of g. Where a question has several hints,
@@ -31,8 +33,8 @@ interface State {
   /** One entry per learner. */
   readonly generalVariance: Float64Array
   /**
-   * What the answers add to the diagonal of the precision, and the gradient, while a learner is worked on. Replacing w w'
-   * by diag(w sum(w)) makes the border of the arrow equal to what the diagonal gains.
+   * What the answers add to the diagonal of the precision, and the gradient, while a learner is worked on. Replacing w
+   * w' by diag(w sum(w)) makes the border of the arrow equal to what the diagonal gains.
    */
   readonly evidence: Float64Array
   readonly gradient: Float64Array

@@ -1,6 +1,6 @@
 /**
- * Starting a fit from an earlier matrix (sparfa.md §14), and when not to: a cold fit is kept honest by early stopping, a
- * warm one may start over-fitted already.
+ * Starting a fit from an earlier matrix (sparfa.md §14), and when not to: a cold fit is kept honest by early stopping,
+ * a warm one may start over-fitted already.
  */
 import type { FitInput } from './input.ts'
 import type { SparfaMatrix } from './matrix.ts'
@@ -21,7 +21,10 @@ export function isMisled(trained: Trained, previous: SparfaMatrix): boolean {
   return before !== null && trained.heldOutLogLoss !== undefined && trained.heldOutLogLoss > before + LOSS_MARGIN
 }
 
-/** W and d of the earlier matrix, matched by id; new questions and pairs as in a cold fit; learners from zero: one epoch moves them. */
+/**
+ * W and d of the earlier matrix, matched by id; new questions and pairs as in a cold fit; learners from zero: one epoch
+ * moves them.
+ */
 export function warmPoint(problem: Problem, input: FitInput, previous: SparfaMatrix): Point {
   const point = startingPoint(problem)
   const { support } = problem
