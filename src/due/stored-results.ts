@@ -238,8 +238,12 @@ async function readClues(
   })
 }
 
-async function putPreparation(pool: pg.Pool, preparation: CoursePreparation, place: Place): Promise<void> {
-  await pool.query(
+export async function putPreparation(
+  database: pg.Pool | pg.ClientBase,
+  preparation: CoursePreparation,
+  place: Place,
+): Promise<void> {
+  await database.query(
     `insert into course_preparation (part, course_uuid, preparation_uuid, sequence_number, ecosystem_uuid)
      values ($1, $2, $3, $4, $5)
      on conflict (part, course_uuid, preparation_uuid) do nothing`,
@@ -247,14 +251,14 @@ async function putPreparation(pool: pg.Pool, preparation: CoursePreparation, pla
   )
 }
 
-async function putEcosystemUpdates(
-  pool: pg.Pool,
+export async function putEcosystemUpdates(
+  database: pg.Pool | pg.ClientBase,
   updates: readonly CourseEcosystemUpdate[],
   place: Place,
 ): Promise<void> {
   if (updates.length === 0) return
   const lines = lastOfEach(updates, ({ course, number }) => `${course}/${number}`)
-  await pool.query(
+  await database.query(
     `insert into course_ecosystem_update (part, course_uuid, sequence_number, preparation_uuid)
      select part, course_uuid, sequence_number, preparation_uuid
      from unnest($1::smallint[], $2::uuid[], $3::int[], $4::uuid[])

@@ -111,7 +111,7 @@ async function startProgram(): Promise<ContractServer> {
  */
 export function onEveryBackend(
   use: (server: ContractServer) => void,
-): (name: string, body: () => Promise<void>) => void {
+): (name: string, body: (backend: Backend) => Promise<void>) => void {
   const servers = new Map<Backend, Promise<ContractServer>>()
   after(async () => {
     for (const server of servers.values()) await (await server).stop()
@@ -122,7 +122,7 @@ export function onEveryBackend(
         const server = servers.get(backend) ?? startContractServer(backend)
         servers.set(backend, server)
         use(await server)
-        await body()
+        await body(backend)
       })
     }
   }

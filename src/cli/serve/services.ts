@@ -8,8 +8,11 @@ import type { Matrices } from '#api/ports.ts'
 import { readProgress, waitUntilApplied } from '#crew/progress.ts'
 import type { CrewEvent } from '#crew/run-options.ts'
 import { type SubscriptionRunner, startSubscription } from '#crew/run-subscription.ts'
+import type { Subscription } from '#crew/subscription.ts'
 import type { StoredEvent } from '#domain/events.ts'
-import { partsDefault } from '#domain/parts.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { partOf, partsDefault } from '#domain/parts.ts'
+import { recordCourseMoves } from '#due/course-moves.ts'
 import { openMatrixReads } from '#due/matrix-reads.ts'
 import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
 import type { Results } from '#due/results.ts'
@@ -18,7 +21,7 @@ import { startTrainer } from '#due/trainer.ts'
 import { startCompaction } from '#learning/compaction.ts'
 import { type LearningReader, openLearningReader } from '#learning/reader.ts'
 import { learningSubscription } from '#learning/subscription.ts'
-import type { LaneEntry, Log } from '#log/log.ts'
+import type { LaneEntry, Log, OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { Shutdown } from '#platform/shutdown.ts'
@@ -108,7 +111,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
 
 async function startLearning(
   { databaseUrl, say }: ServiceOptions,
-  log: Log,
+  log: OpenedLog,
   visibility: Visibility,
   shutdown: Shutdown,
 ): Promise<SubscriptionRunner> {
@@ -122,8 +125,18 @@ async function startLearning(
     await Promise.all([pool.end(), heartbeatPool.end()])
   })
   const skipped = (event: { readonly reason: string }): void => say(`an event has no effect: ${event.reason}`)
-  const subscription = {
-    ...learningSubscription({ onSkipped: skipped }),
+  const replaceSecondCopy = (course: Uuid, number: number): void =>
+    void log
+      .replaceSecondCopy('course', course, number)
+      .catch((error: unknown) => say(`a second copy stays: ${reasonOf(error)}`))
+  const learning = learningSubscription({ onSkipped: skipped, onSecondCopy: replaceSecondCopy })
+  const placeOf = (course: Uuid): number => partOf('course', course)
+  const subscription: Subscription = {
+    ...learning,
+    apply: async (transaction, entries) => {
+      await learning.apply(transaction, entries)
+      await recordCourseMoves(transaction, entries, placeOf)
+    },
     committed: (entries: readonly LaneEntry[]) => visibility.applied(entries.flatMap(answersOf)),
   }
   const report = (event: CrewEvent): void => reportCrew(event, say)
