@@ -29,7 +29,6 @@ export interface CatchUpContext extends PassContext {
 }
 
 const stepBytesMax = 1_000_000
-const stepEventsMax = 500
 
 /** Those of the blocked streams whose awaited stream has its first event by now; one question for all. */
 export async function unblocked(source: CatchUpSource, blocked: readonly DueException[]): Promise<DueException[]> {
@@ -48,8 +47,9 @@ export async function stepException(
   context: CatchUpContext,
   grant: SlotGrant,
   exception: StreamException,
+  eventsMax: number,
 ): Promise<StepResult> {
-  let entry = await readOwed(context, exception)
+  let entry = await readOwed(context, exception, eventsMax)
   for (;;) {
     try {
       return await applyOwed(context, grant, exception, entry)
@@ -63,12 +63,16 @@ export async function stepException(
   }
 }
 
-async function readOwed(context: CatchUpContext, exception: StreamException): Promise<LaneEntry | undefined> {
+async function readOwed(
+  context: CatchUpContext,
+  exception: StreamException,
+  eventsMax: number,
+): Promise<LaneEntry | undefined> {
   const { part, lane, stream, nextNumber, untilNumber } = exception
   if (nextNumber >= untilNumber) return undefined
   const events = await context.source.readStream(kindOfPart(part, context.parts), stream, {
     from: nextNumber,
-    eventsMax: Math.min(stepEventsMax, untilNumber - nextNumber),
+    eventsMax: Math.min(eventsMax, untilNumber - nextNumber),
     bytesMax: stepBytesMax,
   })
   if (events[0]?.number !== nextNumber) {
@@ -124,7 +128,8 @@ async function lockException(
   return { exception, position: slot.position }
 }
 
-async function recordFailure(
+/** Counts an attempt; parks the stream after the last one. */
+export async function recordFailure(
   context: CatchUpContext,
   grant: SlotGrant,
   exception: StreamException,

@@ -91,6 +91,29 @@ export async function runPass(
   })
 }
 
+/**
+ * Sets the stream of the first entry aside without trying it again, and confirms that entry: for one that the server
+ * cuts off each time, so that no transaction that tries it can also tell of it.
+ */
+export function setAsideFirst(context: PassContext, batch: SlotBatch, error: unknown): Promise<PassResult> {
+  const { client, subscription, limits, ablation } = context
+  return runTransaction(client, limits, async (transaction) => {
+    const entries = batch.entries.slice(0, 1)
+    const slot = (await lockSlots(transaction, subscription.name, [batch.grant], ablation)).get(slotName(batch.grant))
+    if (slot === undefined) return { positions: new Map(), applied: [], lost: [batch.grant], setAside: [] }
+    const positions = new Map([[slotName(batch.grant), slot.position]])
+    if (slot.position !== batch.from) return { positions, applied: [], lost: [], setAside: [] }
+    const exceptions = await findExceptions(transaction, subscription.name, streamsOf(entries), true)
+    const tried = await passOver(transaction, subscription.name, entries, exceptions)
+    const failures = tried.map((entry) => asideOf([entry], error))
+    await setAside(transaction, subscription.name, failures)
+    const reached = reachedBy({ ...batch, entries })
+    await confirmSlots(transaction, subscription.name, reached)
+    for (const { position } of reached) positions.set(slotName(batch.grant), position)
+    return { positions, applied: [], lost: [], setAside: failures }
+  })
+}
+
 export function streamOf(entry: LaneEntry): Uuid {
   const first = entry.events[0]
   if (first === undefined) throw new Error(`the entry at ${entry.part}/${entry.lane} ${entry.position} is empty`)
@@ -179,15 +202,21 @@ async function isolate(
 }
 
 function failureOf(group: readonly LaneEntry[], error: unknown, isolation: Isolation): SetAside {
+  const failure = asideOf(group, error)
+  if (failure.awaited === undefined) {
+    const nowMs = isolation.nowMs()
+    isolation.breaker.failed(failure.stream, nowMs)
+    if (isolation.breaker.state(nowMs) !== 'closed') throw new BreakerOpened(error)
+  }
+  return failure
+}
+
+/** Entries of one stream, in order. */
+function asideOf(group: readonly LaneEntry[], error: unknown): SetAside {
   const [first] = group
   const last = group.at(-1)
   if (first === undefined || last === undefined) throw new Error('a group of no entries can not fail')
   const awaited = awaitedBy(error)
-  const nowMs = isolation.nowMs()
-  if (awaited === undefined) {
-    isolation.breaker.failed(streamOf(first), nowMs)
-    if (isolation.breaker.state(nowMs) !== 'closed') throw new BreakerOpened(error)
-  }
   return {
     part: first.part,
     lane: first.lane,

@@ -6,21 +6,21 @@ import type { LaneEntry } from '#log/log.ts'
 import { checkServer, isPassing } from '#platform/postgres.ts'
 import { chunkBatches } from './batches.ts'
 import { CircuitBreaker } from './breaker.ts'
-import { type CatchUpContext, stepException, unblocked } from './catch-up.ts'
-import { type DueException, dueExceptions } from './exceptions.ts'
+import type { CatchUpContext } from './catch-up.ts'
 import { awaitedBy, inPlacePausesMs } from './failure.ts'
 import { readPositions } from './fence.ts'
 import { Membership } from './membership.ts'
 import { type SlotKey, slotName } from './ownership.ts'
-import { BreakerOpened, type PassResult, runPass, type SlotBatch, streamOf } from './pass.ts'
+import { BreakerOpened, type PassResult, runPass, type SlotBatch, setAsideFirst, streamOf } from './pass.ts'
 import { ReadAhead } from './read-ahead.ts'
 import type { CrewEvent, RunOptions, SubscriptionStatus } from './run-options.ts'
 import { Session } from './session.ts'
+import { SetAsideWork } from './set-aside-work.ts'
 import { readSkips, type Skips, withoutSkipped } from './skips.ts'
 import { createOwnershipStore, createSlots, forgetDeadMembers, registerSubscription, type SlotGrant } from './slots.ts'
 import { jittered, systemTime, type Time } from './time.ts'
 import { supportsTransactionTimeout } from './transaction.ts'
-import { Wake } from './wake.ts'
+import { PositionWaiters, Wake } from './wake.ts'
 
 /*
  * Runs one subscription in this process: owns a share of its slots, reads their lanes in bulk outside of any
@@ -34,12 +34,8 @@ interface SlotState {
   isDirty: boolean
   /** Failures of the batch at this position, in a row. */
   failures: number
+  lastError: unknown
   heldUntilMs: number
-}
-
-interface Waiter extends SlotKey {
-  readonly position: bigint
-  resolve(): void
 }
 
 const ttlDefaultMs = 5000
@@ -53,9 +49,6 @@ const busyForMs = 10_000
  * after a pause does not wait, nor does one that a reader waits for.
  */
 const passIntervalMs = 25
-const exceptionsPollMs = 500
-const exceptionsAtOnce = 20
-const blockedAtOnce = 1000
 const discoveryMs = 10_000
 const failurePauseMaxMs = 2000
 /**
@@ -89,15 +82,18 @@ export class SubscriptionRunner {
   readonly #time: Time
   readonly #membership: Membership
   readonly #breaker = new CircuitBreaker()
+  readonly #setAside: SetAsideWork
+  readonly #eventsMaxGiven: number
+  /** Smaller for a while after passes that took too long. */
+  #eventsMax: number
   readonly #slots = new Map<string, SlotState>()
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new PositionWaiters()
   readonly #wake = new Wake()
   readonly #urgent = new Wake()
   #loop: Promise<void> | undefined
   #unlisten: (() => void) | undefined
   #isStopping = false
   #pollDueMs = 0
-  #exceptionsDueMs = 0
   #discoveryDueMs = 0
   #lastFoundMs = Number.NEGATIVE_INFINITY
   #failuresInARow = 0
@@ -117,6 +113,16 @@ export class SubscriptionRunner {
     this.#time = options.time ?? systemTime
     this.#session = new Session(options.pool, () => this.#wake.call())
     this.#reader = new ReadAhead(options.source)
+    this.#eventsMaxGiven = options.subscription.eventsMax ?? eventsMaxDefault
+    this.#eventsMax = this.#eventsMaxGiven
+    this.#setAside = new SetAsideWork({
+      time: this.#time,
+      breaker: this.#breaker,
+      mayGoOn: () => this.#mayGoOn(),
+      applied: (entries) => this.#applied(entries),
+      report: (event) => this.#report(event),
+      wasCutOff: (error) => this.#session.wasCutOff(error),
+    })
     this.#context = {
       subscription: options.subscription,
       source: options.source,
@@ -178,14 +184,10 @@ export class SubscriptionRunner {
     const state = this.#slots.get(slotName(slot))
     if (state === undefined) return false
     if (state.position >= position) return true
-    const settled = new AbortController()
-    const waiter: Waiter = { ...slot, position, resolve: () => settled.abort() }
-    this.#waiters.add(waiter)
     state.isDirty = true
     this.#wake.call()
     this.#urgent.call()
-    await this.#time.sleep(timeoutMs, settled.signal)
-    this.#waiters.delete(waiter)
+    await this.#waiters.wait(slot, position, timeoutMs, this.#time)
     return (this.confirmed(slot) ?? -1n) >= position
   }
 
@@ -204,13 +206,26 @@ export class SubscriptionRunner {
     }
   }
 
+  #mayGoOn(): boolean {
+    return (
+      !this.#isStopping && this.#membership.isBelieved() && this.#breaker.state(this.#time.monotonicMs()) === 'closed'
+    )
+  }
+
   #report(event: CrewEvent): void {
     this.#options.report?.(event)
   }
 
   #slotsChanged(change: { gained: readonly SlotGrant[]; lost: readonly SlotGrant[] }): void {
     for (const grant of change.gained) {
-      const state = { grant, position: grant.position, isDirty: true, failures: 0, heldUntilMs: 0 }
+      const state = {
+        grant,
+        position: grant.position,
+        isDirty: true,
+        failures: 0,
+        lastError: undefined,
+        heldUntilMs: 0,
+      }
       this.#slots.set(slotName(grant), state)
     }
     for (const grant of change.lost) {
@@ -264,7 +279,13 @@ export class SubscriptionRunner {
     await this.#discoverLanes(context.client, nowMs)
     const ready = owned.filter((slot) => slot.isDirty && slot.heldUntilMs <= nowMs)
     await this.#deliverAll(context, breaker === 'probing' ? this.#oneOf(ready) : ready)
-    if (breaker === 'closed') await this.#workExceptions(context, owned, nowMs)
+    if (breaker === 'closed') {
+      await this.#setAside.work(
+        context,
+        owned.map((slot) => slot.grant),
+        nowMs,
+      )
+    }
     return this.#hasBacklog ? 0 : this.#pauseMs(owned)
   }
 
@@ -293,7 +314,7 @@ export class SubscriptionRunner {
   #pauseMs(owned: readonly SlotState[]): number {
     const nowMs = this.#time.monotonicMs()
     const ready = owned.filter((slot) => slot.isDirty).map((slot) => slot.heldUntilMs)
-    return Math.max(0, Math.min(this.#pollDueMs, this.#exceptionsDueMs, ...ready) - nowMs)
+    return Math.max(0, Math.min(this.#pollDueMs, this.#setAside.dueMs, ...ready) - nowMs)
   }
 
   /** Slots of lanes that appeared are made by whoever sees them first. */
@@ -321,12 +342,11 @@ export class SubscriptionRunner {
     if (batches.length === 0) return
     this.#lastFoundMs = this.#time.monotonicMs()
     const isSuspect = (batch: SlotBatch): boolean => (this.#slots.get(slotName(batch.grant))?.failures ?? 0) > 0
-    const eventsMax = this.#options.subscription.eventsMax ?? eventsMaxDefault
     const together = chunkBatches(
       batches.filter((batch) => !isSuspect(batch)),
-      eventsMax,
+      this.#eventsMax,
     )
-    const alone = batches.filter(isSuspect).map((batch) => [batch])
+    const alone = batches.filter(isSuspect).flatMap((batch) => chunkBatches([batch], this.#eventsMax).slice(0, 1))
     for (const chunk of [...together, ...alone]) {
       if (this.#isStopping || this.#breaker.state(this.#time.monotonicMs()) === 'open') return
       await this.#deliver(context, chunk)
@@ -335,8 +355,7 @@ export class SubscriptionRunner {
 
   /** Everything after the confirmed positions, all lanes in one round trip; the log bounds the bytes. */
   async #read(context: CatchUpContext, slots: readonly SlotState[]): Promise<SlotBatch[]> {
-    const eventsMax = this.#options.subscription.eventsMax ?? eventsMaxDefault
-    const wanted = (passesPerRead * eventsMax) / (slots.length * this.#eventsPerEntry)
+    const wanted = (passesPerRead * this.#eventsMax) / (slots.length * this.#eventsPerEntry)
     const runsMax = Math.max(1, Math.min(runsMost, Math.ceil(wanted)))
     const cursors = slots.map(({ grant, position }) => ({ part: grant.part, lane: grant.lane, after: position }))
     this.#skips ??= await readSkips(context.client, context.subscription.name)
@@ -369,8 +388,11 @@ export class SubscriptionRunner {
     const state = this.#slots.get(slotName(only.grant))
     const isLastTry = current.length === 1 && (state?.failures ?? 0) >= inPlacePausesMs.length
     try {
-      await this.#pass(context, current, isLastTry)
+      if (current.length === 1 && (state?.failures ?? 0) > inPlacePausesMs.length) {
+        this.#settle(current, await setAsideFirst(context, only, state?.lastError))
+      } else await this.#pass(context, current, isLastTry)
     } catch (error) {
+      if (this.#session.wasCutOff(error)) this.#tookTooLong(current, error)
       if (isPassing(error)) throw error
       if (current.length > 1) {
         this.#breaker.trouble(this.#time.monotonicMs())
@@ -381,6 +403,16 @@ export class SubscriptionRunner {
         await this.#slotFailed(context, only, error)
       }
     }
+  }
+
+  /** The connection is gone and with it this turn. Less at once next time; an entry that is too slow alone has failed. */
+  #tookTooLong(batches: readonly SlotBatch[], error: unknown): never {
+    const tried = batches.flatMap((batch) => batch.entries).reduce((sum, entry) => sum + entry.events.length, 0)
+    this.#eventsMax = Math.max(1, Math.floor(Math.min(this.#eventsMax, tried) / 4))
+    const [only] = batches
+    const state = only === undefined ? undefined : this.#slots.get(slotName(only.grant))
+    if (state !== undefined && batches.length === 1 && only?.entries.length === 1) this.#hold(state, error)
+    throw error
   }
 
   /** Not held back, and nothing before it failed in this turn. */
@@ -394,11 +426,9 @@ export class SubscriptionRunner {
     const isolation = { breaker: this.#breaker, nowMs: () => this.#time.monotonicMs() }
     const result = await runPass(context, batches, isLastTry ? isolation : undefined)
     this.#passes += 1
+    this.#eventsMax = Math.min(this.#eventsMaxGiven, this.#eventsMax * 2)
     this.#settle(batches, result)
-    if (result.setAside.length > 0) {
-      this.#report({ kind: 'set_aside', streams: result.setAside })
-      this.#exceptionsDueMs = 0
-    } else if (this.#breaker.state(this.#time.monotonicMs()) === 'probing') {
+    if (result.setAside.length === 0 && this.#breaker.state(this.#time.monotonicMs()) === 'probing') {
       this.#breaker.close()
     }
   }
@@ -418,10 +448,12 @@ export class SubscriptionRunner {
       this.#fencedOff += result.lost.length
       this.#report({ kind: 'fenced_off', slots: result.lost })
     }
-    this.#applied(result.applied)
-    for (const waiter of this.#waiters) {
-      if ((this.confirmed(waiter) ?? -1n) >= waiter.position) waiter.resolve()
+    if (result.setAside.length > 0) {
+      this.#report({ kind: 'set_aside', streams: result.setAside })
+      this.#setAside.dueMs = 0
     }
+    this.#applied(result.applied)
+    this.#waiters.reached(result.positions)
   }
 
   #applied(entries: readonly LaneEntry[]): void {
@@ -445,39 +477,15 @@ export class SubscriptionRunner {
       state.failures = inPlacePausesMs.length
       await this.#deliver(context, [batch])
     } else {
-      this.#breaker.failed(slotName(batch.grant), nowMs)
-      state.heldUntilMs = nowMs + (inPlacePausesMs[state.failures] ?? failurePauseMaxMs)
-      state.failures += 1
+      this.#hold(state, error)
     }
   }
 
-  async #workExceptions(context: CatchUpContext, owned: readonly SlotState[], nowMs: number): Promise<void> {
-    if (nowMs < this.#exceptionsDueMs) return
-    this.#exceptionsDueMs = nowMs + jittered(exceptionsPollMs, this.#time)
-    const parts = [...new Set(owned.map((slot) => slot.grant.part))]
-    if (parts.length === 0) return
-    const { client, subscription, source } = context
-    const due = await dueExceptions(client, subscription.name, parts, ['retry', 'replay'], exceptionsAtOnce)
-    const blocked = await dueExceptions(client, subscription.name, parts, ['blocked'], blockedAtOnce)
-    for (const exception of [...due, ...(await unblocked(source, blocked))]) {
-      if (this.#isStopping || this.#breaker.state(this.#time.monotonicMs()) !== 'closed') return
-      await this.#step(context, exception)
-    }
-  }
-
-  async #step(context: CatchUpContext, exception: DueException): Promise<void> {
-    const state = this.#slots.get(slotName(exception))
-    if (state === undefined || !this.#membership.isBelieved()) return
-    const result = await stepException(context, state.grant, exception)
-    if (result.kind === 'advanced' || result.kind === 'ended') {
-      this.#applied(result.entry === undefined ? [] : [result.entry])
-      if (result.kind === 'ended') this.#report({ kind: 'rejoined', stream: exception.stream })
-      else if (result.entry !== undefined) this.#exceptionsDueMs = 0
-    } else if (result.kind === 'failed' || result.kind === 'parked') {
-      this.#breaker.failed(exception.stream, this.#time.monotonicMs())
-      if (result.kind === 'parked') {
-        this.#report({ kind: 'parked', stream: exception.stream, error: result.error })
-      }
-    }
+  #hold(state: SlotState, error: unknown): void {
+    const nowMs = this.#time.monotonicMs()
+    this.#breaker.failed(slotName(state.grant), nowMs)
+    state.heldUntilMs = nowMs + (inPlacePausesMs[state.failures] ?? 0)
+    state.failures += 1
+    state.lastError = error
   }
 }

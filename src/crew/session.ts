@@ -10,6 +10,8 @@ export class Session {
   readonly #pool: pg.Pool
   readonly #onEnd: () => void
   #client: pg.PoolClient | undefined
+  /** What the server said when it ended the last connection. */
+  #lastWords: unknown
 
   constructor(pool: pg.Pool, onEnd: () => void) {
     this.#pool = pool
@@ -23,6 +25,7 @@ export class Session {
     client.on('error', this.#onError)
     client.on('end', this.#onError)
     this.#client = client
+    this.#lastWords = undefined
     return { client, isNew: true }
   }
 
@@ -34,8 +37,22 @@ export class Session {
     client?.release(true)
   }
 
-  readonly #onError = (): void => {
+  /** Whether the server ended the transaction because it took too long or sat idle, rather than for its own reasons. */
+  wasCutOff(error: unknown): boolean {
+    return isTimeout(error) || isTimeout(this.#lastWords)
+  }
+
+  readonly #onError = (error?: Error): void => {
+    this.#lastWords ??= error
     this.discard()
     this.#onEnd()
   }
+}
+
+const idleInTransactionTimeout = '25P03'
+const transactionTimeout = '25P04'
+
+function isTimeout(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === idleInTransactionTimeout || code === transactionTimeout
 }

@@ -56,6 +56,7 @@ test('scenarios 39 and 40: a poisoned course is set aside within 1.2 s, others g
   // Still broken: what comes before the bad event is applied, the rest waits.
   assert.ok(await retryStream(crew.admin, deed('poison'), { kind: 'course', stream: bad, parts: 1 }))
   await eventually('up to the bad event', async () => (await numbers('poison', bad)).length === 7)
+  await eventually('failed again', async () => (await listSetAside(crew.admin, 'poison', 1))[0]?.attempts === 1)
   switches.isBroken = false
   assert.ok(await retryStream(crew.admin, deed('poison'), { kind: 'course', stream: bad, parts: 1 }))
   await eventually('all of it', async () => (await numbers('poison', bad)).length === 11)
@@ -196,4 +197,35 @@ test('scenario 41: whether a run is passed over is decided under the lock', asyn
 
 test('teeth: decided before the lock, the run is lost', async () => {
   assert.deepEqual(await raceOfSkipAndRejoin('race_teeth', true), [0])
+})
+
+test('a course whose events take longer than a transaction may is set aside too, and then parked, and others go on', async () => {
+  const lanes = new TestLanes(2)
+  const slow = newStream()
+  const others = Array.from({ length: 8 }, newStream)
+  const effects = recording('slow')
+  const subscription: Subscription = {
+    ...effects,
+    async apply(transaction, entries) {
+      // Longer than the server lets a transaction of this lease last: it ends the session.
+      if (entries.some((entry) => entry.events[0]?.stream === slow)) await transaction.query('select pg_sleep(5)')
+      await effects.apply(transaction, entries)
+    },
+  }
+  const runner = await crew.run(subscription, lanes, { ttlMs: 400 })
+  for (const stream of [...others, slow, ...others]) lanes.add(stream)
+  await eventually(
+    'others',
+    async () => {
+      const found = await crew.effects('slow')
+      return others.every((stream) => found.get(stream)?.length === 2)
+    },
+    30_000,
+  )
+  const [aside] = await listSetAside(crew.admin, 'slow', 10)
+  assert.deepEqual([aside?.stream, aside?.nextNumber, aside?.untilNumber], [slow, 0, 1])
+  assert.match(aside?.error ?? '', /timeout|terminated/)
+  await crew.admin.query(`update course_exception set attempts = 7, next_at = now() where subscription = 'slow'`)
+  await eventually('parked', async () => (await listSetAside(crew.admin, 'slow', 1))[0]?.state === 'parked', 20_000)
+  assert.equal(runner.status().breaker, 'closed')
 })

@@ -1,0 +1,83 @@
+import type { Uuid } from '#domain/ids.ts'
+import type { LaneEntry } from '#log/log.ts'
+import type { CircuitBreaker } from './breaker.ts'
+import { type CatchUpContext, recordFailure, type StepResult, stepException, unblocked } from './catch-up.ts'
+import { type DueException, dueExceptions } from './exceptions.ts'
+import { slotName } from './ownership.ts'
+import type { CrewEvent } from './run-options.ts'
+import type { SlotGrant } from './slots.ts'
+import { jittered, type Time } from './time.ts'
+
+/*
+ * The runner's work on streams that do not follow their lanes: now and then it looks which of them are due, and takes one
+ * step with each, so that lanes and streams take turns.
+ */
+export interface SetAsideWorkOptions {
+  readonly time: Time
+  readonly breaker: CircuitBreaker
+  mayGoOn(): boolean
+  applied(entries: readonly LaneEntry[]): void
+  report(event: CrewEvent): void
+  /** Whether the server ended the transaction because it took too long. */
+  wasCutOff(error: unknown): boolean
+}
+
+const pollMs = 500
+const dueAtOnce = 20
+const blockedAtOnce = 1000
+const stepEventsMax = 500
+
+export class SetAsideWork {
+  /** When to look again. */
+  dueMs = 0
+  readonly #options: SetAsideWorkOptions
+  /** Streams whose last step took too long: how much to try now, and what to say when even one event is too much. */
+  readonly #cutOff = new Map<Uuid, { readonly eventsMax: number; readonly error: unknown }>()
+
+  constructor(options: SetAsideWorkOptions) {
+    this.#options = options
+  }
+
+  async work(context: CatchUpContext, grants: readonly SlotGrant[], nowMs: number): Promise<void> {
+    if (nowMs < this.dueMs || grants.length === 0) return
+    this.dueMs = nowMs + jittered(pollMs, this.#options.time)
+    const { client, subscription, source } = context
+    const parts = [...new Set(grants.map((grant) => grant.part))]
+    const due = await dueExceptions(client, subscription.name, parts, ['retry', 'replay'], dueAtOnce)
+    const blocked = await dueExceptions(client, subscription.name, parts, ['blocked'], blockedAtOnce)
+    const owned = new Map(grants.map((grant) => [slotName(grant), grant]))
+    for (const exception of [...due, ...(await unblocked(source, blocked))]) {
+      const grant = owned.get(slotName(exception))
+      if (!this.#options.mayGoOn()) return
+      if (grant !== undefined) this.#settle(exception, await this.#step(context, grant, exception))
+    }
+  }
+
+  async #step(context: CatchUpContext, grant: SlotGrant, exception: DueException): Promise<StepResult> {
+    const { stream } = exception
+    const cutOff = this.#cutOff.get(stream)
+    this.#cutOff.delete(stream)
+    // The connection on which it took too long is gone; this is the next one.
+    if (cutOff !== undefined && cutOff.eventsMax < 1) return recordFailure(context, grant, exception, cutOff.error)
+    const eventsMax = cutOff?.eventsMax ?? stepEventsMax
+    try {
+      return await stepException(context, grant, exception, eventsMax)
+    } catch (error) {
+      const tried = Math.min(eventsMax, exception.untilNumber - exception.nextNumber)
+      if (this.#options.wasCutOff(error)) this.#cutOff.set(stream, { eventsMax: Math.floor(tried / 4), error })
+      throw error
+    }
+  }
+
+  #settle(exception: DueException, result: StepResult): void {
+    const { breaker, time, report, applied } = this.#options
+    if (result.kind === 'advanced' || result.kind === 'ended') {
+      if (result.entry !== undefined) applied([result.entry])
+      if (result.kind === 'ended') report({ kind: 'rejoined', stream: exception.stream })
+      else if (result.entry !== undefined) this.dueMs = 0
+    } else if (result.kind === 'failed' || result.kind === 'parked') {
+      breaker.failed(exception.stream, time.monotonicMs())
+      if (result.kind === 'parked') report({ kind: 'parked', stream: exception.stream, error: result.error })
+    }
+  }
+}
