@@ -57,8 +57,12 @@ interface GivenStream {
 export type PartOfStream = (kind: StreamKind, stream: Uuid) => number
 
 export function planGroup(requests: readonly PlanRequest[], partOf: PartOfStream): Plan {
-  const putOff = findOverlaps(requests)
-  const given = gather(requests, new Set(putOff), partOf)
+  let putOff: number[] = []
+  let given = gather(requests, new Set(), partOf)
+  if (given.some(({ events }) => hasRepetition(events))) {
+    putOff = findOverlaps(requests)
+    given = gather(requests, new Set(putOff), partOf)
+  }
   const parts: number[] = []
   const streams: PlannedStream[] = []
   const runs: PlannedRun[] = []
@@ -124,6 +128,14 @@ function gather(requests: readonly PlanRequest[], left: ReadonlySet<number>, par
     if (!isAscending(events)) events.sort((one, other) => one.event.number - other.event.number)
   }
   return streams.sort((one, other) => one.part - other.part || (one.stream < other.stream ? -1 : 1))
+}
+
+/** Of numbers in ascending order. */
+function hasRepetition(events: readonly PreparedEvent[]): boolean {
+  for (let index = 1; index < events.length; index += 1) {
+    if (events[index - 1]!.event.number === events[index]!.event.number) return true
+  }
+  return false
 }
 
 function isAscending(events: readonly PreparedEvent[]): boolean {

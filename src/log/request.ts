@@ -1,4 +1,5 @@
 import type { StreamEvent } from '#domain/events.ts'
+import type { Uuid } from '#domain/ids.ts'
 import { remembered } from '#domain/remembered.ts'
 import { type PreparedEvent, prepareEvent } from './codec.ts'
 import type { AppendConflict, AppendResult } from './log.ts'
@@ -15,8 +16,6 @@ export interface Request {
   /** As it came; `outcomes` is parallel to it. */
   readonly given: readonly StreamEvent[]
   readonly outcomes: ('recorded' | 'duplicate')[]
-  /** Index in both by stream and number. */
-  readonly slots: ReadonlyMap<string, number>
   readonly bytes: number
 }
 
@@ -25,31 +24,60 @@ export interface Request {
  * numbers is stored under the first and leaves no_ops under the others (design D4).
  */
 export function openRequest(events: readonly StreamEvent[]): Request | AppendResult {
-  const slots = new Map<string, number>()
+  return isWithoutRepetition(events) ? openPlain(events) : openRepeating(events)
+}
+
+function openPlain(events: readonly StreamEvent[]): Request {
+  const prepared = events.map(prepareEvent)
+  return { events: prepared, given: events, outcomes: events.map(() => 'recorded'), bytes: sumOfBytes(prepared) }
+}
+
+function sumOfBytes(prepared: readonly PreparedEvent[]): number {
+  return prepared.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+/** True when no number and no uuid comes twice; false when that takes a closer look. */
+function isWithoutRepetition(events: readonly StreamEvent[]): boolean {
+  if (events.length === 1) return true
+  const lastNumbers = new Map<Uuid, number>()
+  const uuids = new Set<Uuid>()
+  for (const { stream, number, eventUuid } of events) {
+    const last = lastNumbers.get(stream)
+    if (last !== undefined && number <= last) return false
+    lastNumbers.set(stream, number)
+    uuids.add(eventUuid)
+  }
+  return uuids.size === events.length
+}
+
+function openRepeating(events: readonly StreamEvent[]): Request | AppendResult {
+  const slots = slotsOf(events)
   const firstNumbers = new Map<string, number>()
   const outcomes: ('recorded' | 'duplicate')[] = []
   const conflicts: AppendConflict[] = []
   const kept: PreparedEvent[] = []
-  let bytes = 0
   events.forEach((event, index) => {
-    const key = slotKey(event)
-    const first = slots.get(key)
-    if (first !== undefined) {
+    const first = slots.get(slotKey(event))!
+    if (first !== index) {
       const existing = events[first]!
       outcomes.push('duplicate')
       if (existing.eventUuid !== event.eventUuid) conflicts.push(conflictOf(event, existing))
       return
     }
-    slots.set(key, index)
     const firstNumber = remembered(firstNumbers, `${streamKey(event)} ${event.eventUuid}`, () => event.number)
     const isSecondCopy = firstNumber !== event.number
-    const prepared = prepareEvent(isSecondCopy ? secondCopyOf(event, firstNumber) : event)
     outcomes.push(isSecondCopy ? 'duplicate' : 'recorded')
-    kept.push(prepared)
-    bytes += prepared.bytes
+    kept.push(prepareEvent(isSecondCopy ? secondCopyOf(event, firstNumber) : event))
   })
   if (conflicts.length > 0) return { kind: 'refused', conflicts }
-  return { events: kept, given: events, outcomes, slots, bytes }
+  return { events: kept, given: events, outcomes, bytes: sumOfBytes(kept) }
+}
+
+/** The first event of each stream and number, as an index. */
+function slotsOf(events: readonly StreamEvent[]): Map<string, number> {
+  const slots = new Map<string, number>()
+  for (const [index, event] of events.entries()) remembered(slots, slotKey(event), () => index)
+  return slots
 }
 
 export function slotKey(event: Pick<StreamEvent, 'kind' | 'stream' | 'number'>): string {
@@ -65,11 +93,12 @@ export type StoredSlot = Pick<StreamEvent, 'eventUuid' | 'type'>
  */
 export function settle(request: Request, stored: ReadonlyMap<string, StoredSlot>): AppendConflict[] {
   const conflicts: AppendConflict[] = []
+  const slots = slotsOf(request.given)
   request.events = request.events.filter(({ event }) => {
     const key = slotKey(event)
     const existing = stored.get(key)
     if (existing === undefined) return true
-    const index = request.slots.get(key)!
+    const index = slots.get(key)!
     const given = request.given[index]!
     if (isSame(given, existing)) request.outcomes[index] = 'duplicate'
     else conflicts.push(conflictOf(given, existing))
