@@ -39,7 +39,7 @@ export function clueOf(
 }
 
 /** What one learner adds to a CLUE. */
-interface Share {
+export interface Share {
   readonly mean: number
   readonly variance: number
 }
@@ -50,7 +50,12 @@ const keptShares = new WeakMap<SparfaKnowledge, WeakMap<Int32Array, Share>>()
  * A class's CLUE is the sum of its learners' shares, and between two looks at it few learners have answered: the shares
  * of the others are kept as long as what is known about them (which belongs to one matrix) and the pool.
  */
-function shareOf(matrix: SparfaMatrix, learner: SparfaKnowledge, pool: Int32Array, gradient: Float64Array): Share {
+export function shareOf(
+  matrix: SparfaMatrix,
+  learner: SparfaKnowledge,
+  pool: Int32Array,
+  gradient: Float64Array,
+): Share {
   const ofLearner = remembered(keptShares, learner, () => new WeakMap<Int32Array, Share>())
   return remembered(ofLearner, pool, () => {
     const mean = meanProbability(matrix, learner, pool, gradient.fill(0))

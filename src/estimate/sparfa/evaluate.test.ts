@@ -3,7 +3,18 @@ import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { baselines } from './baselines.ts'
-import { type AnswerRow, type DataSet, evaluate, makeDataSet, type Split, sparfaPredictor, split } from './evaluate.ts'
+import { type Coverage, heldOutCoverage } from './coverage.ts'
+import {
+  type AnswerRow,
+  type DataSet,
+  evaluate,
+  fitInputOf,
+  makeDataSet,
+  type Split,
+  sparfaPredictor,
+  split,
+} from './evaluate.ts'
+import { fitMatrix } from './fit.ts'
 import { fitLogistic, predictLogistic } from './logistic.ts'
 import { plant } from './planted.ts'
 import { sigmoid } from './scalar.ts'
@@ -98,6 +109,34 @@ test('on planted answers SPARFA beats every baseline and comes near the truth', 
   }
 })
 
+function assertHonest({ within }: Coverage): void {
+  const [half, fourFifths, nineteenTwentieths] = within
+  assert.ok(Math.abs(half - 0.5) < 0.08, `${half}`)
+  assert.ok(Math.abs(fourFifths - 0.8) < 0.06, `${fourFifths}`)
+  assert.ok(Math.abs(nineteenTwentieths - 0.95) < 0.03, `${nineteenTwentieths}`)
+}
+
+test('held-out shares lie within the intervals as often as promised, and less often when d is wrong', () => {
+  const fewConcepts = plant({
+    questions: 120,
+    concepts: 2,
+    learners: 400,
+    responses: 20_000,
+    seed: 9,
+    secondHints: 0,
+    sigmaSpecific: 0.7,
+    sigmaGeneral: 0.7,
+  })
+  const parts = split(makeDataSet(rowsOf(fewConcepts)), random)
+  const matrix = fitMatrix(fitInputOf(parts.training), { preset: 'auto', seed: 1 })
+  const honest = heldOutCoverage(matrix, parts)
+  assert.ok(honest.pairs > 300, `${honest.pairs} pairs`)
+  assertHonest(honest)
+  const easiness = matrix.bounded.easiness.map((value, question) => value + (question % 2 === 0 ? 3 : -3))
+  const wrong = { ...matrix, bounded: { ...matrix.bounded, easiness } }
+  assert.ok(heldOutCoverage(wrong, parts).within[1] < 0.7)
+})
+
 test('logistic regression ends where its gradient vanishes', () => {
   const featureCount = 6
   const start = Int32Array.from({ length: 201 }, (_, row) => row * 2)
@@ -147,6 +186,8 @@ test('public answers: rows as published, and held-out quality within its budget'
   const mean = (of: 'logLoss' | 'auc'): number => seeds.reduce((sum, metrics) => sum + metrics[of], 0) / 3
   assert.ok(mean('logLoss') <= 0.385, `${mean('logLoss')}`)
   assert.ok(mean('auc') >= 0.905, `${mean('auc')}`)
+  const parts = split(fractions, random)
+  assertHonest(heldOutCoverage(fitMatrix(fitInputOf(parts.training), { preset: 'auto', seed: 1 }), parts))
   const { test: asked, training } = split(readDataSet('assistments2009'), random)
   assert.equal(asked.question.length, 54_652)
   assert.equal(asked.question.length + training.responses.question.length, 274_112)

@@ -190,8 +190,11 @@ function epochsFor(visits: number, { question }: Responses): number {
 }
 
 function finish(job: Job, candidate: Candidate, warmStarts: number): SparfaMatrix {
-  const { problem, trained } = candidate
-  const isWhole = trained.heldOutLogLoss === undefined || isOutOfTime(job)
+  const { problem } = candidate
+  const isLate = isOutOfTime(job)
+  // A path that was cut short counts as stopped by time, even if this candidate of it was not.
+  const trained: Trained = isLate ? { ...candidate.trained, stoppedBy: 'time' } : candidate.trained
+  const isWhole = isLate || trained.heldOutLogLoss === undefined
   return matrixOf(job, problem, isWhole ? trained : trainOnAll(job, candidate), { trained, warmStarts })
 }
 
