@@ -30,8 +30,7 @@ async function manifest(): Promise<object> {
     description: 'Client of the Biglearn API: typed calls with retries, a transactional outbox, an in-memory fake.',
     license: project.license,
     type: 'module',
-    // AbortSignal.any; browsers have it since 2023.
-    engines: { node: '>=20.3' },
+    engines: { node: '>=20' },
     sideEffects: false,
     exports: { '.': './client.js', './*': './*.js' },
   }

@@ -77,6 +77,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     throw failures[0]
   }
 
+  /** Until woken, the next poll or the end. */
+  async function pause(woken: Promise<void>, signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    const end = () => over.abort()
+    signal.addEventListener('abort', end, { once: true })
+    const poll = clock.sleep(options.pollMs ?? 5000, over.signal).catch(() => {})
+    await Promise.race([woken, poll])
+    signal.removeEventListener('abort', end)
+    over.abort()
+  }
+
   return {
     drain,
     async run(signal) {
@@ -89,10 +100,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         } catch (error) {
           if (!signal.aborted) options.onHalt(error)
         }
-        const pause = new AbortController()
-        const poll = clock.sleep(options.pollMs ?? 5000, AbortSignal.any([signal, pause.signal])).catch(() => {})
-        await Promise.race([woken, poll])
-        pause.abort()
+        if (!signal.aborted) await pause(woken, signal)
       }
     },
     wake: () => wakeUp(),

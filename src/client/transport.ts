@@ -133,17 +133,16 @@ interface AttemptContext {
 }
 
 async function attempt(request: TransportRequest, options: TransportOptions, context: AttemptContext) {
-  const limitMs = Math.max(1, Math.ceil(Math.min(options.attemptMsMax ?? 60_000, context.remainingMs)))
-  const timeLimit = AbortSignal.timeout(limitMs)
-  const signal = context.signal === undefined ? timeLimit : AbortSignal.any([timeLimit, context.signal])
-  const fetch = options.fetch ?? globalThis.fetch
-  const response = await fetch(addressOf(options.url, request.endpoint), {
-    method: request.method,
-    headers: headersOf(request, options.tokens ?? {}),
-    signal,
-    ...(request.body === undefined ? {} : { body: request.body }),
+  const { response, text } = await withTimeLimit(options.attemptMsMax ?? 60_000, context, async (signal) => {
+    const fetch = options.fetch ?? globalThis.fetch
+    const response = await fetch(addressOf(options.url, request.endpoint), {
+      method: request.method,
+      headers: headersOf(request, options.tokens ?? {}),
+      signal,
+      ...(request.body === undefined ? {} : { body: request.body }),
+    })
+    return { response, text: await response.text() }
   })
-  const text = await response.text()
   const code = response.headers.get('biglearn-error-code') ?? undefined
   const hints = { code, retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), context.clock.now()) }
   if (isTransientStatus(response.status)) throw new AttemptFailed(`${response.status} ${text.slice(0, 200)}`, hints)
@@ -155,6 +154,29 @@ async function attempt(request: TransportRequest, options: TransportOptions, con
     throw new AttemptFailed(`${response.status} with a reply that is not a JSON object`, hints)
   }
   throw new RequestRefused({ endpoint: request.endpoint, status: response.status, code, reply: reply ?? {} })
+}
+
+/**
+ * Not `AbortSignal.timeout` and `AbortSignal.any`: their timers live on for the whole limit, and on Node 20 each request
+ * stayed registered at the caller's signal (50,000 of them: 3 MB), which lives as long as the program.
+ */
+async function withTimeLimit<Result>(
+  limitMs: number,
+  { signal, remainingMs }: AttemptContext,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  signal?.throwIfAborted()
+  const controller = new AbortController()
+  const abort = () => controller.abort(signal?.reason)
+  const shorterMs = Math.max(1, Math.min(limitMs, remainingMs))
+  const timer = setTimeout(() => controller.abort(new Error(`no answer within ${shorterMs} ms`)), shorterMs)
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    return await work(controller.signal)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
+  }
 }
 
 function addressOf(url: string, endpoint: string): string {
