@@ -128,3 +128,26 @@ test('scenario 25: two subscriptions do not move each other', async () => {
   assert.equal((await crew.slot('stuck', 0)).position, 0n)
   await stuck.stop()
 })
+
+test('a stop does not wait for a database that does not answer', async () => {
+  const lanes = new TestLanes(1)
+  const stream = newStream()
+  let isAsked = false
+  const source = new Proxy(lanes, {
+    get(target, key) {
+      const value = Reflect.get(target, key)
+      if (key !== 'readLanes') return typeof value === 'function' ? value.bind(target) : value
+      return () => {
+        isAsked = true
+        return new Promise(() => undefined)
+      }
+    },
+  })
+  const runner = await crew.run(recording('silent'), source)
+  lanes.add(stream)
+  await eventually('it waits for an answer', () => isAsked)
+  const started = performance.now()
+  await runner.stop(200)
+  assert.ok(performance.now() - started < 1500)
+  assert.equal((await crew.slot('silent', 0)).owner, null)
+})

@@ -94,3 +94,31 @@ test('teeth: without the position check a commit whose answer was lost takes eff
   const { streams, effects } = await run('teeth', 'lose_answer', commit, { withoutPositionCheck: true })
   assert.ok(streams.some((stream) => (effects.get(stream)?.length ?? 0) > 5))
 })
+
+test('scenario 31: when all sessions end again and again under load, every effect happens once', async () => {
+  const lanes = new TestLanes(8)
+  const streams = Array.from({ length: 20 }, newStream)
+  const runners = [await crew.run(recording('restarts'), lanes), await crew.run(recording('restarts'), lanes)]
+  const feed = setInterval(() => {
+    for (const stream of streams) lanes.add(stream, 2)
+  }, 10)
+  for (let round = 0; round < 15; round += 1) {
+    await new Promise((done) => setTimeout(done, 100))
+    await crew.admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'biglearn crew test'`,
+    )
+  }
+  clearInterval(feed)
+  const heads = await lanes.laneHeads()
+  await eventually('everything confirmed', async () => {
+    const slots = await Promise.all([...heads.keys()].map((key) => crew.slot('restarts', Number(key.split('/')[0]))))
+    return slots.every((slot, index) => slot.position === [...heads.values()][index])
+  })
+  await Promise.all(runners.map((runner) => runner.stop()))
+  const effects = await crew.effects('restarts')
+  for (const stream of streams) {
+    const numbers = effects.get(stream) ?? []
+    assert.ok(numbers.length >= 100)
+    assert.deepEqual(numbers, upTo(numbers.length))
+  }
+})

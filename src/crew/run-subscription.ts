@@ -51,6 +51,7 @@ const busyForMs = 10_000
 const passIntervalMs = 25
 const discoveryMs = 10_000
 const failurePauseMaxMs = 2000
+const stopLimitMs = 3000
 /**
  * A read is about as much as this many passes take: enough to keep lanes apart from passes, little to hold in memory.
  */
@@ -150,13 +151,18 @@ export class SubscriptionRunner {
     this.#loop ??= this.#run()
   }
 
-  /** Finishes the unit in hand, hands every slot back, says goodbye (OP-P2). */
-  async stop(): Promise<void> {
+  /**
+   * Finishes the unit in hand, hands every slot back, says goodbye (OP-P2). A unit that takes longer than `limitMs`, for
+   * instance because the database is away, is given up: without its commit it had no effect.
+   */
+  async stop(limitMs = stopLimitMs): Promise<void> {
     this.#isStopping = true
     this.#unlisten?.()
     this.#wake.call()
     this.#urgent.call()
-    await this.#loop
+    const finished = new AbortController()
+    void this.#loop?.finally(() => finished.abort())
+    if (this.#loop !== undefined) await this.#time.sleep(limitMs, finished.signal)
     this.#session.discard()
     await this.#membership.stop()
     this.#slots.clear()
