@@ -157,8 +157,8 @@ async function attempt(request: TransportRequest, options: TransportOptions, con
 }
 
 /**
- * Not `AbortSignal.timeout` and `AbortSignal.any`: their timers live on for the whole limit, and on Node 20 each request
- * stayed registered at the caller's signal (50,000 of them: 3 MB), which lives as long as the program.
+ * Not `AbortSignal.timeout` and `AbortSignal.any`: timers would live on for the whole limit, and on Node 20 each
+ * request stayed registered at the caller's signal (50,000 of them: 3 MB), which lives as long as the program.
  */
 async function withTimeLimit<Result>(
   limitMs: number,
