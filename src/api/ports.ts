@@ -1,6 +1,7 @@
 import type { Answers } from '#answers/answers.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Results } from '#due/results.ts'
+import type { WaitingSubjects } from '#due/waiting-subjects.ts'
 import type { Log } from '#log/log.ts'
 
 /** Everything the HTTP interface needs from the rest of the program. */
@@ -8,6 +9,7 @@ export interface ApiPorts {
   readonly log: Log
   readonly answers: Answers
   readonly results: Results
+  readonly waiting: WaitingSubjects
   /** Absent where no matrices are kept; then no preparation is ever ready by itself (design D27). */
   readonly matrices?: Matrices | undefined
   readonly readiness: Readiness

@@ -165,13 +165,27 @@ contractTest('an announced assignment without result is unready, also when it is
   assert.equal(json.pe_responses[0].assignment_status, 'assignment_unready')
 })
 
+contractTest('an assignment that waits behind a gap is known all the same, and stays so', async () => {
+  const uuid = randomUUID()
+  const given = assignment(uuid, 1) as { assignment_uuid: string }
+  await server.post('create_update_assignments', { assignments: [given] })
+  const statusOf = async () => {
+    const line = { request_uuid: randomUUID(), assignment_uuid: given.assignment_uuid, algorithm_name: 'remote' }
+    const { json } = await server.post('fetch_assignment_pes', { pe_requests: [line] })
+    return json.pe_responses[0].assignment_status
+  }
+  assert.equal(await statusOf(), 'assignment_unready')
+  await server.post('create_course', course(uuid))
+  assert.equal(await statusOf(), 'assignment_unready')
+})
+
 const clues = [
   { fetch: 'fetch_student_clues', update: 'update_student_clues', subject: 'student', key: 'student_clue' },
   { fetch: 'fetch_teacher_clues', update: 'update_teacher_clues', subject: 'course_container', key: 'teacher_clue' },
 ] as const
 
-/** A book container of a new ecosystem, and a student and a course container of a new roster. */
-async function announced() {
+/** A book container of a new ecosystem, and a student and a course container of a new roster with this number. */
+async function announced(rosterNumber: number) {
   const ecosystem = randomUUID()
   const container = randomUUID()
   const known = { student: randomUUID(), course_container: randomUUID() }
@@ -192,7 +206,7 @@ async function announced() {
     last_course_container_change_at: time,
   }
   const period = { container_uuid: known.course_container, parent_container_uuid: courseUuid, created_at: time }
-  const roster = { request_uuid: randomUUID(), course_uuid: courseUuid, sequence_number: 0 }
+  const roster = { request_uuid: randomUUID(), course_uuid: courseUuid, sequence_number: rosterNumber }
   await server.post('update_rosters', {
     rosters: [{ ...roster, course_containers: [period], students: [student] }],
   })
@@ -211,7 +225,15 @@ for (const { fetch, update, subject, key } of clues) {
     (await server.post(fetch, { [`${key}_requests`]: lines })).json[`${key}_responses`]
 
   contractTest(`${fetch}: [M37] statuses in their order, always with clue_data`, async () => {
-    const { ecosystem, container, known } = await announced()
+    await assertStatuses(0)
+  })
+
+  contractTest(`${fetch}: a roster that waits behind a gap makes known all the same`, async () => {
+    await assertStatuses(3)
+  })
+
+  async function assertStatuses(rosterNumber: number): Promise<void> {
+    const { ecosystem, container, known } = await announced(rosterNumber)
     const answers = await ask(
       line(randomUUID(), randomUUID()),
       line(known[subject], randomUUID()),
@@ -227,7 +249,7 @@ for (const { fetch, update, subject, key } of clues) {
       ['clue_unready', placed],
     ])
     for (const answer of answers) assert.equal(answer.calculation_uuid, null)
-  })
+  }
 
   contractTest(`${fetch}: an uploaded CLUE wins and comes back as it was stored`, async () => {
     const uuid = randomUUID()

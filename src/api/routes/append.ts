@@ -1,6 +1,8 @@
 import type { StreamEvent } from '#domain/events.ts'
+import { subjectsOf } from '#due/waiting-subjects.ts'
 import type { AppendConflict, Log } from '#log/log.ts'
 import type { Refusal } from '../errors.ts'
+import type { ApiPorts } from '../ports.ts'
 
 /**
  * Stores the events of one request, whole or not at all. `undefined` means stored and durable; a conflict is a 422 that
@@ -13,6 +15,27 @@ export async function append(log: Log, events: readonly StreamEvent[]): Promise<
   if (result.kind === 'refused') return conflictRefusal(result.conflicts, events)
   const missing = result.missing.map(({ stream, from, to }) => `${stream} lacks numbers ${from} to ${to}`)
   return { refused: 'too_far_ahead', details: missing, retryAfterSeconds: 5 }
+}
+
+/**
+ * The same for events that announce students, course containers or assignments: those that wait behind a gap are
+ * remembered before the request is acknowledged, so that they are known at once (api.md §3.3).
+ */
+export async function appendAnnouncements(
+  { log, waiting }: ApiPorts,
+  events: readonly StreamEvent[],
+): Promise<Refusal | undefined> {
+  const refusal = await append(log, events)
+  if (refusal !== undefined || events.length === 0) return refusal
+  const streams = [...new Set(events.map(({ stream }) => stream))]
+  const statuses = await log.statuses(
+    streams.map((stream) => ({ kind: 'course', stream })),
+    1,
+  )
+  const readable = new Map(statuses.map((status) => [status.stream, status.contiguousSequenceNumber]))
+  const parked = events.filter(({ stream, number }) => number >= (readable.get(stream) ?? 0))
+  await waiting.put(parked.flatMap(subjectsOf))
+  return undefined
 }
 
 function conflictRefusal(conflicts: readonly AppendConflict[], events: readonly StreamEvent[]): Refusal {

@@ -2,7 +2,7 @@ import { type Endpoint, endpoint } from '../endpoint.ts'
 import { createUpdateAssignmentsRequest, createUpdateAssignmentsResponse } from '../schemas/assignments.ts'
 import { assignmentExample } from '../schemas/examples.ts'
 import { assignmentUpdated } from '../wire-events.ts'
-import { append } from './append.ts'
+import { appendAnnouncements } from './append.ts'
 
 export const assignmentEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -16,8 +16,8 @@ export const assignmentEndpoints: readonly Endpoint[] = [
     request: createUpdateAssignmentsRequest,
     response: createUpdateAssignmentsResponse,
     examples: assignmentExample,
-    run: async ({ assignments }, { log }) => {
-      const refusal = await append(log, assignments.map(assignmentUpdated))
+    run: async ({ assignments }, ports) => {
+      const refusal = await appendAnnouncements(ports, assignments.map(assignmentUpdated))
       if (refusal !== undefined) return refusal
       const lines = assignments.map((line) => ({
         request_uuid: line.request_uuid,

@@ -2,7 +2,7 @@ import { type Endpoint, endpoint } from '../endpoint.ts'
 import { rosterExample } from '../schemas/examples.ts'
 import { updateRostersRequest, updateRostersResponse } from '../schemas/rosters.ts'
 import { rosterUpdated } from '../wire-events.ts'
-import { append } from './append.ts'
+import { appendAnnouncements } from './append.ts'
 
 export const rosterEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -16,8 +16,8 @@ export const rosterEndpoints: readonly Endpoint[] = [
     request: updateRostersRequest,
     response: updateRostersResponse,
     examples: rosterExample,
-    run: async ({ rosters }, { log }) => {
-      const refusal = await append(log, rosters.map(rosterUpdated))
+    run: async ({ rosters }, ports) => {
+      const refusal = await appendAnnouncements(ports, rosters.map(rosterUpdated))
       if (refusal !== undefined) return refusal
       const lines = rosters.map((line) => ({ request_uuid: line.request_uuid, updated_course_uuid: line.course_uuid }))
       return JSON.stringify({ updated_rosters: lines })

@@ -20,6 +20,7 @@ export function createMemoryPorts(): MemoryPorts {
   return {
     log,
     results,
+    waiting: { put: async () => undefined, read: async () => new Set() },
     answers: withUploaded(createMemoryAnswers(log.all), results),
     readiness: { check: async () => ({ ready: true, checks: {} }), isFailing: () => false },
     logger: { error: note, warn: note },

@@ -4,6 +4,7 @@ import type { Explanations } from '#answers/explain.ts'
 import { openFreshness } from '#answers/freshness.ts'
 import { openAnswers } from '#answers/open.ts'
 import { withUploaded } from '#answers/uploaded.ts'
+import { withWaiting } from '#answers/waiting.ts'
 import type { Matrices } from '#api/ports.ts'
 import { readProgress, waitUntilApplied } from '#crew/progress.ts'
 import type { CrewEvent } from '#crew/run-options.ts'
@@ -18,6 +19,7 @@ import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
 import type { Results } from '#due/results.ts'
 import { createStoredResults } from '#due/stored-results.ts'
 import { startTrainer } from '#due/trainer.ts'
+import { createWaitingSubjects, forgetWaiting, type WaitingSubjects } from '#due/waiting-subjects.ts'
 import { startCompaction } from '#learning/compaction.ts'
 import { type LearningReader, openLearningReader } from '#learning/reader.ts'
 import { learningSubscription } from '#learning/subscription.ts'
@@ -39,6 +41,7 @@ export interface Services {
   readonly forecasts: Forecasts
   readonly explanations: Explanations
   readonly results: Results
+  readonly waiting: WaitingSubjects
   readonly matrices: Matrices
   readonly matrixStore: MatrixStore
   readonly visibility: Visibility
@@ -91,6 +94,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     { waitMsMax: freshnessMsMax },
   )
   const results = createStoredResults({ pool, parts: partsDefault })
+  const waiting = createWaitingSubjects(pool, placeOf)
   const clock = { now: () => Date.now() }
   const algorithms = openAlgorithms(options.algorithms, matrixStore)
   const computed = openAnswers({ reader, matrices: matrixStore, algorithms, freshness, clock, withholdUntilDue: true })
@@ -98,7 +102,8 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     pool,
     log,
     reader,
-    answers: withUploaded(computed, results),
+    answers: withUploaded(withWaiting(computed, waiting), results),
+    waiting,
     forecasts: computed,
     explanations: computed,
     results,
@@ -108,6 +113,9 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     learning,
   }
 }
+
+/** Where rows about courses and subjects are kept. */
+const placeOf = (uuid: Uuid): number => partOf('course', uuid)
 
 async function startLearning(
   { databaseUrl, say }: ServiceOptions,
@@ -130,12 +138,12 @@ async function startLearning(
       .replaceSecondCopy('course', course, number)
       .catch((error: unknown) => say(`a second copy stays: ${reasonOf(error)}`))
   const learning = learningSubscription({ onSkipped: skipped, onSecondCopy: replaceSecondCopy })
-  const placeOf = (course: Uuid): number => partOf('course', course)
   const subscription: Subscription = {
     ...learning,
     apply: async (transaction, entries) => {
       await learning.apply(transaction, entries)
       await recordCourseMoves(transaction, entries, placeOf)
+      await forgetWaiting(transaction, entries, placeOf)
     },
     committed: (entries: readonly LaneEntry[]) => visibility.applied(entries.flatMap(answersOf)),
   }
