@@ -16,7 +16,7 @@ export function AssignmentsSection({ course, view }: { course: CourseView; view:
   const path = `/courses/${view.course}/students/${view.student}/assignments`
   const live = useLive<readonly AssignmentLine[]>(path, listEveryMs)
   return (
-    <>
+    <div class="columns columns-halves">
       <section aria-labelledby="assignments-heading" class="panel" onKeyDown={moveBetweenRows}>
         <StudentCrumb course={view.course} student={view.student} />
         <h2 id="assignments-heading">Assignments</h2>
@@ -33,7 +33,7 @@ export function AssignmentsSection({ course, view }: { course: CourseView; view:
       ) : (
         <PicksSection course={course} path={`${path}/${view.assignment}`} />
       )}
-    </>
+    </div>
   )
 }
 
@@ -42,12 +42,11 @@ function AssignmentsTable(props: { view: AssignmentsView; lines: readonly Assign
   const { name, course, student } = view
   const date = (instant: number | null): string => (instant === null ? '–' : formatDateTime(instant))
   return (
-    <table aria-labelledby="assignments-heading" class="scrolled">
+    <table aria-labelledby="assignments-heading">
       <thead>
         <tr>
           <th scope="col">Assignment</th>
           <th scope="col">Type</th>
-          <th scope="col">Opens</th>
           <th scope="col">Due</th>
           <th scope="col" class="number">
             Answered
@@ -71,7 +70,6 @@ function AssignmentsTable(props: { view: AssignmentsView; lines: readonly Assign
               {line.isDeleted && <span class="tag">deleted</span>}
               {line.isWaiting && <span class="tag tag-due">waits for exercises</span>}
             </td>
-            <td>{date(line.opensAt)}</td>
             <td>{date(line.dueAt)}</td>
             <td class="number">
               {formatCount(line.answered)} of {formatCount(line.exercises)}

@@ -1,26 +1,37 @@
 import type { JSX } from 'preact'
 import type { Forecast } from '#api/console/console-data.ts'
+import { type ForecastScale, placeOn, wholeScale } from './forecast-scale.ts'
 
 type Clue = Forecast['clues'][number]
+
+interface ForecastBarProps {
+  readonly clue: Clue | undefined
+  readonly classClue: Clue | undefined
+  readonly scale?: ForecastScale
+}
 
 /**
  * A CLUE as a bar from minimum to maximum with a mark at the most likely value. Nothing known is a dashed frame without
  * a mark: it cannot be taken for a wide interval. The columns beside it say the same in words.
  */
-export function ForecastBar(props: { clue: Clue | undefined; classClue: Clue | undefined }): JSX.Element {
-  const { clue, classClue } = props
+export function ForecastBar(props: ForecastBarProps): JSX.Element {
+  const { clue, classClue, scale = wholeScale } = props
+  const place = (share: number): string => percent(placeOn(scale, share))
   return (
     <div class={clue === undefined ? 'bar bar-unknown' : 'bar'} aria-hidden="true">
       {clue !== undefined && (
         <>
           <span
             class="bar-interval"
-            style={{ left: percent(clue.minimum), width: percent(clue.maximum - clue.minimum) }}
+            style={{
+              left: place(clue.minimum),
+              width: percent(placeOn(scale, clue.maximum) - placeOn(scale, clue.minimum)),
+            }}
           />
-          <span class="bar-mark" style={{ left: percent(clue.mostLikely) }} />
+          <span class="bar-mark" style={{ left: place(clue.mostLikely) }} />
         </>
       )}
-      {classClue?.isReal === true && <span class="bar-class" style={{ left: percent(classClue.mostLikely) }} />}
+      {classClue?.isReal === true && <span class="bar-class" style={{ left: place(classClue.mostLikely) }} />}
     </div>
   )
 }

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { CourseView, Forecast } from '#api/console/console-data.ts'
 import { ForecastBar, ForecastLegend } from './forecast-bar.tsx'
+import { type ForecastScale, marksOf, scaleAround, wholeScale } from './forecast-scale.ts'
 import { formatBookName, formatCount, formatInterval, formatShare, plural, shortUuid } from './format.ts'
 import { listEveryMs, useLive } from './live.ts'
 import { Link, moveBetweenRows } from './navigation.tsx'
@@ -15,6 +16,7 @@ type Clue = Forecast['clues'][number]
 /** The forecast of one subject: a bar for each chapter and page of the book, beside the class's own mark. */
 export function ForecastSection({ course, subject }: { course: CourseView; subject: Subject }): JSX.Element {
   const [withPages, setWithPages] = useState(true)
+  const [isZoomed, setZoomed] = useState(false)
   const path = `/courses/${course.course}/forecast`
   const live = useLive<Forecast>(subject.kind === 'class' ? path : `${path}?${subject.kind}=${subject.uuid}`)
   const classLive = useLive<Forecast>(subject.kind === 'class' ? undefined : path, listEveryMs)
@@ -27,10 +29,20 @@ export function ForecastSection({ course, subject }: { course: CourseView; subje
           {subject.kind === 'class' ? 'Whole class' : `${what === 'student' ? 'Student' : 'Period'} `}
           {subject.kind !== 'class' && <span class="uuid">{shortUuid(subject.uuid)}</span>}
         </h2>
-        <label class="check">
-          <input type="checkbox" checked={withPages} onChange={(event) => setWithPages(event.currentTarget.checked)} />
-          Show pages
-        </label>
+        <div class="checks">
+          <label class="check">
+            <input type="checkbox" checked={isZoomed} onChange={(event) => setZoomed(event.currentTarget.checked)} />
+            Zoom in
+          </label>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={withPages}
+              onChange={(event) => setWithPages(event.currentTarget.checked)}
+            />
+            Show pages
+          </label>
+        </div>
       </div>
       {course.book.length === 0 ? (
         <Notice kind="empty">The course’s ecosystem has not arrived yet, so there is no book to forecast.</Notice>
@@ -38,7 +50,7 @@ export function ForecastSection({ course, subject }: { course: CourseView; subje
         <NotReady live={live} what={`${what} in this course`} />
       ) : (
         <ForecastContent
-          {...{ course, subject, forecast: live.value, classClues, withPages, isCurrent: live.isCurrent }}
+          {...{ course, subject, forecast: live.value, classClues, withPages, isZoomed, isCurrent: live.isCurrent }}
         />
       )}
     </section>
@@ -51,17 +63,19 @@ interface ForecastContentProps {
   readonly forecast: Forecast
   readonly classClues: readonly Clue[] | undefined
   readonly withPages: boolean
+  readonly isZoomed: boolean
   readonly isCurrent: boolean
 }
 
 function ForecastContent(props: ForecastContentProps): JSX.Element {
-  const { course, subject, forecast, classClues, withPages, isCurrent } = props
+  const { course, subject, forecast, classClues, withPages, isZoomed, isCurrent } = props
+  const scale = isZoomed ? scaleAround(forecast.clues) : wholeScale
   return (
     <>
       <ForecastSource course={course.course} subject={subject} forecast={forecast} />
       <ForecastLegend withClass={classClues !== undefined} />
       <table class="forecast-table" aria-labelledby="forecast-heading" aria-busy={!isCurrent}>
-        <ForecastHead />
+        <ForecastHead scale={scale} />
         <tbody>
           {course.book.map((line, index) =>
             line.kind === 'page' && !withPages ? null : (
@@ -69,7 +83,7 @@ function ForecastContent(props: ForecastContentProps): JSX.Element {
                 <th scope="row" title={line.container} class={`depth-${Math.min(line.depth, 4)}`}>
                   <BookName course={course.course} subject={subject} line={line} />
                 </th>
-                <ClueCells clue={forecast.clues[index]} classClue={classClues?.[index]} />
+                <ClueCells clue={forecast.clues[index]} classClue={classClues?.[index]} scale={scale} />
               </tr>
             ),
           )}
@@ -111,7 +125,7 @@ function studentsOf({ used, total }: Forecast['students']): string {
   return used === total ? all : `${formatCount(used)} of ${all}`
 }
 
-function ForecastHead(): JSX.Element {
+function ForecastHead({ scale }: { scale: ForecastScale }): JSX.Element {
   return (
     <thead>
       <tr>
@@ -119,9 +133,9 @@ function ForecastHead(): JSX.Element {
         <th scope="col">
           <span class="visually-hidden">Interval as a bar</span>
           <span class="scale" aria-hidden="true">
-            {[0, 25, 50, 75, 100].map((at) => (
-              <span key={at} style={{ left: `${at}%` }}>
-                {at} %
+            {marksOf(scale).map(({ place, share }) => (
+              <span key={place} style={{ left: `${place * 100}%` }}>
+                {formatShare(share)}
               </span>
             ))}
           </span>
@@ -149,12 +163,18 @@ function BookName(props: { course: string; subject: Subject; line: BookLine }): 
   )
 }
 
-function ClueCells({ clue, classClue }: { clue: Clue | undefined; classClue: Clue | undefined }): JSX.Element {
+interface ClueCellsProps {
+  readonly clue: Clue | undefined
+  readonly classClue: Clue | undefined
+  readonly scale: ForecastScale
+}
+
+function ClueCells({ clue, classClue, scale }: ClueCellsProps): JSX.Element {
   if (clue === undefined || !clue.isReal) {
     return (
       <>
         <td class="bar-cell">
-          <ForecastBar clue={undefined} classClue={classClue} />
+          <ForecastBar clue={undefined} classClue={classClue} scale={scale} />
         </td>
         <td class="number soft" colSpan={2}>
           too few answers
@@ -165,7 +185,7 @@ function ClueCells({ clue, classClue }: { clue: Clue | undefined; classClue: Clu
   return (
     <>
       <td class="bar-cell">
-        <ForecastBar clue={clue} classClue={classClue} />
+        <ForecastBar clue={clue} classClue={classClue} scale={scale} />
       </td>
       <td class="number expected">{formatShare(clue.mostLikely)}</td>
       <td class="number soft">{formatInterval(clue.minimum, clue.maximum)}</td>

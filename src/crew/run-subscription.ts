@@ -411,7 +411,9 @@ export class SubscriptionRunner {
     }
   }
 
-  /** The connection is gone and with it this turn. Less at once next time; an entry that is too slow alone has failed. */
+  /**
+   * The connection is gone and with it this turn. Less at once next time; an entry that is too slow alone has failed.
+   */
   #tookTooLong(batches: readonly SlotBatch[], error: unknown): never {
     const tried = batches.flatMap((batch) => batch.entries).reduce((sum, entry) => sum + entry.events.length, 0)
     this.#eventsMax = Math.max(1, Math.floor(Math.min(this.#eventsMax, tried) / 4))

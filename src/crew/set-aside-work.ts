@@ -9,8 +9,8 @@ import type { SlotGrant } from './slots.ts'
 import { jittered, type Time } from './time.ts'
 
 /*
- * The runner's work on streams that do not follow their lanes: now and then it looks which of them are due, and takes one
- * step with each, so that lanes and streams take turns.
+ * The runner's work on streams that do not follow their lanes: now and then it looks which of them are due, and takes
+ * one step with each, so that lanes and streams take turns.
  */
 export interface SetAsideWorkOptions {
   readonly time: Time

@@ -2,7 +2,7 @@ import type { CDPSession, Page } from 'playwright-core'
 
 /** Checks of a page as it is shown: what a screen reader is told, and what eyes can tell apart. */
 
-interface Node {
+export interface AccessibilityNode {
   readonly ignored: boolean
   readonly role?: { readonly value: string }
   readonly name?: { readonly value: string }
@@ -11,23 +11,22 @@ interface Node {
 const namedRoles = new Set(['link', 'button', 'textbox', 'searchbox', 'checkbox', 'table', 'region', 'navigation'])
 
 /** Roles of the accessibility tree that must have a name and have none. */
-export async function unnamedRoles(page: Page): Promise<string[]> {
-  return (await accessibilityTree(page)).flatMap(({ role, name }) =>
+export function unnamedRoles(tree: readonly AccessibilityNode[]): string[] {
+  return tree.flatMap(({ role, name }) =>
     role !== undefined && namedRoles.has(role.value) && (name?.value ?? '').trim() === '' ? [role.value] : [],
   )
 }
 
 /** Names of all nodes of one role, in document order. */
-export async function namesOf(page: Page, roleName: string): Promise<string[]> {
-  return (await accessibilityTree(page)).flatMap(({ role, name }) =>
-    role?.value === roleName ? [(name?.value ?? '').trim()] : [],
-  )
+export function namesOf(tree: readonly AccessibilityNode[], roleName: string): string[] {
+  return tree.flatMap(({ role, name }) => (role?.value === roleName ? [(name?.value ?? '').trim()] : []))
 }
 
-async function accessibilityTree(page: Page): Promise<Node[]> {
+/** What the browser tells a screen reader. */
+export async function accessibilityTree(page: Page): Promise<AccessibilityNode[]> {
   const session: CDPSession = await page.context().newCDPSession(page)
   try {
-    const { nodes } = (await session.send('Accessibility.getFullAXTree')) as { nodes: Node[] }
+    const { nodes } = (await session.send('Accessibility.getFullAXTree')) as { nodes: AccessibilityNode[] }
     return nodes.filter((node) => !node.ignored)
   } finally {
     await session.detach()

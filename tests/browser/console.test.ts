@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { contrastOf, focused, namesOf, unnamedRoles } from './accessibility.ts'
+import { accessibilityTree, contrastOf, focused, namesOf, unnamedRoles } from './accessibility.ts'
 import { shot, untilTextChanges, withPage } from './browser-page.ts'
 import { chromiumPath, missingChromiumNotice } from './chromium.ts'
 import { type FixtureServer, startFixtureServer } from './fixture-server.ts'
@@ -65,6 +65,7 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
       assert.ok((await focused(page)).text.startsWith(student.slice(0, 8)), 'the focus stays in the list')
       await assertBarsShow(page, data, student)
       await shot(page, 'student')
+      await assertZoomWidens(page)
 
       await tabTo(page, 'Page 1.1')
       await page.keyboard.press('ArrowDown')
@@ -180,7 +181,7 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
           await page.goto(`${server.address}${path}`)
           await page.locator('.forecast-table, .figures, .notice-empty, .panel tbody').first().waitFor()
           await assertAccessible(page, `${name} ${colorScheme}`)
-          await shot(page, `${name}-${colorScheme}`)
+          if (colorScheme === 'light' || name === 'student') await shot(page, `${name}-${colorScheme}`)
         })
       }
     }
@@ -267,11 +268,12 @@ async function assertBarsShow(page: Page, data: SeededConsoleData, student: stri
 }
 
 async function assertAccessible(page: Page, where: string): Promise<void> {
-  assert.deepEqual(await unnamedRoles(page), [], where)
+  const tree = await accessibilityTree(page)
+  assert.deepEqual(unnamedRoles(tree), [], where)
   assert.equal(await page.locator('h1').count(), 1, where)
   assert.equal(await page.locator('html').getAttribute('lang'), 'en')
-  assert.equal((await namesOf(page, 'main')).length, 1, where)
-  assert.ok((await namesOf(page, 'navigation')).includes('Main'), where)
+  assert.equal(namesOf(tree, 'main').length, 1, where)
+  assert.ok(namesOf(tree, 'navigation').includes('Main'), where)
   assert.match(await page.title(), /Biglearn console$/)
   const contrast = await contrastOf(page)
   assert.ok(contrast.texts > 8, where)
@@ -285,4 +287,15 @@ async function assertAccessible(page: Page, where: string): Promise<void> {
     order = at.order
   }
   assert.ok(order > 0, where)
+}
+
+/** Zooming in draws the same intervals wider, over a scale that says so. */
+async function assertZoomWidens(page: Page): Promise<void> {
+  const width = async (): Promise<number> => (await page.locator('.bar-interval').nth(1).boundingBox())?.width ?? 0
+  const before = await width()
+  await page.getByLabel('Zoom in').press('Space')
+  await page.waitForTimeout(300)
+  assert.ok((await width()) > before * 1.05)
+  assert.notEqual(await page.locator('.scale span').first().textContent(), '0 %')
+  await page.getByLabel('Zoom in').press('Space')
 }
