@@ -1,7 +1,7 @@
 /**
- * Whether CLUE intervals are honest on real answers, where nobody knows the true chance (sparfa.md §16): for each learner
- * and concept with enough held-out answers, how far the share right lies from the prediction, in standard deviations of
- * what is not known (the posterior) and of chance (the answers themselves).
+ * Whether CLUE intervals are honest on real answers, where nobody knows the true chance (sparfa.md §16): for each
+ * learner and concept with enough held-out answers, how far the share right lies from the prediction, in standard
+ * deviations of what is not known (the posterior) and of chance (the answers themselves).
  */
 import { shareOf } from './clue.ts'
 import type { Parts } from './evaluate.ts'

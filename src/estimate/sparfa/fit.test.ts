@@ -128,6 +128,18 @@ test('auto is at least as good on held-out responses as the fixed penalty, and s
   assert.equal(auto.madeBy.preset, 'auto')
 })
 
+test('without any hint a soft fit finds concepts of its own, the same for the same seed', () => {
+  const { hints, ...records } = recordsOf(everyRow)
+  assert.ok(hints.length > 0)
+  const input = prepareFit({ ...records, conceptIds: records.conceptIds.slice(0, 3), hints: [] })
+  const easinessOnly = fitMatrix(input, hard)
+  const exploring = fitMatrix(input, { preset: 'soft', seed: 1 })
+  assert.equal(easinessOnly.weights.value.length, 0)
+  assert.ok(exploring.weights.value.length > input.questionIds.length)
+  assert.ok(exploring.madeBy.held_out_log_loss! < easinessOnly.madeBy.held_out_log_loss! - 0.01)
+  assert.deepEqual(storeMatrix(fitMatrix(input, { preset: 'soft', seed: 1 })), storeMatrix(exploring))
+})
+
 test('a later auto fit looks at what was chosen before and its neighbours', () => {
   const input = prepareFit(recordsOf(everyRow))
   const tried = (changes: Partial<SparfaMatrix['madeBy']>): string[] => {

@@ -21,7 +21,7 @@ import { isMisled, mayStartFrom, warmPoint } from './warm.ts'
 export interface FitOptions {
   /** `auto` chooses penalties and mask by held-out log-loss; the others are fixed. */
   readonly preset: 'auto' | Exclude<PresetName, 'irt1' | 'irt2'>
-  /** Decides which responses are held out. */
+  /** Decides which responses are held out, and where a fit without hints starts. */
   readonly seed: number
   /** Start from an earlier matrix of the same book or of its predecessor. */
   readonly previous?: SparfaMatrix | undefined
@@ -157,7 +157,7 @@ function fitOne(job: Job, preset: Preset, previous: SparfaMatrix | undefined, st
 
 /** A soft fit lives on being stopped early, so it never starts from one that has had its time. */
 function startOf(job: Job, problem: Problem, previous: SparfaMatrix | undefined, start: Point | undefined): Point {
-  if (problem.preset.mask === 'soft') return startingPoint(problem)
+  if (problem.preset.mask === 'soft') return startingPoint(problem, job.options.seed)
   return start ?? (previous === undefined ? startingPoint(problem) : warmPoint(problem, job.input, previous))
 }
 
@@ -173,7 +173,7 @@ function optimiserOf(problem: Problem, point: Point): Optimiser {
 function trainOnAll(job: Job, { problem, trained }: Candidate): Optimiser {
   const isHard = problem.preset.mask === 'hard'
   const whole = problemOf(job, { ...problem.preset, penalties: trained.penalties }, job.responses)
-  const point = startingPoint(whole)
+  const point = startingPoint(whole, job.options.seed)
   if (isHard) {
     point.weights.set(trained.point.weights)
     point.easiness.set(trained.point.easiness)

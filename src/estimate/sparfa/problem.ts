@@ -2,6 +2,7 @@
  * The cost function of one fit (sparfa.md §3): responses, hints, penalties, and where the penalties pull to. A `Point`
  * is one place in its domain; gradients have the same shape.
  */
+import { seededUniform } from './hash.ts'
 import { hardKernels, type Kernels, type ResponseRows, softKernels } from './kernels.ts'
 import type { ConceptRows } from './matrix.ts'
 import type { Penalties, Preset } from './presets.ts'
@@ -81,9 +82,13 @@ export function makeProblem(parts: ProblemParts): Problem {
   }
 }
 
-/** Start of a cold fit (sparfa.md §8): W = W0, nothing known about learners, d from smoothed shares. */
-export function startingPoint(problem: Problem): Point {
+/**
+ * Start of a cold fit (sparfa.md §8): W = W0, nothing known about learners, d from smoothed shares. A soft fit without
+ * a single hint explores: from W = 0 it could not move, so W starts from random numbers.
+ */
+export function startingPoint(problem: Problem, seed = 0): Point {
   const { responses, kernels, easinessCentre } = problem
+  const isExploring = problem.preset.mask === 'soft' && problem.hints.concept.length === 0
   const right = new Float64Array(responses.questionCount)
   const answers = new Float64Array(responses.questionCount)
   for (let row = 0; row < responses.question.length; row++) {
@@ -91,7 +96,7 @@ export function startingPoint(problem: Problem): Point {
     answers[responses.question[row]!]! += 1
   }
   return {
-    weights: problem.weightCentre.slice(),
+    weights: isExploring ? problem.weightCentre.map(seededUniform(seed)) : problem.weightCentre.slice(),
     easiness: easinessCentre.map((centre, question) =>
       logit((right[question]! + 2 * sigmoid(centre)) / (answers[question]! + 2)),
     ),
