@@ -2,6 +2,7 @@ import { type Ranking, rankingOf } from '#choose/candidates.ts'
 import { clueInputs } from '#choose/clue-inputs.ts'
 import type { Area } from '#choose/worst-areas.ts'
 import type { Uuid } from '#domain/ids.ts'
+import type { Ordering } from '#due/submitted-orderings.ts'
 import { type CalculationInputs, calculationUuid } from './calculation.ts'
 import type { Edition } from './editions.ts'
 import type { FittedAlgorithm } from './in-process.ts'
@@ -15,7 +16,7 @@ export interface Advice {
   readonly matrix: Uuid
   ranking(candidates: readonly Uuid[]): Ranking
   /** CLUEs as the student sees them: of pages, or where there are none, of what contains pages. */
-  areas(): readonly Area[]
+  areas(): Promise<readonly Area[]>
   /** The name of a choice that rests on this advice. */
   calculation(choice: Choice): Uuid
 }
@@ -35,7 +36,7 @@ export function fittedAdvice(ports: AnswerPorts, { record, edition }: Advisee, f
     matrix: fitted.model,
     // The order of picks may use every answer, also those whose feedback is not out (design D22).
     ranking: (candidates) => rankingOf(fitted.rank(ports.learners.of(record, edition, 'teacher', now), candidates)),
-    areas: () => {
+    areas: async () => {
       const learner = ports.learners.of(record, edition, 'student', now)
       const { pools, index } = edition
       const areaOf = (container: Uuid): Area[] => {
@@ -47,5 +48,21 @@ export function fittedAdvice(ports: AnswerPorts, { record, edition }: Advisee, f
     },
     calculation: (choice) =>
       calculationUuid({ ...choice, container: undefined, matrix: fitted.model, position: record.position }),
+  }
+}
+
+/** The same from what a remote algorithm submitted: an order of exercises, and CLUEs of its own. */
+export function submittedAdvice(ports: AnswerPorts, { record }: Advisee, ordering: Ordering): Advice {
+  const { algorithm, matrix, result } = ordering
+  return {
+    algorithm,
+    matrix,
+    ranking: () => rankingOf(ordering.exercises),
+    areas: async () => {
+      const { clues } = ports.submitted
+      const own = await clues.ofSubjects('student_clues', algorithm.toLowerCase(), [record.student.uuid])
+      return own.map(({ bookContainer, clue }) => ({ container: bookContainer, clue }))
+    },
+    calculation: () => result,
   }
 }

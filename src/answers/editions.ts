@@ -15,6 +15,8 @@ export interface Edition {
   readonly index: EcosystemIndex
   readonly pools: CluePools
   readonly mapping: Mapping
+  /** Editions that share exercise groups with this one or map into it, itself included. */
+  readonly related: readonly Uuid[]
   /** The group of an exercise of this edition or of a related one. */
   readonly groupOf: GroupOf
 }
@@ -62,6 +64,7 @@ export function openEditions(reader: EditionReader): Editions {
       index,
       pools: cluePoolsOf(index, others, mapping),
       mapping,
+      related,
       groupOf: (exercise) => {
         for (const one of all) {
           const found = one.exercises.get(exercise)

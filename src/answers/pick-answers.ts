@@ -14,7 +14,7 @@ import type { Uuid } from '#domain/ids.ts'
 import type { AssignedExercise, Assignment } from '#domain/student.ts'
 import { createBreath } from '#platform/breath.ts'
 import type { Advice, Advisee, Choice } from './advice.ts'
-import { adviceFor, type Question } from './advisers.ts'
+import { adviceFor, type Question, type Scope } from './advisers.ts'
 import type { AssignmentPickLine, PickAnswer, StudentPickLine } from './answers.ts'
 import type { AnswerPorts } from './open.ts'
 import type { StudentRecord } from './student-records.ts'
@@ -26,7 +26,7 @@ import type { StudentRecord } from './student-records.ts'
  */
 interface Basis extends Advisee {
   readonly advice: Advice
-  /** Of every algorithm that has an order for this student: a client may take spaced exercises from another one. */
+  /** Of everyone who was asked: a client may take personalised and spaced exercises from different algorithms. */
   readonly advices: readonly Advice[]
 }
 
@@ -41,7 +41,7 @@ const unready: PickAnswer = { ...unknown, status: 'unready' }
 
 export function assignmentPes(ports: AnswerPorts, lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]> {
   const wishes = lines.map((line) => ({ line, algorithm: line.algorithm?.toLowerCase() }))
-  return forAssignments(ports, wishes, (_wish, assignment, basis) => personalised(ports, assignment, basis))
+  return forAssignments(ports, wishes, 'asked', (_wish, assignment, basis) => personalised(ports, assignment, basis))
 }
 
 interface Wish {
@@ -61,7 +61,7 @@ export function assignmentSpes(ports: AnswerPorts, lines: readonly AssignmentPic
     const [, type, algorithm] = spacedName.exec(line.algorithm?.toLowerCase() ?? '') ?? []
     return { line, algorithm, historyType: type === 'instructor_driven' ? type : 'student_driven' }
   })
-  return forAssignments(ports, wishes, ({ historyType }, assignment, basis) =>
+  return forAssignments(ports, wishes, 'all', ({ historyType }, assignment, basis) =>
     spaced(ports, assignment, basis, historyType),
   )
 }
@@ -72,6 +72,7 @@ const linesPerSlice = 100
 async function forAssignments<Asked extends Wish>(
   ports: AnswerPorts,
   wishes: readonly Asked[],
+  scope: Scope,
   choose: (wish: Asked, assignment: Assignment, basis: Basis) => PickAnswer,
 ): Promise<PickAnswer[]> {
   const wanted = [...new Set(wishes.map(({ line }) => line.assignment))]
@@ -88,6 +89,7 @@ async function forAssignments<Asked extends Wish>(
         const kept = found.get(line.assignment)
         return { algorithm, record: kept && records.get(kept.student), ecosystem: kept?.ecosystem }
       }),
+      scope,
     )
     for (const [index, wish] of slice.entries()) {
       await breath.take()
@@ -108,7 +110,7 @@ interface Sought {
 }
 
 /** `undefined` where the student, the book or the algorithm's part is not there (yet). */
-async function basesOf(ports: AnswerPorts, sought: readonly Sought[]): Promise<(Basis | undefined)[]> {
+async function basesOf(ports: AnswerPorts, sought: readonly Sought[], scope: Scope): Promise<(Basis | undefined)[]> {
   const ecosystems = [...new Set(sought.flatMap(({ ecosystem }) => ecosystem ?? []))]
   const found = await Promise.all(ecosystems.map((ecosystem) => ports.editions.edition(ecosystem)))
   const editions = new Map(found.flatMap((edition) => (edition === undefined ? [] : [[edition.ecosystem, edition]])))
@@ -121,6 +123,7 @@ async function basesOf(ports: AnswerPorts, sought: readonly Sought[]): Promise<(
   const advised = await adviceFor(
     ports,
     questions.filter((question) => question !== undefined),
+    scope,
   )
   let next = 0
   return questions.map((question) => {
@@ -246,11 +249,12 @@ export async function worstAreasPicks(ports: AnswerPorts, lines: readonly Studen
         const record = records.get(student)
         return { algorithm: algorithm?.toLowerCase(), record, ecosystem: record?.course.ecosystem }
       }),
+      'asked',
     )
     for (const [index, line] of slice.entries()) {
       await breath.take()
       const basis = bases[index]
-      const answer = basis === undefined ? unready : practice(ports, basis)
+      const answer = basis === undefined ? unready : await practice(ports, basis)
       answers.push(records.has(line.student) ? limited(answer, line.exercisesMax) : unknown)
     }
   }
@@ -260,10 +264,10 @@ export async function worstAreasPicks(ports: AnswerPorts, lines: readonly Studen
 /** Areas looked at first; more only when these can not fill the practice. */
 const areasFirst = 10
 
-function practice(ports: AnswerPorts, basis: Basis): PickAnswer {
+async function practice(ports: AnswerPorts, basis: Basis): Promise<PickAnswer> {
   const { record, edition, advice } = basis
   const { algorithm } = advice
-  const areas = worstAreas(advice.areas(), edition.index)
+  const areas = worstAreas(await advice.areas(), edition.index)
   const first = practiceIn(ports, basis, areas.slice(0, areasFirst))
   const isEnough = first.shortage === undefined || areas.length <= areasFirst
   const choice = isEnough ? first : practiceIn(ports, basis, areas)

@@ -23,7 +23,7 @@ const assignmentOf = (line: AssignmentPickLine): Subject => line.assignment
 
 /** Longer names can not have been uploaded, nor ones with a NUL, which the database does not take as text. */
 const algorithmLengthMax = 200
-function isStorable(algorithm: string | undefined): algorithm is string {
+export function isStorable(algorithm: string | undefined): algorithm is string {
   return algorithm !== undefined && algorithm.length <= algorithmLengthMax && !algorithm.includes('\0')
 }
 
@@ -75,7 +75,8 @@ async function uploadedOf<Line extends { algorithm: string | undefined }, Row>(
   return rows
 }
 
-async function merge<Line, Row, Answer>(
+/** The answers in order: of the rows found, and of what is computed for the other lines. */
+export async function merge<Line, Row, Answer>(
   lines: readonly Line[],
   uploaded: readonly (Row | undefined)[],
   answerOf: (row: Row, line: Line) => Answer,

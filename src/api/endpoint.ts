@@ -12,7 +12,7 @@ export interface Endpoint {
   readonly summary: string
   readonly description: string
   /** Whose token it asks for. */
-  readonly audience: 'api' | 'sparfa'
+  readonly audience: 'api' | 'scheduler' | 'sparfa'
   readonly request: TSchema
   readonly response: TSchema
   /** Objects of the body are stored as they came, so their depth has a limit. */
@@ -27,7 +27,7 @@ export interface Endpoint {
 type Defaulted = 'audience' | 'keepsNested'
 
 interface EndpointDefinition<Request extends TSchema> extends Omit<Endpoint, 'request' | 'check' | 'run' | Defaulted> {
-  readonly audience?: 'api' | 'sparfa'
+  readonly audience?: Endpoint['audience']
   readonly keepsNested?: boolean
   readonly request: Request
   readonly check?: (body: Static<Request>) => readonly string[]

@@ -1,4 +1,5 @@
 import type { Endpoint } from './endpoint.ts'
+import { algorithmEndpoints } from './routes/algorithms.ts'
 import { assignmentEndpoints } from './routes/assignments.ts'
 import { clueEndpoints } from './routes/clues.ts'
 import { courseEndpoints } from './routes/courses.ts'
@@ -27,5 +28,6 @@ export const wireEndpoints: readonly Endpoint[] = [
   ...streamEndpoints,
   ...clueEndpoints,
   ...pickEndpoints,
+  ...algorithmEndpoints,
   ...matrixEndpoints,
 ]

@@ -31,6 +31,7 @@ const tags = [
   { name: 'clues', description: 'How well students and classes understand parts of the book' },
   { name: 'picks', description: 'Which exercises to give next' },
   { name: 'results', description: 'What remote algorithms upload' },
+  { name: 'algorithms', description: 'Work that remote algorithms fetch and answer' },
   { name: 'research', description: 'What the algorithms learnt' },
 ]
 
@@ -58,6 +59,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
       responses: Object.fromEntries(statuses.map((status) => [responseName(status), errorResponse(status)])),
       securitySchemes: {
         api: { type: 'apiKey', in: 'header', name: 'Biglearn-Api-Token' },
+        scheduler: { type: 'apiKey', in: 'header', name: 'Biglearn-Scheduler-Token' },
         sparfa: { type: 'apiKey', in: 'header', name: 'Biglearn-Sparfa-Token' },
       },
     },

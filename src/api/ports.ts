@@ -1,4 +1,5 @@
 import type { Answers } from '#answers/answers.ts'
+import type { AlgorithmContract } from '#answers/contract/contract.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Results } from '#due/results.ts'
 import type { WaitingSubjects } from '#due/waiting-subjects.ts'
@@ -10,6 +11,8 @@ export interface ApiPorts {
   readonly answers: Answers
   readonly results: Results
   readonly waiting: WaitingSubjects
+  /** Work for remote algorithms. */
+  readonly contract: AlgorithmContract
   /** Absent where no matrices are kept; then no preparation is ever ready by itself (design D27). */
   readonly matrices?: Matrices | undefined
   readonly readiness: Readiness

@@ -29,7 +29,11 @@ interface WireRoute {
 }
 
 const largeBodiesBytesMax = 256 * 1024 * 1024
-const tokenHeaders = { api: 'Biglearn-Api-Token', sparfa: 'Biglearn-Sparfa-Token' } as const
+const tokenHeaders = {
+  api: 'Biglearn-Api-Token',
+  scheduler: 'Biglearn-Scheduler-Token',
+  sparfa: 'Biglearn-Sparfa-Token',
+} as const
 
 declare module 'fastify' {
   interface FastifyRequest {

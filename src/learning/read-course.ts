@@ -285,3 +285,38 @@ export async function readStudentPage(pool: pg.Pool, query: StudentPageQuery, pa
   )
   return { lines: found.rows.map(studentOf), total: total.rows[0]?.total ?? 0 }
 }
+
+/** A course as far as derived work needs to know whether anything changed; where a walk over all courses stands. */
+export interface CourseHead {
+  readonly part: number
+  readonly course: Uuid
+  readonly ecosystem: Uuid | undefined
+  readonly version: CourseVersion
+}
+export type CourseCursor = Pick<CourseHead, 'part' | 'course'>
+
+/** The next courses in the order of the primary key, a range of which is read. */
+export async function readCourseHeads(pool: pg.Pool, after: CourseCursor, max: number): Promise<CourseHead[]> {
+  const found = await pool.query<{
+    part: number
+    course: string
+    ecosystem: string | null
+    applied_number: number
+    changed_number: number
+  }>({
+    name: 'learning_course_heads',
+    text: `
+      select part, course, ecosystem, applied_number, changed_number
+      from learning_course
+      where (part, course) > ($1::smallint, $2::uuid)
+      order by part, course
+      limit $3`,
+    values: [after.part, after.course, max],
+  })
+  return found.rows.map((row) => ({
+    part: row.part,
+    course: toUuid(row.course),
+    ecosystem: row.ecosystem === null ? undefined : toUuid(row.ecosystem),
+    version: { applied: row.applied_number, changed: row.changed_number },
+  }))
+}

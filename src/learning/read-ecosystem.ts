@@ -132,6 +132,32 @@ export class EcosystemReader {
     return ecosystems
   }
 
+  /** Editions that have one of these exercise groups. */
+  async ofGroups(groups: readonly Uuid[]): Promise<Map<Uuid, Uuid[]>> {
+    const found = await this.#pool.query<{ exercise_group: string; ecosystem: string }>({
+      name: 'learning_ecosystems_of_groups',
+      text: `
+        select stored.*
+        from unnest($1::uuid[]) as asked (exercise_group)
+        cross join lateral (
+          select exercise_group, ecosystem
+          from learning_exercise_group
+          where exercise_group = asked.exercise_group
+          order by part, ecosystem
+        ) as stored`,
+      values: [groups],
+    })
+    const byGroup = Map.groupBy(found.rows, (row) => toUuid(row.exercise_group))
+    return new Map([...byGroup].map(([group, rows]) => [group, rows.map((row) => toUuid(row.ecosystem))]))
+  }
+
+  async all(): Promise<Uuid[]> {
+    const found = await this.#pool.query<{ ecosystem: string }>(
+      'select ecosystem from learning_ecosystem order by part, ecosystem',
+    )
+    return found.rows.map((row) => toUuid(row.ecosystem))
+  }
+
   async count(): Promise<number> {
     const found = await this.#pool.query<{ count: number }>('select count(*)::int as count from learning_ecosystem')
     return found.rows[0]?.count ?? 0

@@ -6,7 +6,9 @@ import { partsDefault } from '#domain/parts.ts'
 import type { Answer, Assignment, Student } from '#domain/student.ts'
 import {
   type CourseContainer,
+  type CourseCursor,
   type CourseDetails,
+  type CourseHead,
   type CourseLine,
   type CourseVersion,
   type Page,
@@ -14,6 +16,7 @@ import {
   readContainer,
   readContainersOf,
   readCourseDetails,
+  readCourseHeads,
   readCoursePage,
   readCourseVersions,
   readMembers,
@@ -34,7 +37,9 @@ import { readTrainingCounts, readTrainingData, type TrainingAnswer, type Trainin
 
 export type {
   CourseContainer,
+  CourseCursor,
   CourseDetails,
+  CourseHead,
   CourseLine,
   CourseVersion,
   EcosystemLine,
@@ -84,6 +89,12 @@ export interface LearningReader {
 
   trainingCounts(): Promise<TrainingCount[]>
   trainingData(ecosystem: Uuid): AsyncIterable<readonly TrainingAnswer[]>
+
+  /** The next courses in key order, for walks over all of them. */
+  courseHeads(after: CourseCursor, max: number): Promise<CourseHead[]>
+  ecosystems(): Promise<Uuid[]>
+  /** Exercise group → the editions that have it. */
+  ecosystemsOfGroups(groups: readonly Uuid[]): Promise<Map<Uuid, Uuid[]>>
 
   coursePage(query: PageQuery): Promise<Page<CourseLine>>
   /** Also students who have left. */
@@ -141,6 +152,9 @@ export function openLearningReader(pool: pg.Pool, options: LearningReaderOptions
     mapping: keepMapping(ecosystems, ageMsMax),
     trainingCounts: () => readTrainingCounts(pool, ecosystems),
     trainingData: (ecosystem) => readTrainingData(pool, ecosystems, { ecosystem, parts }),
+    courseHeads: (after, max) => readCourseHeads(pool, after, max),
+    ecosystems: () => ecosystems.all(),
+    ecosystemsOfGroups: (groups) => ecosystems.ofGroups(groups),
     coursePage: (query) => readCoursePage(pool, query),
     studentPage: (query) => readStudentPage(pool, query, parts),
     ecosystemLines: () => ecosystems.lines(),

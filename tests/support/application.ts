@@ -13,6 +13,7 @@ export interface TestApplication extends Application {
 export async function startTestApplication(
   roles = 'api,learning,due,trainer',
   algorithms = algorithmsDefault,
+  matrixIntervalMs?: number,
 ): Promise<TestApplication> {
   const database = await createMigratedDatabase()
   const said: string[] = []
@@ -27,6 +28,7 @@ export async function startTestApplication(
       managementPort: undefined,
       tokens: { api: [], scheduler: [], sparfa: [], operator: [] },
       lameDuckMs: 0,
+      ...(matrixIntervalMs !== undefined && { matrixIntervalMs }),
       say: (line) => said.push(line),
     },
     shutdown,

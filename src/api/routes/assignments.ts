@@ -1,3 +1,4 @@
+import { toUuid, type Uuid } from '#domain/ids.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import { createUpdateAssignmentsRequest, createUpdateAssignmentsResponse } from '../schemas/assignments.ts'
 import { assignmentExample } from '../schemas/examples.ts'
@@ -19,6 +20,7 @@ export const assignmentEndpoints: readonly Endpoint[] = [
     run: async ({ assignments }, ports) => {
       const refusal = await appendAnnouncements(ports, assignments.map(assignmentUpdated))
       if (refusal !== undefined) return refusal
+      await ports.contract.markUsed(assignments.flatMap(usedResults))
       const lines = assignments.map((line) => ({
         request_uuid: line.request_uuid,
         updated_assignment_uuid: line.assignment_uuid,
@@ -27,3 +29,15 @@ export const assignmentEndpoints: readonly Endpoint[] = [
     },
   }),
 ]
+
+interface CalculationReference {
+  readonly calculation_uuid?: string | null
+}
+
+/** Results from which the assignment's exercises were taken; they must stay as long as the assignment. */
+function usedResults(line: { pes?: CalculationReference | null; spes?: CalculationReference | null }): Uuid[] {
+  return [line.pes, line.spes].flatMap((reference) => {
+    const uuid = reference?.calculation_uuid
+    return uuid == null ? [] : toUuid(uuid)
+  })
+}

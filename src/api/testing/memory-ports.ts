@@ -2,6 +2,7 @@ import { withUploaded } from '#answers/uploaded.ts'
 import { type ApiConfig, apiDefaults } from '../config.ts'
 import type { ApiPorts } from '../ports.ts'
 import { createMemoryAnswers } from './memory-answers.ts'
+import { createMemoryContract } from './memory-contract.ts'
 import { createMemoryLog, type MemoryLog } from './memory-log.ts'
 import { createMemoryResults } from './memory-results.ts'
 
@@ -21,6 +22,7 @@ export function createMemoryPorts(): MemoryPorts {
     log,
     results,
     waiting: { put: async () => undefined, read: async () => new Set() },
+    contract: createMemoryContract(),
     answers: withUploaded(createMemoryAnswers(log.all), results),
     readiness: { check: async () => ({ ready: true, checks: {} }), isFailing: () => false },
     logger: { error: note, warn: note },

@@ -33,6 +33,8 @@ export interface ApplicationOptions {
   readonly managementPort: number | undefined
   readonly tokens: Tokens
   readonly lameDuckMs: number
+  /** Least time between two matrix updates that remote algorithms are asked for; a minute when absent. */
+  readonly matrixIntervalMs?: number
   readonly settings?: ApiSettings
   readonly say: (line: string) => void
 }

@@ -1,7 +1,10 @@
 import type pg from 'pg'
 import type { Answers, Forecasts } from '#answers/answers.ts'
+import type { AlgorithmContract } from '#answers/contract/contract.ts'
+import { openAlgorithmContract } from '#answers/contract/open.ts'
 import type { Explanations } from '#answers/explain.ts'
 import { openFreshness } from '#answers/freshness.ts'
+import { openKeptViews } from '#answers/kept-views.ts'
 import { openAnswers } from '#answers/open.ts'
 import { withUploaded } from '#answers/uploaded.ts'
 import { withWaiting } from '#answers/waiting.ts'
@@ -16,10 +19,14 @@ import { partOf, partsDefault } from '#domain/parts.ts'
 import { recordCourseMoves } from '#due/course-moves.ts'
 import { openMatrixReads } from '#due/matrix-reads.ts'
 import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
+import { openMatrixUpdates } from '#due/matrix-updates.ts'
 import type { Results } from '#due/results.ts'
 import { createStoredResults } from '#due/stored-results.ts'
+import { openSubmittedClues } from '#due/submitted-clues.ts'
+import { openSubmittedOrderings } from '#due/submitted-orderings.ts'
 import { startTrainer } from '#due/trainer.ts'
 import { createWaitingSubjects, forgetWaiting, type WaitingSubjects } from '#due/waiting-subjects.ts'
+import { openWorkStates } from '#due/work-states.ts'
 import { startCompaction } from '#learning/compaction.ts'
 import { type LearningReader, openLearningReader } from '#learning/reader.ts'
 import { learningSubscription } from '#learning/subscription.ts'
@@ -42,6 +49,7 @@ export interface Services {
   readonly explanations: Explanations
   readonly results: Results
   readonly waiting: WaitingSubjects
+  readonly contract: AlgorithmContract
   readonly matrices: Matrices
   readonly matrixStore: MatrixStore
   readonly visibility: Visibility
@@ -54,12 +62,15 @@ export interface ServiceOptions {
   readonly algorithms: readonly AlgorithmName[]
   readonly pool: pg.Pool
   readonly say: (line: string) => void
+  readonly matrixIntervalMs?: number
 }
 
 const subscriptionName = 'learning'
 /** How long a read waits for learning to apply what was acknowledged before it. */
 const freshnessMsMax = 1000
 const workersMsMax = 4000
+/** Least time between two matrix updates that remote algorithms are asked for. */
+const matrixIntervalMsDefault = 60_000
 
 export async function openServices(options: ServiceOptions, shutdown: Shutdown): Promise<Services> {
   const { pool, roles, say, databaseUrl } = options
@@ -96,8 +107,21 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const results = createStoredResults({ pool, parts: partsDefault })
   const waiting = createWaitingSubjects(pool, placeOf)
   const clock = { now: () => Date.now() }
-  const algorithms = openAlgorithms(options.algorithms, matrixStore)
-  const computed = openAnswers({ reader, matrices: matrixStore, algorithms, freshness, clock, withholdUntilDue: true })
+  const views = openKeptViews(reader, { withholdUntilDue: true })
+  const orderings = openSubmittedOrderings(pool)
+  const clues = openSubmittedClues(pool)
+  const computed = openAnswers({
+    ...{ reader, views, clock, freshness, matrices: matrixStore },
+    algorithms: openAlgorithms(options.algorithms, matrixStore),
+    submitted: { orderings, clues },
+  })
+  const contract = openAlgorithmContract({
+    ...{ reader, views, clock, orderings, clues },
+    states: openWorkStates(pool),
+    matrixUpdates: openMatrixUpdates(pool),
+    progress: async () => [...(await readProgress(pool, subscriptionName)).confirmed].join(' '),
+    matrixIntervalMs: options.matrixIntervalMs ?? matrixIntervalMsDefault,
+  })
   return {
     pool,
     log,
@@ -107,6 +131,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     forecasts: computed,
     explanations: computed,
     results,
+    contract,
     matrices: openMatrixReads(pool, matrixStore),
     matrixStore,
     visibility,

@@ -1,0 +1,183 @@
+import { needOfPes, needOfSpes } from '#choose/need.ts'
+import type { Uuid } from '#domain/ids.ts'
+import type { Assignment, Student } from '#domain/student.ts'
+import { type Ordering, orderingKey, type StoredOrdering } from '#due/submitted-orderings.ts'
+import type { AnsweredState, HandedOut } from '#due/work-states.ts'
+import type { StudentVersion } from '#learning/reader.ts'
+import type { ExerciseItem, ExerciseResult, OrderingLine, OrderingRequest } from './contract.ts'
+import { defaultStudent, exerciseCalculation, resultUuid } from './identity.ts'
+import type { ContractPorts } from './open.ts'
+import { type Examined, rotated, type WalkedCourse } from './walk.ts'
+
+/*
+ * Orders of exercises (scheduler.md §8): one calculation per student and ecosystem in use, new with each answer of the
+ * student, and one per ecosystem for students of whom nothing is known.
+ */
+const kind = 'exercises'
+/** Each item lists all exercises of a book. */
+const itemsMax = 10
+const studentsPerLook = 100
+
+type Work = Omit<HandedOut, 'kind' | 'bookContainer'>
+
+export async function fetchExerciseCalculations(ports: ContractPorts, algorithm: string): Promise<ExerciseItem[]> {
+  const defaults = await dueDefaults(ports, algorithm)
+  const work = await ports.walk.find<Work>({
+    kind,
+    algorithm,
+    itemsMax: Math.max(0, itemsMax - defaults.length),
+    examine: (course, room) => examine(ports, { algorithm, course, room }),
+  })
+  await ports.states.writeHandedOut(work.map((one) => ({ ...one, kind, bookContainer: undefined })))
+  return itemsOf(ports, [...defaults, ...work])
+}
+
+async function dueDefaults(ports: ContractPorts, algorithm: string): Promise<Work[]> {
+  const ecosystems = await ports.reader.ecosystems()
+  const keys = ecosystems.map((ecosystem) => ({ student: defaultStudent, ecosystem }))
+  const answered = await ports.orderings.calculationsInUse(algorithm, keys)
+  const due = keys.filter((key) => !answered.has(orderingKey(key)))
+  return rotated(due)
+    .slice(0, itemsMax)
+    .map(({ student, ecosystem }) => workOf(student, ecosystem, 0))
+}
+
+function workOf(student: Uuid, ecosystem: Uuid, position: number): Work {
+  return { calculation: exerciseCalculation(student, ecosystem, position), subject: student, ecosystem, position }
+}
+
+interface Look {
+  readonly algorithm: string
+  readonly course: WalkedCourse
+  readonly room: number
+}
+
+async function examine(ports: ContractPorts, look: Look): Promise<Examined<Work>> {
+  const { algorithm, course, room } = look
+  const students = await ports.reader.studentsOf(course.course)
+  const versions = await ports.reader.studentVersions(students)
+  const subjects = students.map(({ uuid }) => uuid)
+  const answered = await ports.states.readAnswered(kind, algorithm, subjects)
+  const stateOf = ({ uuid }: Student): string => {
+    const { answer, assignment } = versionOf(versions, uuid)
+    return `${answer} ${assignment} ${course.edition?.ecosystem}`
+  }
+  const stale = rotated(students.filter((student) => answered.get(student.uuid)?.state !== stateOf(student)))
+  const items: Work[] = []
+  for (let from = 0; from < stale.length && items.length < room; from += studentsPerLook) {
+    const some = stale.slice(from, from + studentsPerLook)
+    const due = await dueOf(ports, look, some, versions)
+    const settled = some.filter(({ uuid }) => !due.has(uuid))
+    const states = settled.map((student): AnsweredState => {
+      return { subject: student.uuid, state: stateOf(student), nextAt: undefined }
+    })
+    await ports.states.writeAnswered(kind, algorithm, states)
+    for (const work of due.values()) items.push(...work)
+  }
+  return { items: items.slice(0, room), nextAt: undefined }
+}
+
+function versionOf(versions: ReadonlyMap<Uuid, StudentVersion>, student: Uuid): StudentVersion {
+  return versions.get(student) ?? { answer: -1, assignment: -1 }
+}
+
+/** Students with anything that the algorithm has not answered, and what. */
+async function dueOf(
+  ports: ContractPorts,
+  { algorithm, course }: Look,
+  students: readonly Student[],
+  versions: ReadonlyMap<Uuid, StudentVersion>,
+): Promise<Map<Uuid, Work[]>> {
+  const assignments = await ports.reader.assignmentsOfMany(students)
+  const work: Work[] = []
+  for (const { uuid } of students) {
+    for (const ecosystem of ecosystemsInUse(course, assignments.get(uuid) ?? [])) {
+      const isKnown = (await ports.editions.edition(ecosystem)) !== undefined
+      if (isKnown) work.push(workOf(uuid, ecosystem, versionOf(versions, uuid).answer))
+    }
+  }
+  const keyOf = ({ subject, ecosystem }: Work): string => orderingKey({ student: subject, ecosystem })
+  const keys = work.map(({ subject, ecosystem }) => ({ student: subject, ecosystem }))
+  const inUse = await ports.orderings.calculationsInUse(algorithm, keys)
+  return Map.groupBy(
+    work.filter((one) => inUse.get(keyOf(one)) !== one.calculation),
+    ({ subject }) => subject,
+  )
+}
+
+/** The course's own, and those of assignments for which there is something to choose (scheduler.md §8.2). */
+function ecosystemsInUse({ ecosystem }: WalkedCourse, assignments: readonly Assignment[]): Set<Uuid> {
+  const needing = assignments.filter((one) => needOfPes(one) === 'choose' || needOfSpes(one) === 'choose')
+  return new Set([...(ecosystem === undefined ? [] : [ecosystem]), ...needing.map((one) => one.ecosystem)])
+}
+
+async function itemsOf(ports: ContractPorts, work: readonly Work[]): Promise<ExerciseItem[]> {
+  const items: ExerciseItem[] = []
+  for (const { calculation, ecosystem, subject } of work) {
+    const edition = await ports.editions.edition(ecosystem)
+    if (edition === undefined) continue
+    items.push({ calculation, ecosystem, student: subject, exercises: [...edition.index.exercises.keys()] })
+  }
+  return items
+}
+
+/** A superseded calculation is accepted; what it says is used where nothing newer was submitted (scheduler.md §8.3). */
+export async function updateExerciseCalculations(
+  ports: ContractPorts,
+  updates: readonly ExerciseResult[],
+): Promise<boolean[]> {
+  const handedOut = await ports.states.readHandedOut(updates.map(({ calculation }) => calculation))
+  const unknown = updates.filter(({ calculation }) => !handedOut.has(calculation))
+  const defaults = new Map<Uuid, Work>()
+  for (const ecosystem of new Set(unknown.map(({ calculation }) => calculation))) {
+    if ((await ports.editions.edition(ecosystem)) === undefined) continue
+    defaults.set(ecosystem, workOf(defaultStudent, ecosystem, 0))
+  }
+  const orderings = updates.map(({ calculation, algorithm, matrix, exercises }): Ordering | undefined => {
+    const known = handedOut.get(calculation)
+    const work = known?.kind === kind ? known : defaults.get(calculation)
+    if (work === undefined) return undefined
+    const { subject, ecosystem, position } = work
+    const result = resultUuid(algorithm, calculation, matrix, exercises)
+    return { student: subject, ecosystem, algorithm, position, calculation, result, matrix, exercises }
+  })
+  await ports.orderings.put(orderings.filter((ordering) => ordering !== undefined))
+  return orderings.map((ordering) => ordering !== undefined)
+}
+
+export async function readOrderings(
+  ports: ContractPorts,
+  requests: readonly OrderingRequest[],
+): Promise<OrderingLine[][]> {
+  return Promise.all(
+    requests.map(async ({ student, algorithm, results }) => {
+      const found = await findOrderings(ports, { student, algorithm: algorithm?.toLowerCase(), results })
+      return found.map((one) => ({
+        student: one.student,
+        result: one.result,
+        calculatedAt: one.updatedAt,
+        matrix: one.matrix,
+        algorithm: one.algorithm,
+        exercises: one.exercises,
+      }))
+    }),
+  )
+}
+
+async function findOrderings(ports: ContractPorts, request: OrderingRequest): Promise<StoredOrdering[]> {
+  const { student, algorithm, results } = request
+  if (results !== undefined) {
+    const found = await ports.orderings.byResult(results)
+    return found.filter((one) => {
+      const isOfStudent = student === undefined || one.student === student
+      return isOfStudent && (algorithm === undefined || one.algorithm.toLowerCase() === algorithm)
+    })
+  }
+  if (student === undefined || algorithm === undefined) return []
+  const inUse = await ports.orderings.ofStudent(student, algorithm)
+  if (student === defaultStudent) return inUse
+  const known = await ports.reader.student(student)
+  const version = known && (await ports.reader.studentVersions([known])).get(student)
+  // Those whose calculation was superseded by a newer answer of the student are only found by their uuid.
+  return inUse.filter((one) => one.position === (version?.answer ?? -1))
+}
