@@ -12,15 +12,15 @@ interface Interval {
   readonly isReal: boolean
 }
 
-/** The tenths that hold every known interval; at least two of them, so that a narrow class is not blown up. */
+/** The tenths that hold every known interval: an even number of them, so that the quarters are whole per cent. */
 export function scaleAround(intervals: readonly Interval[]): ForecastScale {
   const known = intervals.filter(({ isReal }) => isReal)
   if (known.length === 0) return wholeScale
-  const tenthBelow = Math.floor(Math.min(...known.map(({ minimum }) => minimum)) * 10)
-  const tenthAbove = Math.ceil(Math.max(...known.map(({ maximum }) => maximum)) * 10)
-  const isNarrow = tenthAbove - tenthBelow < 2
-  const from = isNarrow && tenthAbove === 10 ? 8 : tenthBelow
-  const to = isNarrow ? from + 2 : tenthAbove
+  const below = Math.min(9, Math.floor(Math.min(...known.map(({ minimum }) => minimum)) * 10))
+  const above = Math.max(below + 1, Math.ceil(Math.max(...known.map(({ maximum }) => maximum)) * 10))
+  const isEven = (above - below) % 2 === 0
+  const from = isEven || below === 0 ? below : below - 1
+  const to = isEven || below > 0 ? above : above + 1
   return { from: from / 10, to: to / 10 }
 }
 
