@@ -11,7 +11,6 @@ export async function withoutSecondCopies(
   client: pg.ClientBase,
   runs: readonly CourseRun[],
   states: ReadonlyMap<Uuid, CourseState>,
-  onSecondCopy: ((stream: Uuid, number: number) => void) | undefined,
 ): Promise<readonly CourseRun[]> {
   const given = runs.flatMap(({ part, course, events }) => {
     const applied = states.get(course)?.appliedNumber ?? -1
@@ -37,9 +36,7 @@ export async function withoutSecondCopies(
   const second = new Set<ParsedEvent['event']>()
   for (const { course, event } of given) {
     // Taken out at the first copy of the pass, so that another one in the same pass is a second copy too.
-    if (fresh.delete(keyOf(course, event.eventUuid))) continue
-    second.add(event)
-    onSecondCopy?.(course, event.number)
+    if (!fresh.delete(keyOf(course, event.eventUuid))) second.add(event)
   }
   return second.size === 0 ? runs : runs.map((run) => without(run, second))
 }

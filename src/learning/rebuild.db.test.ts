@@ -5,13 +5,16 @@ import { type SubscriptionRunner, startSubscription } from '#crew/run-subscripti
 import type { EventData } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partsDefault } from '#domain/parts.ts'
+import type { LaneEntry } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
 import { compactAnswers } from './compaction.ts'
+import { forgetSecondAnswer } from './forget-answer.ts'
 import { type LearningReader, openLearningReader } from './reader.ts'
 import { type RebuildOptions, rebuildLearning } from './rebuild.ts'
+import { SecondCopyFinder } from './second-copies.ts'
 import { learningSubscription } from './subscription.ts'
 import { at, TestStream, uuidOf } from './test-course.ts'
 
@@ -20,17 +23,20 @@ let pool: pg.Pool
 let log: Awaited<ReturnType<typeof openLog>>
 let runner: SubscriptionRunner
 let reader: LearningReader
+let finder: SecondCopyFinder
 before(async () => {
   database = await createMigratedDatabase()
   pool = openPool(database.url, { name: 'learning test', connectionsMax: 8 })
   log = await openLog(pool)
   reader = openLearningReader(pool)
-  const subscription = learningSubscription()
+  finder = new SecondCopyFinder({ log, forget: (copy) => forgetSecondAnswer(pool, copy, partsDefault) })
+  const subscription = { ...learningSubscription(), committed: (entries: readonly LaneEntry[]) => finder.note(entries) }
   runner = await startSubscription({ subscription, source: log, pool, heartbeatPool: pool })
   await recordTerm()
 })
 after(async () => {
   await runner.stop()
+  await finder.close()
   await log.close()
   await pool.end()
   await database.drop()
@@ -72,7 +78,12 @@ async function recordTerm(): Promise<void> {
     })
     await append(course)
     // Requests of one answer: the live rows are cut into many, the rebuilt ones are not.
-    for (let n = 0; n < 66; n += 1) await append(course.answer(answerOf(students[n % 2]!, n)))
+    const answers = index === 1 ? 66 : 16
+    for (let n = 0; n < answers; n += 1) {
+      course.answer(answerOf(students[n % 2]!, n))
+      if (index === 1) await append(course)
+    }
+    if (index !== 1) await append(course)
   }
   await caughtUp()
 }
@@ -107,7 +118,7 @@ test('a rebuild is equal to what was folded live, however answers are cut into r
   const result = await rebuildLearning({ url: database.url, log, mode: 'check', report: () => (reports += 1) })
   assert.deepEqual(result.difference, undefined)
   assert.deepEqual([result.streams, result.isExchanged, result.setAside], [7, false, []])
-  assert.equal(result.events, 1 + 6 * (1 + 1 + 3 + 1 + 1 + 66))
+  assert.equal(result.events, 1 + 6 * (1 + 1 + 3 + 1 + 1) + 66 + 5 * 16)
   assert.equal(reports, 7)
   assert.equal(await leftOver(), false)
 })
@@ -158,4 +169,28 @@ test('replacing mends what was damaged; folding, reading and the view go on as b
   ])
   assert.deepEqual(view.rows, [{ n: 34 }])
   assert.equal((await rebuild('exchange')).isExchanged, true)
+})
+
+test('a second copy of a response becomes a no_op in the log and leaves nothing in the read models (design D4)', async () => {
+  const course = courses[2]!
+  const limits = { eventsMax: 1, bytesMax: 100_000 }
+  const [first] = await log.readStream('course', course.stream, { from: 20, ...limits })
+  const activity = `select sum(answers)::int as answers, sum(real_answers)::int as real_answers from learning_activity`
+  const counted = await pool.query(activity)
+  await append(course.write('record_response', first!.data, first!.eventUuid).answer(answerOf(uuidOf(3, 21), 1)))
+  await caughtUp()
+  const copyNumber = 23
+  const typeOfCopy = async () =>
+    (await log.readStream('course', course.stream, { from: copyNumber, ...limits }))[0]?.type
+  while ((await typeOfCopy()) !== 'no_op') await new Promise((done) => setTimeout(done, 10))
+  const { response_uuid, student_uuid } = first!.data
+  const stored = await pool.query('select number from learning_answer_unpacked where response = $1 and student = $2', [
+    response_uuid,
+    student_uuid,
+  ])
+  assert.deepEqual(stored.rows, [{ number: 20 }])
+  const now = await pool.query(activity)
+  assert.equal(now.rows[0].answers, counted.rows[0].answers + 1)
+  assert.equal(now.rows[0].real_answers, counted.rows[0].real_answers + 1)
+  assert.equal((await rebuild('check')).difference, undefined)
 })

@@ -3,16 +3,19 @@ import { LRUCache } from 'lru-cache'
 import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
-import type { LaneEntry, Log } from '#log/log.ts'
+import type { LaneEntry, OpenedLog } from '#log/log.ts'
 
 /*
  * Finds events whose uuid stands in their course under a lower number already (design D4), of any type and however far
  * apart, without an index on event uuids: for courses in which something happens it keeps a set of 53-bit hashes, built
- * by reading the course once in the background, and asks the log before it says anything. Folding never waits for it.
- * What is found late, or by two processes, is found again in the same way: the listener must be idempotent.
+ * by reading the course once in the background. An equal hash is only a suspicion; the log knows, and puts a no_op in
+ * the copy's place. Folding never waits for any of this. What is found late, or twice, or by two processes, comes to
+ * the same.
  */
 export interface SecondCopyOptions {
-  readonly onSecondCopy: (stream: Uuid, number: number) => void
+  readonly log: Pick<OpenedLog, 'readStream' | 'replaceSecondCopy'>
+  /** Takes back what the fold made of the event if it is a copy, before the log forgets it; else does nothing. */
+  readonly forget: (copy: StoredEvent) => Promise<unknown>
   readonly onError?: (error: unknown) => void
   readonly parts?: number
   /**
@@ -35,7 +38,6 @@ const eventsPerRead = 1000
 const restFactor = 4
 
 export class SecondCopyFinder {
-  readonly #log: Pick<Log, 'readStream'>
   readonly #options: SecondCopyOptions
   readonly #courses: LRUCache<Uuid, CourseHashes>
   /** Courses to read, and the number up to which (exclusive) there is something to look at. */
@@ -44,8 +46,7 @@ export class SecondCopyFinder {
   #working: Promise<void> | undefined
   #isClosed = false
 
-  constructor(log: Pick<Log, 'readStream'>, options: SecondCopyOptions) {
-    this.#log = log
+  constructor(options: SecondCopyOptions) {
     this.#options = options
     this.#courses = new LRUCache({
       maxSize: options.slotsMax ?? slotsMaxDefault,
@@ -58,10 +59,11 @@ export class SecondCopyFinder {
     for (const { events } of entries) {
       const first = events[0]
       if (first === undefined || first.kind !== 'course') continue
-      const course = this.#courses.get(first.stream)
+      // A new course needs no reading.
+      const course = first.number === 0 ? newCourse() : this.#courses.get(first.stream)
       const end = (events.at(-1)?.number ?? first.number) + 1
       const follows = course !== undefined && course.next === first.number
-      // A hit needs the log, so the course is read again from there; otherwise memory is enough.
+      // A suspicion needs the log, so the course is read again from there; otherwise memory is enough.
       if (!follows || !this.#add(first.stream, course, events)) this.#enqueue(first.stream, end)
     }
   }
@@ -110,14 +112,15 @@ export class SecondCopyFinder {
     return undefined
   }
 
+  /** Nothing at or above `end`: what has not been folded yet must not be taken back. */
   async #read(course: Uuid, end: number): Promise<void> {
-    const hashes = this.#courses.get(course) ?? { next: 0, seen: new HashSet() }
+    const hashes = this.#courses.get(course) ?? newCourse()
     while (hashes.next < end && !this.#isClosed && !this.#leftOut.has(course)) {
       const started = performance.now()
-      const limits = { from: hashes.next, eventsMax: eventsPerRead, bytesMax: 4_000_000 }
-      const events = await this.#log.readStream('course', course, limits)
+      const limits = { from: hashes.next, eventsMax: Math.min(eventsPerRead, end - hashes.next), bytesMax: 4_000_000 }
+      const events = await this.#options.log.readStream('course', course, limits)
       if (events.length === 0) return
-      while (!this.#add(course, hashes, events)) await this.#judge(course, hashes, events)
+      while (!this.#add(course, hashes, events)) await this.#judge(hashes, events)
       await sleep((performance.now() - started) * restFactor)
     }
   }
@@ -135,27 +138,20 @@ export class SecondCopyFinder {
     return true
   }
 
-  /** Equal hashes are not equal uuids yet: the events before are compared one by one. */
-  async #judge(course: Uuid, hashes: CourseHashes, events: readonly EventKey[]): Promise<void> {
+  /** Both look at the uuids themselves and may be repeated: a suspicion that was wrong changes nothing. */
+  async #judge(hashes: CourseHashes, events: readonly StoredEvent[]): Promise<void> {
     const suspect = events.find(({ number }) => number === hashes.next)
-    if (suspect === undefined) throw new Error(`course ${course}: event ${hashes.next} was suspected and is not here`)
-    for (let from = 0; from < suspect.number; ) {
-      const limits = { from, eventsMax: Math.min(eventsPerRead, suspect.number - from), bytesMax: 4_000_000 }
-      const before = await this.#log.readStream('course', course, limits)
-      if (before.length === 0) break
-      if (before.some(({ eventUuid }) => eventUuid === suspect.eventUuid)) {
-        this.#options.onSecondCopy(course, suspect.number)
-        break
-      }
-      from += before.length
-    }
-    hashes.next = suspect.number + 1
+    if (suspect === undefined) throw new Error(`event ${hashes.next} was suspected and is not among those read`)
+    const { kind, stream, number } = suspect
+    await this.#options.forget(suspect)
+    await this.#options.log.replaceSecondCopy(kind, stream, number)
+    hashes.next = number + 1
   }
 }
 
 /**
  * 53 bits that depend on all 128: uuids of versions 1 and 7 begin alike when they were made at about the same time, and
- * every equal hash costs a reading of the course.
+ * every equal hash costs the log a look through the course.
  */
 function hashOf(uuid: Uuid): number {
   const words = [uuid.slice(0, 8), uuid.slice(9, 13) + uuid.slice(14, 18), uuid.slice(19, 23) + uuid.slice(24, 28)]
@@ -169,6 +165,10 @@ function hashOf(uuid: Uuid): number {
     high ^= high >>> 13
   }
   return (high >>> 11) * 2 ** 32 + (low >>> 0)
+}
+
+function newCourse(): CourseHashes {
+  return { next: 0, seen: new HashSet() }
 }
 
 /** Open addressing over doubles: 16 bytes a hash at half load, where a Set of numbers takes about 40. */

@@ -1,7 +1,6 @@
 import type pg from 'pg'
 import type { Subscription } from '#crew/subscription.ts'
 import type { StoredEvent } from '#domain/events.ts'
-import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { withoutSecondCopies } from './applied-events.ts'
 import { type CourseRun, foldCourses, type SkippedEvent } from './fold.ts'
@@ -19,8 +18,6 @@ import { writeAnswers, writeAssignments } from './write-work.ts'
 export interface LearningOptions {
   /** Told about each event that has no effect because it can not be interpreted; once more when a pass is repeated. */
   readonly onSkipped?: (skipped: SkippedEvent) => void
-  /** Told about an event whose uuid was applied in its stream before, under a lower number (design D4, D5). */
-  readonly onSecondCopy?: (stream: Uuid, number: number) => void
 }
 
 export function learningSubscription(options: LearningOptions = {}): Subscription {
@@ -38,20 +35,15 @@ async function applyEntries(
   const skipped: SkippedEvent[] = []
   const { runs, ecosystems } = parseEntries(entries, skipped)
   for (const ecosystem of ecosystems) await writeEcosystem(client, ecosystem)
-  if (runs.length > 0) await applyRuns(client, runs, options, skipped)
+  if (runs.length > 0) await applyRuns(client, runs, skipped)
   for (const event of skipped) options.onSkipped?.(event)
 }
 
-async function applyRuns(
-  client: pg.ClientBase,
-  runs: readonly CourseRun[],
-  options: LearningOptions,
-  skipped: SkippedEvent[],
-): Promise<void> {
+async function applyRuns(client: pg.ClientBase, runs: readonly CourseRun[], skipped: SkippedEvent[]): Promise<void> {
   const keys = new Map(runs.map(({ part, course }) => [course, { part, course }]))
   const courses = await readCourses(client, [...keys.values()])
   const states = new Map(courses.map((course) => [course.course, course]))
-  const first = await withoutSecondCopies(client, runs, states, options.onSecondCopy)
+  const first = await withoutSecondCopies(client, runs, states)
   const changes = foldCourses(first, { courses: states, preparations: await readPreparations(client, first) })
   skipped.push(...changes.skipped)
   await writeCourses(client, [...changes.courses.values()])

@@ -28,7 +28,9 @@ import { startTrainer } from '#due/trainer.ts'
 import { createWaitingSubjects, forgetWaiting, type WaitingSubjects } from '#due/waiting-subjects.ts'
 import { openWorkStates } from '#due/work-states.ts'
 import { startCompaction } from '#learning/compaction.ts'
+import { forgetSecondAnswer } from '#learning/forget-answer.ts'
 import { type LearningReader, openLearningReader } from '#learning/reader.ts'
+import { SecondCopyFinder } from '#learning/second-copies.ts'
 import { learningSubscription } from '#learning/subscription.ts'
 import type { LaneEntry, Log, OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
@@ -158,11 +160,13 @@ async function startLearning(
     await Promise.all([pool.end(), heartbeatPool.end()])
   })
   const skipped = (event: { readonly reason: string }): void => say(`an event has no effect: ${event.reason}`)
-  const replaceSecondCopy = (course: Uuid, number: number): void =>
-    void log
-      .replaceSecondCopy('course', course, number)
-      .catch((error: unknown) => say(`a second copy stays: ${reasonOf(error)}`))
-  const learning = learningSubscription({ onSkipped: skipped, onSecondCopy: replaceSecondCopy })
+  const finder = new SecondCopyFinder({
+    log,
+    forget: (copy) => forgetSecondAnswer(pool, copy, partsDefault),
+    onError: (error) => say(`looking for second copies of events failed: ${reasonOf(error)}`),
+  })
+  shutdown.add('the search for second copies', workersMsMax, () => finder.close())
+  const learning = learningSubscription({ onSkipped: skipped })
   const subscription: Subscription = {
     ...learning,
     apply: async (transaction, entries) => {
@@ -170,7 +174,11 @@ async function startLearning(
       await recordCourseMoves(transaction, entries, placeOf)
       await forgetWaiting(transaction, entries, placeOf)
     },
-    committed: (entries: readonly LaneEntry[]) => visibility.applied(entries.flatMap(answersOf)),
+    committed: (entries: readonly LaneEntry[]) => {
+      visibility.applied(entries.flatMap(answersOf))
+      finder.note(entries)
+    },
+    released: (parts: readonly number[]) => finder.drop(parts),
   }
   const report = (event: CrewEvent): void => reportCrew(event, say)
   const runner = await startSubscription({ subscription, source: log, pool, heartbeatPool, report })
