@@ -5,6 +5,7 @@ import { pauseSubscription, replayStream, resetSubscription, resumeSubscription 
 import { readLag, readProgress, waitUntilApplied } from './progress.ts'
 import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
+import { systemTime } from './time.ts'
 
 let crew: TestCrew
 before(async () => {
@@ -150,4 +151,22 @@ test('a stop does not wait for a database that does not answer', async () => {
   await runner.stop(200)
   assert.ok(performance.now() - started < 1500)
   assert.equal((await crew.slot('silent', 0)).owner, null)
+})
+
+test('a runner that owns nothing rests between its looks', async () => {
+  let sleeps = 0
+  const time = {
+    ...systemTime,
+    sleep: (ms: number, signal?: AbortSignal) => {
+      sleeps += 1
+      return systemTime.sleep(ms, signal)
+    },
+  }
+  const runner = await crew.run(recording('resting'), new TestLanes(4), { time })
+  await pauseSubscription(crew.admin, deed('resting'))
+  await eventually('owns nothing', () => runner.status().isPaused && runner.status().ownedSlots === 0)
+  sleeps = 0
+  await new Promise((done) => setTimeout(done, 1000))
+  // Five heartbeats of a lease of 1 s, and looks at most every 250 ms.
+  assert.ok(sleeps < 25, `${sleeps} sleeps in a second`)
 })

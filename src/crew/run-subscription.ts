@@ -4,14 +4,13 @@ import { toUuid } from '#domain/ids.ts'
 import { kindOfPart, partsDefault } from '#domain/parts.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { checkServer, isPassing } from '#platform/postgres.ts'
-import { chunkBatches } from './batches.ts'
 import { CircuitBreaker } from './breaker.ts'
 import type { CatchUpContext } from './catch-up.ts'
-import { awaitedBy, inPlacePausesMs } from './failure.ts'
+import { Delivery, type SlotState } from './delivery.ts'
 import { readPositions } from './fence.ts'
 import { Membership } from './membership.ts'
 import { type SlotKey, slotName } from './ownership.ts'
-import { BreakerOpened, type PassResult, runPass, type SlotBatch, setAsideFirst, streamOf } from './pass.ts'
+import type { SlotBatch } from './pass.ts'
 import { ReadAhead } from './read-ahead.ts'
 import type { CrewEvent, RunOptions, SubscriptionStatus } from './run-options.ts'
 import { Session } from './session.ts'
@@ -20,24 +19,13 @@ import { readSkips, type Skips, withoutSkipped } from './skips.ts'
 import { createOwnershipStore, createSlots, forgetDeadMembers, registerSubscription, type SlotGrant } from './slots.ts'
 import { jittered, systemTime, type Time } from './time.ts'
 import { supportsTransactionTimeout } from './transaction.ts'
-import { PositionWaiters, Wake } from './wake.ts'
+import { Wake } from './wake.ts'
 
 /*
  * Runs one subscription in this process: owns a share of its slots, reads their lanes in bulk outside of any
  * transaction, and delivers in passes of one transaction each. Polling is the truth; signals only make it prompt
  * (streams.md §4.7).
  */
-interface SlotState {
-  readonly grant: SlotGrant
-  position: bigint
-  /** Something may be there to read. */
-  isDirty: boolean
-  /** Failures of the batch at this position, in a row. */
-  failures: number
-  lastError: unknown
-  heldUntilMs: number
-}
-
 const ttlDefaultMs = 5000
 const eventsMaxDefault = 2000
 const pollBusyMs = 250
@@ -84,11 +72,7 @@ export class SubscriptionRunner {
   readonly #membership: Membership
   readonly #breaker = new CircuitBreaker()
   readonly #setAside: SetAsideWork
-  readonly #eventsMaxGiven: number
-  /** Smaller for a while after passes that took too long. */
-  #eventsMax: number
-  readonly #slots = new Map<string, SlotState>()
-  readonly #waiters = new PositionWaiters()
+  readonly #delivery: Delivery
   readonly #wake = new Wake()
   readonly #urgent = new Wake()
   #loop: Promise<void> | undefined
@@ -103,9 +87,6 @@ export class SubscriptionRunner {
   #eventsPerEntry = 10
   /** Read again whenever slots come: a skip is made before a replay that has to respect it. */
   #skips: Skips | undefined
-  #passes = 0
-  #events = 0
-  #fencedOff = 0
 
   constructor(options: RunOptions, hasTransactionTimeout: boolean) {
     const ttlMs = options.ttlMs ?? ttlDefaultMs
@@ -114,16 +95,20 @@ export class SubscriptionRunner {
     this.#time = options.time ?? systemTime
     this.#session = new Session(options.pool, () => this.#wake.call())
     this.#reader = new ReadAhead(options.source)
-    this.#eventsMaxGiven = options.subscription.eventsMax ?? eventsMaxDefault
-    this.#eventsMax = this.#eventsMaxGiven
-    this.#setAside = new SetAsideWork({
+    const shared = {
       time: this.#time,
       breaker: this.#breaker,
-      mayGoOn: () => this.#mayGoOn(),
-      applied: (entries) => this.#applied(entries),
-      report: (event) => this.#report(event),
-      wasCutOff: (error) => this.#session.wasCutOff(error),
+      mayGoOn: () => !this.#isStopping && this.#membership.isBelieved(),
+      wasCutOff: (error: unknown) => this.#session.wasCutOff(error),
+      report: (event: CrewEvent) => this.#report(event),
+    }
+    this.#delivery = new Delivery({
+      ...shared,
+      subscription: options.subscription,
+      eventsMax: options.subscription.eventsMax ?? eventsMaxDefault,
+      drop: (grant) => this.#membership.drop(grant),
     })
+    this.#setAside = new SetAsideWork({ ...shared, applied: (entries) => this.#delivery.applied(entries) })
     this.#context = {
       subscription: options.subscription,
       source: options.source,
@@ -152,8 +137,8 @@ export class SubscriptionRunner {
   }
 
   /**
-   * Finishes the unit in hand, hands every slot back, says goodbye (OP-P2). A unit that takes longer than `limitMs`, for
-   * instance because the database is away, is given up: without its commit it had no effect.
+   * Finishes the unit in hand, hands every slot back, says goodbye (OP-P2). A unit that takes longer than `limitMs`,
+   * for instance because the database is away, is given up: without its commit it had no effect.
    */
   async stop(limitMs = stopLimitMs): Promise<void> {
     this.#isStopping = true
@@ -165,14 +150,14 @@ export class SubscriptionRunner {
     if (this.#loop !== undefined) await this.#time.sleep(limitMs, finished.signal)
     this.#session.discard()
     await this.#membership.stop()
-    this.#slots.clear()
+    this.#delivery.slots.clear()
   }
 
   /** Something became readable in these parts. */
   appended(parts: readonly number[]): void {
     const given = new Set(parts)
     let isOurs = false
-    for (const slot of this.#slots.values()) {
+    for (const slot of this.#delivery.slots.values()) {
       if (!given.has(slot.grant.part)) continue
       slot.isDirty = true
       isOurs = true
@@ -182,18 +167,18 @@ export class SubscriptionRunner {
 
   /** Confirmed position of a slot that this process owns. */
   confirmed(slot: SlotKey): bigint | undefined {
-    return this.#slots.get(slotName(slot))?.position
+    return this.#delivery.slots.get(slotName(slot))?.position
   }
 
   /** Resolves true once the slot has confirmed `position` here; false when it is not owned here or time is up. */
   async reaches(slot: SlotKey, position: bigint, timeoutMs: number): Promise<boolean> {
-    const state = this.#slots.get(slotName(slot))
+    const state = this.#delivery.slots.get(slotName(slot))
     if (state === undefined) return false
     if (state.position >= position) return true
     state.isDirty = true
     this.#wake.call()
     this.#urgent.call()
-    await this.#waiters.wait(slot, position, timeoutMs, this.#time)
+    await this.#delivery.waiters.wait(slot, position, timeoutMs, this.#time)
     return (this.confirmed(slot) ?? -1n) >= position
   }
 
@@ -204,39 +189,20 @@ export class SubscriptionRunner {
       members: this.#membership.members(),
       ownedSlots: this.#membership.owned().length,
       takeovers: this.#membership.takeovers,
-      fencedOff: this.#fencedOff,
-      passes: this.#passes,
-      events: this.#events,
+      ...this.#delivery.counters,
       heartbeatDelayMs: this.#membership.heartbeatDelayMs,
       breaker: this.#breaker.state(this.#time.monotonicMs()),
     }
   }
 
-  #mayGoOn(): boolean {
-    return (
-      !this.#isStopping && this.#membership.isBelieved() && this.#breaker.state(this.#time.monotonicMs()) === 'closed'
-    )
-  }
-
   #report(event: CrewEvent): void {
+    if (event.kind === 'set_aside') this.#setAside.dueMs = 0
     this.#options.report?.(event)
   }
 
   #slotsChanged(change: { gained: readonly SlotGrant[]; lost: readonly SlotGrant[] }): void {
-    for (const grant of change.gained) {
-      const state = {
-        grant,
-        position: grant.position,
-        isDirty: true,
-        failures: 0,
-        lastError: undefined,
-        heldUntilMs: 0,
-      }
-      this.#slots.set(slotName(grant), state)
-    }
-    for (const grant of change.lost) {
-      if (this.#slots.get(slotName(grant))?.grant.token === grant.token) this.#slots.delete(slotName(grant))
-    }
+    this.#delivery.gained(change.gained)
+    this.#delivery.lost(change.lost)
     if (change.gained.length > 0) this.#skips = undefined
     if (change.gained.length > 0) this.#report({ kind: 'slots_gained', slots: change.gained })
     if (change.lost.length > 0) this.#report({ kind: 'slots_lost', slots: change.lost })
@@ -250,7 +216,7 @@ export class SubscriptionRunner {
       const pauseMs = await this.#turnSafely(startedMs)
       if (this.#isStopping) return
       await this.#wake.sleep(pauseMs, this.#time)
-      if (this.#isStopping || this.#waiters.size > 0 || this.#hasBacklog) continue
+      if (this.#isStopping || this.#delivery.waiters.size > 0 || this.#hasBacklog) continue
       await this.#urgent.sleep(startedMs + passIntervalMs - this.#time.monotonicMs(), this.#time)
     }
   }
@@ -263,7 +229,7 @@ export class SubscriptionRunner {
     } catch (error) {
       // The outcome of the last commit may be unknown: the next connection will find out where the slots are.
       this.#session.discard()
-      for (const slot of this.#slots.values()) slot.isDirty = true
+      for (const slot of this.#delivery.slots.values()) slot.isDirty = true
       this.#report({ kind: 'failed', error, isPassing: isPassing(error) })
       this.#failuresInARow += 1
       return this.#time.random() * Math.min(failurePauseMaxMs, 50 * 2 ** this.#failuresInARow)
@@ -276,33 +242,29 @@ export class SubscriptionRunner {
     const breaker = this.#breaker.state(nowMs)
     if (breaker === 'open') return Math.max(1, (this.#breaker.openUntilMs() ?? nowMs) - nowMs)
     if (nowMs >= this.#pollDueMs) {
-      for (const slot of this.#slots.values()) slot.isDirty = true
+      for (const slot of this.#delivery.slots.values()) slot.isDirty = true
       const isBusy = nowMs - this.#lastFoundMs < busyForMs
       this.#pollDueMs = nowMs + jittered(isBusy ? pollBusyMs : pollIdleMs, this.#time)
     }
-    const owned = this.#membership.owned().flatMap((grant) => this.#slots.get(slotName(grant)) ?? [])
-    const context = { ...this.#context, client: await this.#connect(owned) }
+    const owned = this.#membership.owned().flatMap((grant) => this.#delivery.slots.get(slotName(grant)) ?? [])
+    const context = { ...this.#context, client: await this.#connect() }
     await this.#discoverLanes(context.client, nowMs)
     const ready = owned.filter((slot) => slot.isDirty && slot.heldUntilMs <= nowMs)
-    await this.#deliverAll(context, breaker === 'probing' ? this.#oneOf(ready) : ready)
-    if (breaker === 'closed') {
-      await this.#setAside.work(
-        context,
-        owned.map((slot) => slot.grant),
-        nowMs,
-      )
-    }
+    await this.#readAndDeliver(context, breaker === 'probing' ? this.#oneOf(ready) : ready)
+    const grants = owned.map((slot) => slot.grant)
+    if (breaker === 'closed') await this.#setAside.work(context, grants, nowMs)
     return this.#hasBacklog ? 0 : this.#pauseMs(owned)
   }
 
   /** A new connection may speak to a server that lost the last commits, or kept one whose answer we never got. */
-  async #connect(owned: readonly SlotState[]): Promise<pg.PoolClient> {
+  async #connect(): Promise<pg.PoolClient> {
     const { client, isNew } = await this.#session.open()
     if (isNew) this.#reader.forget()
     if (!isNew || this.#context.ablation.withoutPositionCheck === true) return client
-    const grants = owned.map((slot) => slot.grant)
+    const held = [...this.#delivery.slots.values()]
+    const grants = held.map((slot) => slot.grant)
     const positions = await readPositions(client, this.#options.subscription.name, grants)
-    const moved = owned.filter((slot) => slot.position !== (positions.get(slotName(slot.grant)) ?? slot.position))
+    const moved = held.filter((slot) => slot.position !== (positions.get(slotName(slot.grant)) ?? slot.position))
     for (const slot of moved) {
       slot.position = positions.get(slotName(slot.grant)) ?? slot.position
       slot.isDirty = true
@@ -341,27 +303,18 @@ export class SubscriptionRunner {
     this.#discoveryDueMs = nowMs + jittered(discoveryMs, this.#time)
   }
 
-  async #deliverAll(context: CatchUpContext, ready: readonly SlotState[]): Promise<void> {
+  async #readAndDeliver(context: CatchUpContext, ready: readonly SlotState[]): Promise<void> {
     if (ready.length === 0) return
     for (const slot of ready) slot.isDirty = false
     const batches = await this.#read(context, ready)
     if (batches.length === 0) return
     this.#lastFoundMs = this.#time.monotonicMs()
-    const isSuspect = (batch: SlotBatch): boolean => (this.#slots.get(slotName(batch.grant))?.failures ?? 0) > 0
-    const together = chunkBatches(
-      batches.filter((batch) => !isSuspect(batch)),
-      this.#eventsMax,
-    )
-    const alone = batches.filter(isSuspect).flatMap((batch) => chunkBatches([batch], this.#eventsMax).slice(0, 1))
-    for (const chunk of [...together, ...alone]) {
-      if (this.#isStopping || this.#breaker.state(this.#time.monotonicMs()) === 'open') return
-      await this.#deliver(context, chunk)
-    }
+    await this.#delivery.deliverAll(context, batches)
   }
 
   /** Everything after the confirmed positions, all lanes in one round trip; the log bounds the bytes. */
   async #read(context: CatchUpContext, slots: readonly SlotState[]): Promise<SlotBatch[]> {
-    const wanted = (passesPerRead * this.#eventsMax) / (slots.length * this.#eventsPerEntry)
+    const wanted = (passesPerRead * this.#delivery.eventsMax) / (slots.length * this.#eventsPerEntry)
     const runsMax = Math.max(1, Math.min(runsMost, Math.ceil(wanted)))
     const cursors = slots.map(({ grant, position }) => ({ part: grant.part, lane: grant.lane, after: position }))
     this.#skips ??= await readSkips(context.client, context.subscription.name)
@@ -385,115 +338,5 @@ export class SubscriptionRunner {
     if (entries.length === 0) return
     const events = entries.reduce((sum, entry) => sum + entry.events.length, 0)
     this.#eventsPerEntry = Math.max(1, events / entries.length)
-  }
-
-  async #deliver(context: CatchUpContext, batches: readonly SlotBatch[]): Promise<void> {
-    const current = batches.filter((batch) => this.#isCurrent(batch))
-    const [only] = current
-    if (only === undefined) return
-    const state = this.#slots.get(slotName(only.grant))
-    const isLastTry = current.length === 1 && (state?.failures ?? 0) >= inPlacePausesMs.length
-    try {
-      if (current.length === 1 && (state?.failures ?? 0) > inPlacePausesMs.length) {
-        this.#settle(current, await setAsideFirst(context, only, state?.lastError))
-      } else await this.#pass(context, current, isLastTry)
-    } catch (error) {
-      if (this.#session.wasCutOff(error)) this.#tookTooLong(current, error)
-      if (isPassing(error)) throw error
-      if (current.length > 1) {
-        this.#breaker.trouble(this.#time.monotonicMs())
-        const half = Math.ceil(current.length / 2)
-        await this.#deliver(context, current.slice(0, half))
-        await this.#deliver(context, current.slice(half))
-      } else {
-        await this.#slotFailed(context, only, error)
-      }
-    }
-  }
-
-  /**
-   * The connection is gone and with it this turn. Less at once next time; an entry that is too slow alone has failed.
-   */
-  #tookTooLong(batches: readonly SlotBatch[], error: unknown): never {
-    const tried = batches.flatMap((batch) => batch.entries).reduce((sum, entry) => sum + entry.events.length, 0)
-    this.#eventsMax = Math.max(1, Math.floor(Math.min(this.#eventsMax, tried) / 4))
-    const [only] = batches
-    const state = only === undefined ? undefined : this.#slots.get(slotName(only.grant))
-    if (state !== undefined && batches.length === 1 && only?.entries.length === 1) this.#hold(state, error)
-    throw error
-  }
-
-  /** Not held back, and nothing before it failed in this turn. */
-  #isCurrent(batch: SlotBatch): boolean {
-    const state = this.#slots.get(slotName(batch.grant))
-    if (state === undefined || state.grant.token !== batch.grant.token || !this.#membership.isBelieved()) return false
-    return state.position === batch.from && state.heldUntilMs <= this.#time.monotonicMs()
-  }
-
-  async #pass(context: CatchUpContext, batches: readonly SlotBatch[], isLastTry: boolean): Promise<void> {
-    const isolation = { breaker: this.#breaker, nowMs: () => this.#time.monotonicMs() }
-    const result = await runPass(context, batches, isLastTry ? isolation : undefined)
-    this.#passes += 1
-    this.#eventsMax = Math.min(this.#eventsMaxGiven, this.#eventsMax * 2)
-    this.#settle(batches, result)
-    if (result.setAside.length === 0 && this.#breaker.state(this.#time.monotonicMs()) === 'probing') {
-      this.#breaker.close()
-    }
-  }
-
-  #settle(batches: readonly SlotBatch[], result: PassResult): void {
-    for (const batch of batches) {
-      const state = this.#slots.get(slotName(batch.grant))
-      const position = result.positions.get(slotName(batch.grant))
-      if (state?.grant.token !== batch.grant.token || position === undefined) continue
-      if (position !== batch.entries.at(-1)?.position) state.isDirty = true
-      state.position = position
-      state.failures = 0
-    }
-    this.#breaker.succeeded([...result.positions.keys()], this.#time.monotonicMs())
-    for (const grant of result.lost) this.#membership.drop(grant)
-    if (result.lost.length > 0) {
-      this.#fencedOff += result.lost.length
-      this.#report({ kind: 'fenced_off', slots: result.lost })
-    }
-    if (result.setAside.length > 0) {
-      this.#report({ kind: 'set_aside', streams: result.setAside })
-      this.#setAside.dueMs = 0
-    }
-    this.#applied(result.applied)
-    this.#waiters.reached(result.positions)
-  }
-
-  #applied(entries: readonly LaneEntry[]): void {
-    if (entries.length === 0) return
-    for (const entry of entries) this.#events += entry.events.length
-    this.#breaker.succeeded(entries.map(streamOf), this.#time.monotonicMs())
-    this.#options.subscription.committed?.(entries)
-  }
-
-  async #slotFailed(context: CatchUpContext, batch: SlotBatch, error: unknown): Promise<void> {
-    const state = this.#slots.get(slotName(batch.grant))
-    if (state === undefined) return
-    const nowMs = this.#time.monotonicMs()
-    state.isDirty = true
-    if (error instanceof BreakerOpened) {
-      this.#report({ kind: 'breaker_opened', error: error.cause })
-    } else if (this.#breaker.state(nowMs) === 'probing') {
-      this.#breaker.open(nowMs)
-    } else if (awaitedBy(error) !== undefined && state.failures < inPlacePausesMs.length) {
-      // Waiting for another stream does not get better within a second: set the stream aside at once.
-      state.failures = inPlacePausesMs.length
-      await this.#deliver(context, [batch])
-    } else {
-      this.#hold(state, error)
-    }
-  }
-
-  #hold(state: SlotState, error: unknown): void {
-    const nowMs = this.#time.monotonicMs()
-    this.#breaker.failed(slotName(state.grant), nowMs)
-    state.heldUntilMs = nowMs + (inPlacePausesMs[state.failures] ?? 0)
-    state.failures += 1
-    state.lastError = error
   }
 }

@@ -39,8 +39,9 @@ export class SetAsideWork {
   }
 
   async work(context: CatchUpContext, grants: readonly SlotGrant[], nowMs: number): Promise<void> {
-    if (nowMs < this.dueMs || grants.length === 0) return
+    if (nowMs < this.dueMs) return
     this.dueMs = nowMs + jittered(pollMs, this.#options.time)
+    if (grants.length === 0) return
     const { client, subscription, source } = context
     const parts = [...new Set(grants.map((grant) => grant.part))]
     const due = await dueExceptions(client, subscription.name, parts, ['retry', 'replay'], dueAtOnce)
@@ -48,7 +49,7 @@ export class SetAsideWork {
     const owned = new Map(grants.map((grant) => [slotName(grant), grant]))
     for (const exception of [...due, ...(await unblocked(source, blocked))]) {
       const grant = owned.get(slotName(exception))
-      if (!this.#options.mayGoOn()) return
+      if (!this.#options.mayGoOn() || this.#options.breaker.state(this.#options.time.monotonicMs()) !== 'closed') return
       if (grant !== undefined) this.#settle(exception, await this.#step(context, grant, exception))
     }
   }
