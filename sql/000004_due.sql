@@ -1,13 +1,14 @@
 -- kind: expand
 -- Work that trainers owe, and its results: one claim row per ecosystem, immutable matrices named by uuid.
 
--- `matrix` names one fit; the newest one that is not superseded is in use. Columns keep the names of the original
+-- `matrix` names one fit; in use is the one with the newest `in_use_from` that has passed. Columns keep the names of the original
 -- serialisation (sparfa.md §14); float8 goes in and out with all its bits (extra_float_digits ≥ 1, the default).
 create table ecosystem_matrix (
   part smallint not null,
   ecosystem uuid not null,
   matrix uuid not null,
   created_at timestamptz not null default clock_timestamp(),
+  in_use_from timestamptz(3) not null,
   superseded_at timestamptz,
   q_ids uuid[] not null,
   c_ids uuid[] not null,
@@ -22,7 +23,7 @@ create table ecosystem_matrix (
   primary key (part, ecosystem, matrix)
 );
 create index ecosystem_matrix_by_uuid on ecosystem_matrix (matrix);
-create index ecosystem_matrix_current on ecosystem_matrix (part, ecosystem, created_at desc) where superseded_at is null;
+create index ecosystem_matrix_in_use on ecosystem_matrix (part, ecosystem, in_use_from desc);
 
 -- One row per ecosystem that was ever claimed. The token is proved under the row lock in the transaction that stores
 -- the result, so a trainer that lost its claim stores nothing.

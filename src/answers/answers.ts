@@ -1,13 +1,15 @@
+import type { Verdict } from '#choose/visible-answers.ts'
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
+import type { Instant } from '#domain/student.ts'
 
 /**
  * Answers when asked (design idea 4): CLUEs and picks computed at read time from the learning state, by the algorithm
  * named in the request. One result per request line, in request order; never throws for unknown subjects.
  */
 export interface Answers {
-  studentClues(lines: readonly StudentClueLine[]): Promise<ClueAnswer[]>
-  teacherClues(lines: readonly TeacherClueLine[]): Promise<ClueAnswer[]>
+  studentClues(lines: readonly StudentClueLine[], view?: ClueView): Promise<ClueAnswer[]>
+  teacherClues(lines: readonly TeacherClueLine[], view?: ClueView): Promise<ClueAnswer[]>
   assignmentPes(lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]>
   assignmentSpes(lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]>
   worstAreas(lines: readonly StudentPickLine[]): Promise<PickAnswer[]>
@@ -16,6 +18,41 @@ export interface Answers {
 /** For people who look: CLUEs of many book containers for one set of students, defaults where nothing is known. */
 export interface Forecasts {
   forecast(question: ForecastQuestion): Promise<ForecastAnswer>
+}
+
+/** How to look at CLUEs; without one they are those of now, and nothing is explained. */
+export interface ClueView {
+  /** Adds how each value was made. */
+  readonly explains: boolean
+  /**
+   * The answer as it was at this time, from what had been recorded by then (milliseconds since the epoch). Uploaded
+   * results, which have no history, are left out.
+   */
+  readonly asOf: Instant | undefined
+}
+
+/** How a CLUE was made. */
+export interface ClueExplanation {
+  /** Asking again with this `asOf` gives the same answer. */
+  readonly asOf: Instant
+  readonly matrix: Uuid
+  /** Highest number of a course event that the answer depends on. */
+  readonly position: number
+  /** Distinct exercise groups that the CLUE estimates. */
+  readonly poolSize: number
+  /** All counted answers of the learners, in whatever container: they say what is known about them. */
+  readonly countedAnswers: number
+  /** The answers to groups of the pool in order of recording, and what became of each; the first thousand. */
+  readonly answers: readonly JudgedResponse[]
+  readonly answersInAll: number
+}
+
+export interface JudgedResponse {
+  readonly response: Uuid
+  readonly student: Uuid
+  readonly verdict: Verdict
+  /** When a withheld answer becomes visible. */
+  readonly visibleAt: Instant | undefined
 }
 
 export interface ForecastQuestion {
@@ -64,6 +101,8 @@ export interface ClueAnswer {
   readonly clue: Clue
   /** Ecosystem of the book container; absent when the container is unknown. */
   readonly ecosystem: Uuid | undefined
+  /** Only of computed answers that are ready, when asked for. */
+  readonly explanation?: ClueExplanation
 }
 
 export interface PickAnswer {

@@ -1,4 +1,6 @@
-import { type ClueInputs, clueInputs } from '#choose/clue-inputs.ts'
+import { type ClueInputs, clueInputs, judgedForPool } from '#choose/clue-inputs.ts'
+import { countingPool } from '#choose/clue-pools.ts'
+import { nothingExcluded } from '#choose/exclusions.ts'
 import type { Audience } from '#choose/visible-answers.ts'
 import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
@@ -23,16 +25,24 @@ interface Line {
   readonly algorithm: string | undefined
 }
 
-export async function studentClues(ports: AnswerPorts, lines: readonly StudentClueLine[]): Promise<ClueAnswer[]> {
+export async function studentClues(
+  ports: AnswerPorts,
+  lines: readonly StudentClueLine[],
+  explains: boolean,
+): Promise<ClueAnswer[]> {
   const students = [...new Set(lines.map(({ student }) => student))]
   await ports.freshness.untilFresh(students)
   const records = await ports.records.load(students)
   const subjects = new Map<Uuid, Subject>(students.map((student) => [student, optional(records.get(student))]))
   const wanted = lines.map((line) => ({ ...line, subject: line.student }))
-  return answerLines(ports, wanted, subjects, 'student')
+  return answerLines(ports, wanted, subjects, { audience: 'student', explains })
 }
 
-export async function teacherClues(ports: AnswerPorts, lines: readonly TeacherClueLine[]): Promise<ClueAnswer[]> {
+export async function teacherClues(
+  ports: AnswerPorts,
+  lines: readonly TeacherClueLine[],
+  explains: boolean,
+): Promise<ClueAnswer[]> {
   const containers = [...new Set(lines.map(({ courseContainer }) => courseContainer))]
   await ports.freshness.untilFresh(containers)
   const subjects = new Map<Uuid, Subject>()
@@ -41,7 +51,7 @@ export async function teacherClues(ports: AnswerPorts, lines: readonly TeacherCl
     subjects.set(container, found && (await ports.records.loadMembers(found.students)))
   }
   const wanted = lines.map((line) => ({ ...line, subject: line.courseContainer }))
-  return answerLines(ports, wanted, subjects, 'teacher')
+  return answerLines(ports, wanted, subjects, { audience: 'teacher', explains })
 }
 
 function optional(record: StudentRecord | undefined): Subject {
@@ -52,7 +62,7 @@ async function answerLines(
   ports: AnswerPorts,
   lines: readonly Line[],
   subjects: ReadonlyMap<Uuid, Subject>,
-  audience: Audience,
+  { audience, explains }: { readonly audience: Audience; readonly explains: boolean },
 ): Promise<ClueAnswer[]> {
   const containers = [...new Set(lines.map(({ bookContainer }) => bookContainer))]
   const ecosystems = await ecosystemsOf(ports, containers)
@@ -66,7 +76,10 @@ async function answerLines(
     const key = `${ecosystem} ${algorithm}`
     if (ecosystem !== undefined && !bases.has(key)) bases.set(key, await basisOf(ports, ecosystem, algorithm))
     const basis = bases.get(key)
-    answers.push(answer(ports, line, { ecosystem, records: subjects.get(line.subject), basis, audience }))
+    const records = subjects.get(line.subject)
+    const answered = answer(ports, line, { ecosystem, records, basis, audience })
+    const isExplained = explains && answered.status === 'ready' && records !== undefined && basis !== undefined
+    answers.push(isExplained ? explained(ports, line, answered, { records, basis, audience }) : answered)
   }
   return answers
 }
@@ -137,6 +150,39 @@ function answer(ports: AnswerPorts, line: Line, { ecosystem, records, basis, aud
     }),
     clue,
     ecosystem,
+  }
+}
+
+const explainedAnswersMax = 1000
+
+/** From the same learners and pool as the value; `answer` was ready, so both are there. */
+function explained(ports: AnswerPorts, line: Line, answered: ClueAnswer, question: Question): ClueAnswer {
+  const { records, basis, audience } = question
+  const { edition, fitted } = basis
+  const asOf = ports.clock.now()
+  const exclusions = records[0]?.course.exclusions ?? nothingExcluded
+  const pool = countingPool(edition.pools, line.bookContainer, exclusions)
+  const learners = records.map((record) => ports.learners.of(record, edition, audience, asOf))
+  const judged = learners.flatMap((learner) =>
+    judgedForPool(learner, pool.groups).map((one) => ({ ...one, student: learner.student })),
+  )
+  judged.sort((a, b) => a.answer.number - b.answer.number)
+  return {
+    ...answered,
+    explanation: {
+      asOf,
+      matrix: fitted.model,
+      position: Math.max(...records.map(({ position }) => position)),
+      poolSize: pool.groups.length,
+      countedAnswers: learners.reduce((sum, { judged: all }) => sum + all.counted.size, 0),
+      answers: judged.slice(0, explainedAnswersMax).map(({ answer: { response }, student, verdict, visibleAt }) => ({
+        response,
+        student,
+        verdict,
+        visibleAt,
+      })),
+      answersInAll: judged.length,
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import type { LearningReader } from '#learning/reader.ts'
+import type { PastReader } from '#learning/past-reader.ts'
 import { type Editions, openEditions } from './editions.ts'
 import { createLearnerKeeper, type LearnerKeeper } from './learners.ts'
 import { openStudentRecords, type StudentRecords } from './student-records.ts'
@@ -15,7 +15,7 @@ export interface ViewOptions {
   readonly withholdUntilDue: boolean
 }
 
-export function openKeptViews(reader: LearningReader, options: ViewOptions): KeptViews {
+export function openKeptViews(reader: PastReader, options: ViewOptions): KeptViews {
   return {
     editions: openEditions(reader),
     records: openStudentRecords(reader),

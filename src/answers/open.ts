@@ -1,9 +1,11 @@
 import type { Uuid } from '#domain/ids.ts'
+import type { Instant } from '#domain/student.ts'
 import type { MatrixStore } from '#due/matrix-store.ts'
 import type { SubmittedClues } from '#due/submitted-clues.ts'
 import type { SubmittedOrderings } from '#due/submitted-orderings.ts'
+import type { PastReader } from '#learning/past-reader.ts'
 import type { LearningReader } from '#learning/reader.ts'
-import type { Answers, Forecasts } from './answers.ts'
+import type { Answers, ClueView, Forecasts, StudentClueLine, TeacherClueLine } from './answers.ts'
 import { forecast, studentClues, teacherClues } from './clue-answers.ts'
 import { type Explanations, explainClue, explainExercises } from './explain.ts'
 import type { InProcessAlgorithm, InProcessAlgorithms } from './in-process.ts'
@@ -19,7 +21,7 @@ export interface Freshness {
 
 /** What the answers of one process are made from. */
 export interface AnswerPorts extends KeptViews {
-  readonly reader: LearningReader
+  readonly reader: PastReader
   /** For explanations, which are those of SPARFA. */
   readonly matrices: MatrixStore
   readonly algorithms: InProcessAlgorithms
@@ -38,6 +40,8 @@ export interface AnswerOptions {
   readonly reader: LearningReader
   readonly views: KeptViews
   readonly submitted: Submitted
+  /** Reader, what is kept of it, and algorithms as they were at some time. */
+  readonly past: (instant: Instant) => Past
   readonly matrices: MatrixStore
   /** Those that answer in this process; the first one is the one people are shown. */
   readonly algorithms: readonly InProcessAlgorithm[]
@@ -45,25 +49,35 @@ export interface AnswerOptions {
   readonly clock: { now(): number }
 }
 
+export interface Past {
+  readonly reader: PastReader
+  readonly views: KeptViews
+  readonly algorithms: readonly InProcessAlgorithm[]
+}
+
 export function openAnswers(options: AnswerOptions): Answers & Forecasts & Explanations {
-  const ports: AnswerPorts = {
-    ...options,
-    ...options.views,
-    algorithms: new Map(options.algorithms.map((algorithm) => [algorithm.name.toLowerCase(), algorithm])),
+  const ports = portsOf(options)
+  // One instant for a whole answer that can be asked for again; the time of an ordinary one need not stand still.
+  const portsFor = (view: ClueView | undefined): AnswerPorts => {
+    if (view?.asOf !== undefined) return portsOfPast(options, view.asOf)
+    const now = options.clock.now()
+    return view?.explains === true ? { ...ports, clock: { now: () => now } } : ports
   }
   return {
-    studentClues: withSubmitted(
-      ports,
-      'student_clues',
-      ({ student }) => student,
-      (lines) => studentClues(ports, lines),
-    ),
-    teacherClues: withSubmitted(
-      ports,
-      'teacher_clues',
-      ({ courseContainer }) => courseContainer,
-      (lines) => teacherClues(ports, lines),
-    ),
+    studentClues: (lines, view) => {
+      const asked = portsFor(view)
+      const compute = (rest: typeof lines) => studentClues(asked, rest, view?.explains ?? false)
+      // What was submitted has no history, like what was uploaded.
+      if (view?.asOf !== undefined) return compute(lines)
+      return withSubmitted(asked, 'student_clues', ({ student }: StudentClueLine) => student, compute)(lines)
+    },
+    teacherClues: (lines, view) => {
+      const asked = portsFor(view)
+      const compute = (rest: typeof lines) => teacherClues(asked, rest, view?.explains ?? false)
+      if (view?.asOf !== undefined) return compute(lines)
+      const subjectOf = ({ courseContainer }: TeacherClueLine) => courseContainer
+      return withSubmitted(asked, 'teacher_clues', subjectOf, compute)(lines)
+    },
     assignmentPes: (lines) => assignmentPes(ports, lines),
     assignmentSpes: (lines) => assignmentSpes(ports, lines),
     worstAreas: (lines) => worstAreasPicks(ports, lines),
@@ -71,4 +85,18 @@ export function openAnswers(options: AnswerOptions): Answers & Forecasts & Expla
     explainClue: (student, bookContainer) => explainClue(ports, student, bookContainer),
     explainExercises: (student, ecosystem, exercises) => explainExercises(ports, student, ecosystem, exercises),
   }
+}
+
+function portsOf(options: Omit<AnswerOptions, 'reader' | 'past'> & { readonly reader: PastReader }): AnswerPorts {
+  return {
+    ...options,
+    ...options.views,
+    algorithms: new Map(options.algorithms.map((algorithm) => [algorithm.name.toLowerCase(), algorithm])),
+  }
+}
+
+/** Nothing to wait for: what had been recorded by then does not change any more. */
+function portsOfPast(options: AnswerOptions, instant: Instant): AnswerPorts {
+  const freshness = { untilFresh: async () => undefined }
+  return portsOf({ ...options, ...options.past(instant), freshness, clock: { now: () => instant } })
 }

@@ -7,10 +7,17 @@ import type { Answers, AssignmentPickLine, ClueAnswer, PickAnswer } from './answ
  */
 export function withUploaded(computed: Answers, results: Results): Answers {
   return {
-    studentClues: (lines) =>
-      clues(results, 'student', lines, (line) => line.student, computed.studentClues.bind(computed)),
-    teacherClues: (lines) =>
-      clues(results, 'teacher', lines, (line) => line.courseContainer, computed.teacherClues.bind(computed)),
+    studentClues: (lines, view) => {
+      const compute = (rest: typeof lines) => computed.studentClues(rest, view)
+      return view?.asOf === undefined
+        ? clues(results, 'student', lines, (line) => line.student, compute)
+        : compute(lines)
+    },
+    teacherClues: (lines, view) => {
+      const compute = (rest: typeof lines) => computed.teacherClues(rest, view)
+      if (view?.asOf !== undefined) return compute(lines)
+      return clues(results, 'teacher', lines, (line) => line.courseContainer, compute)
+    },
     assignmentPes: (lines) => picks(results, 'pe', lines, assignmentOf, computed.assignmentPes.bind(computed)),
     assignmentSpes: (lines) => picks(results, 'spe', lines, assignmentOf, computed.assignmentSpes.bind(computed)),
     worstAreas: (lines) =>

@@ -5,15 +5,15 @@ import type { Answers } from './answers.ts'
 /** Subjects whose announcement waits behind a gap are known, though nothing can be said about them yet: unready. */
 export function withWaiting(computed: Answers, waiting: WaitingSubjects): Answers {
   return {
-    studentClues: async (lines) =>
+    studentClues: async (lines, view) =>
       amend(
-        await computed.studentClues(lines),
+        await computed.studentClues(lines, view),
         { unknown: 'subject_unknown', waiting },
         (index) => lines[index]?.student,
       ),
-    teacherClues: async (lines) =>
+    teacherClues: async (lines, view) =>
       amend(
-        await computed.teacherClues(lines),
+        await computed.teacherClues(lines, view),
         { unknown: 'subject_unknown', waiting },
         (index) => lines[index]?.courseContainer,
       ),

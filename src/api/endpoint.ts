@@ -1,6 +1,7 @@
 import type { Static, TSchema } from 'typebox'
 import type { Refusal } from './errors.ts'
 import type { ApiPorts } from './ports.ts'
+import type { View, ViewParameter } from './view.ts'
 
 /*
  * One endpoint of the wire: its schemas, and what it does with a valid body. Validation, static types and the OpenAPI
@@ -21,17 +22,20 @@ export interface Endpoint {
   /** Rules that a schema can not say; each text names the JSON path. */
   readonly check: (body: object) => readonly string[]
   /** The JSON text of the answer, or a refusal. `body` has passed the request's schema. */
-  readonly run: (body: object, ports: ApiPorts) => Promise<string | Refusal>
+  readonly run: (body: object, ports: ApiPorts, view: View) => Promise<string | Refusal>
+  /** Query parameters it understands. */
+  readonly views: readonly ViewParameter[]
 }
 
-type Defaulted = 'audience' | 'keepsNested'
+type Defaulted = 'audience' | 'keepsNested' | 'views'
 
 interface EndpointDefinition<Request extends TSchema> extends Omit<Endpoint, 'request' | 'check' | 'run' | Defaulted> {
   readonly audience?: Endpoint['audience']
   readonly keepsNested?: boolean
+  readonly views?: readonly ViewParameter[]
   readonly request: Request
   readonly check?: (body: Static<Request>) => readonly string[]
-  readonly run: (body: Static<Request>, ports: ApiPorts) => Promise<string | Refusal>
+  readonly run: (body: Static<Request>, ports: ApiPorts, view: View) => Promise<string | Refusal>
 }
 
 /**
@@ -39,13 +43,14 @@ interface EndpointDefinition<Request extends TSchema> extends Omit<Endpoint, 're
  * because the server calls `check` and `run` with bodies only that have passed this very schema.
  */
 export function endpoint<Request extends TSchema>(definition: EndpointDefinition<Request>): Endpoint {
-  const { audience = 'api', keepsNested = false, check, run } = definition
+  const { audience = 'api', keepsNested = false, views = [], check, run } = definition
   return {
     ...definition,
     audience,
     keepsNested,
+    views,
     check: (body) => check?.(body as Static<Request>) ?? [],
-    run: (body, ports) => run(body as Static<Request>, ports),
+    run: (body, ports, view) => run(body as Static<Request>, ports, view),
   }
 }
 

@@ -3,6 +3,7 @@ import type { Endpoint } from './endpoint.ts'
 import { type ErrorCode, type ErrorEntry, errorList } from './errors.ts'
 import { clueData } from './schemas/clues.ts'
 import * as values from './schemas/values.ts'
+import type { ViewParameter } from './view.ts'
 
 /*
  * The OpenAPI 3.1 document, made from the schemas the server validates with, the examples and the error list: nothing
@@ -66,6 +67,22 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
   }
 }
 
+/** Ours: absent, the endpoint is the original one. */
+const viewParameters: Readonly<Record<ViewParameter, object>> = {
+  as_of: {
+    name: 'as_of',
+    in: 'query',
+    description: 'Answer as of this recorded time: from what had been recorded by then, byte for byte as then',
+    schema: { type: 'string', format: 'date-time' },
+  },
+  explain: {
+    name: 'explain',
+    in: 'query',
+    description: 'With 1, ready lines say how their value was made, and the as_of that gives it again',
+    schema: { type: 'string', enum: ['0', '1'] },
+  },
+}
+
 function operation(endpoint: Endpoint): object {
   const errors = statuses.filter((status) => status !== 422 || appends(endpoint))
   return {
@@ -74,6 +91,7 @@ function operation(endpoint: Endpoint): object {
     summary: endpoint.summary,
     description: endpoint.description,
     security: [{ [endpoint.audience]: [] }],
+    ...(endpoint.views.length === 0 ? {} : { parameters: endpoint.views.map((name) => viewParameters[name]) }),
     requestBody: { required: true, content: content(endpoint.request, endpoint.examples.request) },
     responses: {
       200: { description: 'Done, and durable', content: content(endpoint.response, endpoint.examples.response) },

@@ -6,14 +6,15 @@ export function pathNormaliser(wirePaths: ReadonlySet<string>, prefix: string): 
   const cleanPrefix = prefix === '' ? '' : collapse(`/${prefix}/`).slice(0, -1)
   return (url) => {
     if (wirePaths.has(url)) return url
-    const path = canonical(url, cleanPrefix)
-    return wirePaths.has(path) ? path : url
+    const end = url.search(/[?#]/)
+    const path = canonical(end === -1 ? url : url.slice(0, end), cleanPrefix)
+    if (!wirePaths.has(path)) return url
+    return end === -1 ? path : path + url.slice(end)
   }
 }
 
-function canonical(url: string, prefix: string): string {
-  const end = url.search(/[?#]/)
-  let path = collapse(end === -1 ? url : url.slice(0, end))
+function canonical(given: string, prefix: string): string {
+  let path = collapse(given)
   if (prefix !== '' && path.startsWith(`${prefix}/`)) path = path.slice(prefix.length)
   if (path.endsWith('/')) path = path.slice(0, -1)
   return path.endsWith('.json') ? path.slice(0, -5) : path

@@ -12,6 +12,7 @@ import type { ApiPorts } from './ports.ts'
 import { jsonType, type RefusalContext, sendRefusal } from './replies.ts'
 import { tokenCheck } from './tokens.ts'
 import { compileValidation, type Validation } from './validation.ts'
+import { parseView, plainView, type View } from './view.ts'
 
 /*
  * The routes of the wire. Order of checks: token, content type, parse, schema, effect (api.md §1). Everything happens
@@ -112,10 +113,16 @@ async function handle(route: WireRoute, exchange: Exchange): Promise<FastifyRepl
   if ('problem' in parsed) return refusalOf(refuse('body_not_json', [parsed.problem]))
   const problems = validate(route, parsed.object)
   if (problems.length > 0) return refusalOf(refuse('body_invalid', problems))
-  const outcome = await runSafely(route, parsed.object)
+  const view = route.endpoint.views.length === 0 ? plainView : parseView(queryOf(request), route.endpoint.views)
+  if ('problem' in view) return refusalOf(refuse('body_invalid', [view.problem]))
+  const outcome = await runSafely(route, parsed.object, view)
   if (isRefusal(outcome)) return refusalOf(outcome)
   route.metrics.answered(200, secondsSince(request.arrivedAt))
   return reply.header('content-type', jsonType).send(outcome)
+}
+
+function queryOf({ query }: FastifyRequest): Readonly<Record<string, unknown>> {
+  return typeof query === 'object' && query !== null ? { ...query } : {}
 }
 
 function validate({ endpoint, validation, metrics }: WireRoute, body: object): readonly string[] {
@@ -126,11 +133,11 @@ function validate({ endpoint, validation, metrics }: WireRoute, body: object): r
 }
 
 /** Every failure becomes a refusal here; what is not foreseen is logged once, with an id the caller gets as well. */
-async function runSafely(route: WireRoute, body: object): Promise<string | Refusal> {
+async function runSafely(route: WireRoute, body: object, view: View): Promise<string | Refusal> {
   const { endpoint, ports } = route
   if (ports.readiness.isFailing()) return refuse('database_unavailable')
   try {
-    return await withRetry(() => endpoint.run(body, ports), { budgetMs: route.failoverWaitMs })
+    return await withRetry(() => endpoint.run(body, ports, view), { budgetMs: route.failoverWaitMs })
   } catch (error) {
     if (error instanceof LogOverloaded) return { refused: 'overloaded', retryAfterSeconds: error.retryAfterSeconds }
     if (isPassing(error) || isOutOfMeans(error)) {

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
+import type { Instant } from '#domain/student.ts'
 import { loadMatrix, type MadeBy, type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 
 /*
@@ -23,8 +24,10 @@ export interface MatrixSummary {
 }
 
 export interface MatrixStore {
-  /** The matrix in use for an ecosystem; at most `freshMs` behind the database. */
+  /** The matrix in use for an ecosystem now; every process changes to a new one at the same time. */
   current(ecosystem: Uuid): Promise<NamedMatrix | undefined>
+  /** The one that was in use at a time. */
+  inUseAt(ecosystem: Uuid, instant: Instant): Promise<NamedMatrix | undefined>
   byUuid(matrix: Uuid): Promise<NamedMatrix | undefined>
   /** Newest first, superseded ones too. */
   history(ecosystem: Uuid, max: number): Promise<MatrixSummary[]>
@@ -52,15 +55,19 @@ const columns = `matrix, ecosystem, created_at, q_ids, c_ids, d_data, w_data, w_
   h_mask_data, h_mask_row, h_mask_col, made_by`
 
 export interface MatrixStoreOptions {
-  /** How long an ecosystem's matrix in use is trusted without asking again. */
+  /** How long what is known about an ecosystem's matrices is trusted; less than the time before a new one is used. */
   readonly freshMs: number
   /** Matrices kept in memory. */
   readonly matricesMax: number
 }
 
-export function openMatrixStore(pool: pg.Pool, options: MatrixStoreOptions): MatrixStore {
+export function openMatrixStore(
+  pool: pg.Pool,
+  options: MatrixStoreOptions,
+  now: () => Instant = Date.now,
+): MatrixStore {
   const loaded = new LRUCache<Uuid, NamedMatrix>({ max: options.matricesMax })
-  const inUse = new LRUCache<Uuid, Promise<Uuid | undefined>>({ max: 10_000, ttl: options.freshMs })
+  const starts = new LRUCache<Uuid, Promise<readonly Start[]>>({ max: 10_000, ttl: options.freshMs })
 
   async function byUuid(matrix: Uuid): Promise<NamedMatrix | undefined> {
     const known = loaded.get(matrix)
@@ -73,37 +80,50 @@ export function openMatrixStore(pool: pg.Pool, options: MatrixStoreOptions): Mat
     return named
   }
 
-  async function findInUse(ecosystem: Uuid): Promise<Uuid | undefined> {
-    const rows = await pool.query<{ matrix: string }>(
-      `select matrix
-       from ecosystem_matrix
-       where part = $1
-         and ecosystem = $2
-         and superseded_at is null
-       order by created_at desc
-       limit 1`,
-      [partOf('ecosystem', ecosystem), ecosystem],
-    )
-    const row = rows.rows[0]
-    return row === undefined ? undefined : toUuid(row.matrix)
+  async function inUseAt(known: readonly Start[], instant: Instant): Promise<NamedMatrix | undefined> {
+    const start = known.find(({ inUseFrom }) => inUseFrom <= instant)
+    return start === undefined ? undefined : byUuid(start.matrix)
   }
 
   return {
     byUuid,
     current: async (ecosystem) => {
-      let found = inUse.get(ecosystem)
-      if (found === undefined) {
-        found = findInUse(ecosystem)
-        inUse.set(ecosystem, found)
+      let known = starts.get(ecosystem)
+      if (known === undefined) {
+        known = readStarts(pool, ecosystem, startsMax)
+        starts.set(ecosystem, known)
         // A failed look-up must not be remembered.
-        found.catch(() => inUse.delete(ecosystem))
+        known.catch(() => starts.delete(ecosystem))
       }
-      const matrix = await found
-      return matrix === undefined ? undefined : byUuid(matrix)
+      return inUseAt(await known, now())
     },
+    inUseAt: async (ecosystem, instant) => inUseAt(await readStarts(pool, ecosystem, null), instant),
     history: (ecosystem, max) => readHistory(pool, ecosystem, max),
-    forget: (ecosystem) => void inUse.delete(ecosystem),
+    forget: (ecosystem) => void starts.delete(ecosystem),
   }
+}
+
+/** When a matrix came into use. */
+interface Start {
+  readonly matrix: Uuid
+  readonly inUseFrom: Instant
+}
+
+/** Enough to hold the one in use and those that wait for their time. */
+const startsMax = 3
+
+/** Newest first. */
+async function readStarts(pool: pg.Pool, ecosystem: Uuid, max: number | null): Promise<Start[]> {
+  const rows = await pool.query<{ matrix: string; in_use_from: Date }>(
+    `select matrix, in_use_from
+     from ecosystem_matrix
+     where part = $1
+       and ecosystem = $2
+     order by in_use_from desc
+     limit $3`,
+    [partOf('ecosystem', ecosystem), ecosystem, max],
+  )
+  return rows.rows.map((row) => ({ matrix: toUuid(row.matrix), inUseFrom: row.in_use_from.getTime() }))
 }
 
 async function readHistory(pool: pg.Pool, ecosystem: Uuid, max: number): Promise<MatrixSummary[]> {
@@ -140,7 +160,10 @@ function toNamedMatrix(row: MatrixRow): NamedMatrix {
   return { uuid: toUuid(row.matrix), ecosystem: toUuid(row.ecosystem), createdAt: row.created_at, matrix }
 }
 
-/** Inserts a matrix and supersedes the ones before it; runs inside the caller's fenced transaction. */
+/**
+ * Inserts a matrix and supersedes the ones before it; runs inside the caller's fenced transaction. Unless it is the first
+ * one, it is used two seconds later: by then every process knows of it, and what was in use at a time is a fact.
+ */
 export async function insertMatrix(
   transaction: pg.ClientBase,
   ecosystem: Uuid,
@@ -158,9 +181,14 @@ export async function insertMatrix(
     [part, ecosystem],
   )
   await transaction.query(
-    `insert into ecosystem_matrix (part, ecosystem, matrix, q_ids, c_ids, d_data, w_data, w_row, w_col,
+    `insert into ecosystem_matrix (part, ecosystem, matrix, in_use_from, q_ids, c_ids, d_data, w_data, w_row, w_col,
        h_mask_data, h_mask_row, h_mask_col, made_by)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+     values ($1, $2, $3,
+       clock_timestamp() + case
+         when exists (select 1 from ecosystem_matrix where part = $1 and ecosystem = $2) then interval '2 seconds'
+         else interval '0'
+       end,
+       $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
     [
       part,
       ecosystem,

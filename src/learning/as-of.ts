@@ -52,7 +52,7 @@ export async function readStudentAsOf(
 }
 
 /** Recording times do not go back within a stream, so the first later event ends the reading. */
-async function* readUntil(
+export async function* readUntil(
   log: Pick<Log, 'readStream'>,
   course: Uuid,
   instant: Instant,

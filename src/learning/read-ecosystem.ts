@@ -163,17 +163,19 @@ export class EcosystemReader {
     return found.rows[0]?.count ?? 0
   }
 
-  /** All announced maps in the order of their first announcement. */
-  async announcedMaps(): Promise<AnnouncedMap[]> {
+  /** All maps announced until then, in the order of their first announcement. */
+  async announcedMaps(until: Instant = Number.POSITIVE_INFINITY): Promise<AnnouncedMap[]> {
     const found = await this.#pool.query<{ from_ecosystem: string; to_ecosystem: string; body: Buffer }>(
       `select from_ecosystem, to_ecosystem, body
        from (
          select distinct on (from_ecosystem, to_ecosystem, digest)
            from_ecosystem, to_ecosystem, digest, announced_at, body
          from learning_container_map
+         where announced_at <= $1
          order by from_ecosystem, to_ecosystem, digest, announced_at
        ) as announced
        order by announced_at, from_ecosystem, to_ecosystem, digest`,
+      [Number.isFinite(until) ? new Date(until) : 'infinity'],
     )
     return found.rows.map((row) => ({
       from: toUuid(row.from_ecosystem),

@@ -1,9 +1,9 @@
 import type pg from 'pg'
-import { closeMaps, indexMaps, type Mapping } from '#choose/mapping.ts'
+import { type AnnouncedMap, closeMaps, indexMaps, type Mapping } from '#choose/mapping.ts'
 import type { Ecosystem } from '#domain/ecosystem.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partsDefault } from '#domain/parts.ts'
-import type { Answer, Assignment, Student } from '#domain/student.ts'
+import type { Answer, Assignment, Instant, Student } from '#domain/student.ts'
 import {
   type CourseContainer,
   type CourseCursor,
@@ -86,6 +86,8 @@ export interface LearningReader {
   ecosystemsSharingGroups(ecosystem: Uuid): Promise<readonly Uuid[]>
   /** Images of containers in other editions; at most a second behind the newest announcement. */
   mapping(): Promise<Mapping>
+  /** The maps it follows from, in the order of their first announcement, up to a time. */
+  announcedMaps(until: Instant): Promise<AnnouncedMap[]>
 
   trainingCounts(): Promise<TrainingCount[]>
   trainingData(ecosystem: Uuid): AsyncIterable<readonly TrainingAnswer[]>
@@ -150,6 +152,7 @@ export function openLearningReader(pool: pg.Pool, options: LearningReaderOptions
     ecosystemOfContainer: (container) => one(container, ecosystemsOfContainers),
     ecosystemsSharingGroups: async (ecosystem) => ecosystems.sharing(ecosystem, await editions()),
     mapping: keepMapping(ecosystems, ageMsMax),
+    announcedMaps: (until) => ecosystems.announcedMaps(until),
     trainingCounts: () => readTrainingCounts(pool, ecosystems),
     trainingData: (ecosystem) => readTrainingData(pool, ecosystems, { ecosystem, parts }),
     courseHeads: (after, max) => readCourseHeads(pool, after, max),

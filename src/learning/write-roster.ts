@@ -10,7 +10,7 @@ import { arrayText } from './write-course.ts'
  * A roster replaces the one before. Clients send the whole class again for each enrolment, so what is stored is read
  * first and only rows that differ are written.
  */
-interface ContainerState {
+export interface ContainerState {
   readonly uuid: Uuid
   readonly parent: Uuid | undefined
   readonly isArchived: boolean
@@ -49,7 +49,11 @@ export function studentsAfter(before: readonly Student[], course: Uuid, roster: 
   return applyRoster([...before, ...dropped], { course, containers: roster.containers, students })
 }
 
-function containersAfter(before: readonly ContainerState[], course: Uuid, roster: RosterSnapshot): ContainerState[] {
+export function containersAfter(
+  before: readonly ContainerState[],
+  course: Uuid,
+  roster: RosterSnapshot,
+): ContainerState[] {
   const after = new Map(before.map((container) => [container.uuid, { ...container, isActive: false }]))
   for (const { uuid, parent, isArchived } of roster.containers) {
     // The course itself as parent means "top of the tree".

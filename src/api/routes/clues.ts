@@ -1,4 +1,4 @@
-import type { ClueAnswer } from '#answers/answers.ts'
+import type { ClueAnswer, ClueExplanation } from '#answers/answers.ts'
 import { toUuid } from '#domain/ids.ts'
 import type { ClueResult } from '#due/results.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
@@ -32,13 +32,15 @@ const fetchEndpoints: readonly Endpoint[] = [
     request: fetchStudentCluesRequest,
     response: fetchStudentCluesResponse,
     examples: fetchStudentCluesExample,
-    run: async ({ student_clue_requests: lines }, { answers }) => {
+    views: ['as_of', 'explain'],
+    run: async ({ student_clue_requests: lines }, { answers }, view) => {
       const clues = await answers.studentClues(
         lines.map((line) => ({
           student: toUuid(line.student_uuid),
           bookContainer: toUuid(line.book_container_uuid),
           algorithm: line.algorithm_name ?? undefined,
         })),
+        view,
       )
       return JSON.stringify({ student_clue_responses: clueLines(lines, clues, 'student') })
     },
@@ -51,13 +53,15 @@ const fetchEndpoints: readonly Endpoint[] = [
     request: fetchTeacherCluesRequest,
     response: fetchTeacherCluesResponse,
     examples: fetchTeacherCluesExample,
-    run: async ({ teacher_clue_requests: lines }, { answers }) => {
+    views: ['as_of', 'explain'],
+    run: async ({ teacher_clue_requests: lines }, { answers }, view) => {
       const clues = await answers.teacherClues(
         lines.map((line) => ({
           courseContainer: toUuid(line.course_container_uuid),
           bookContainer: toUuid(line.book_container_uuid),
           algorithm: line.algorithm_name ?? undefined,
         })),
+        view,
       )
       return JSON.stringify({ teacher_clue_responses: clueLines(lines, clues, 'course_container') })
     },
@@ -119,7 +123,26 @@ function clueLines(
       ...(clue.ecosystem === undefined ? {} : { ecosystem_uuid: clue.ecosystem }),
     },
     clue_status: clueStatus(clue.status, subject),
+    ...(clue.explanation && { explanation: explanationText(clue.explanation) }),
   }))
+}
+
+function explanationText(explanation: ClueExplanation): object {
+  const { asOf, matrix, position, poolSize, countedAnswers, answers, answersInAll } = explanation
+  return {
+    as_of: new Date(asOf).toISOString(),
+    ecosystem_matrix_uuid: matrix,
+    sequence_number: position,
+    exercise_groups: poolSize,
+    counted_answers: countedAnswers,
+    answers_in_all: answersInAll,
+    answers: answers.map(({ response, student, verdict, visibleAt }) => ({
+      response_uuid: response,
+      student_uuid: student,
+      verdict,
+      ...(visibleAt === undefined ? {} : { visible_at: new Date(visibleAt).toISOString() }),
+    })),
+  }
 }
 
 function clueStatus(status: ClueAnswer['status'], subject: SubjectName): string {

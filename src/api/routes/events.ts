@@ -6,6 +6,7 @@ import {
   type StreamKind,
 } from '#domain/events.ts'
 import { toUuid } from '#domain/ids.ts'
+import type { Instant } from '#domain/student.ts'
 import type { Log, StreamAnswer, StreamLine } from '#log/log.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import {
@@ -33,9 +34,10 @@ export const eventEndpoints: readonly Endpoint[] = [
     request: fetchCourseEventsRequest,
     response: fetchCourseEventsResponse,
     examples: courseEventsExample,
-    run: async ({ course_event_requests: requests, max_num_events: eventsMax }, { log }) => {
+    views: ['as_of'],
+    run: async ({ course_event_requests: requests, max_num_events: eventsMax }, { log }, { asOf }) => {
       const lines = requests.map((line) => ({ ...line, stream_uuid: line.course_uuid }))
-      return `{"course_event_responses":[${await fetchEvents(log, 'course', { lines, eventsMax })}]}`
+      return `{"course_event_responses":[${await fetchEvents(log, 'course', { lines, eventsMax, asOf })}]}`
     },
   }),
   endpoint({
@@ -46,9 +48,10 @@ export const eventEndpoints: readonly Endpoint[] = [
     request: fetchEcosystemEventsRequest,
     response: fetchEcosystemEventsResponse,
     examples: ecosystemEventsExample,
-    run: async ({ ecosystem_event_requests: requests, max_num_events: eventsMax }, { log }) => {
+    views: ['as_of'],
+    run: async ({ ecosystem_event_requests: requests, max_num_events: eventsMax }, { log }, { asOf }) => {
       const lines = requests.map((line) => ({ ...line, stream_uuid: line.ecosystem_uuid }))
-      return `{"ecosystem_event_responses":[${await fetchEvents(log, 'ecosystem', { lines, eventsMax })}]}`
+      return `{"ecosystem_event_responses":[${await fetchEvents(log, 'ecosystem', { lines, eventsMax, asOf })}]}`
     },
   }),
 ]
@@ -64,14 +67,37 @@ interface EventRequest {
 interface EventsAsked {
   readonly lines: readonly EventRequest[]
   readonly eventsMax: number
+  readonly asOf: Instant | undefined
 }
 
-async function fetchEvents(log: Log, kind: StreamKind, { lines, eventsMax }: EventsAsked): Promise<string> {
+async function fetchEvents(log: Log, kind: StreamKind, { lines, eventsMax, asOf }: EventsAsked): Promise<string> {
   if (lines.length === 0) return ''
   const streamLines = lines.map((line) => streamLine(kind, line))
   const answers = await log.readStreams(streamLines, { eventsMax, bytesMax })
-  return answers.map((answer, index) => answerText(kind, lines[index], answer)).join(',')
+  const seen = asOf === undefined ? answers : await answersAsOf(log, { streamLines, answers, asOf })
+  return seen.map((answer, index) => answerText(kind, lines[index], answer)).join(',')
 }
+
+interface PastAnswers {
+  readonly streamLines: readonly StreamLine[]
+  readonly answers: readonly StreamAnswer[]
+  readonly asOf: Instant
+}
+
+/** What had been recorded by then: times do not go back within a stream, so the first later event was the end. */
+async function answersAsOf(log: Log, { streamLines, answers, asOf }: PastAnswers): Promise<StreamAnswer[]> {
+  const blocked = streamLines.filter((_, index) => answers[index]?.isGap === true)
+  const statuses = blocked.length === 0 ? [] : await log.statuses(blocked, 1)
+  const blockedSince = new Map(statuses.map(({ stream, oldestBlockedAt }) => [stream, oldestBlockedAt?.getTime() ?? 0]))
+  return answers.map((answer, index) => {
+    const events = answer.events.filter(({ recordedAt }) => recordedAt.getTime() <= asOf)
+    const wasBlocked = (blockedSince.get(streamLines[index]?.stream ?? toUuid(nil)) ?? 0) <= asOf
+    const isWhole = events.length === answer.events.length && (!answer.isGap || wasBlocked)
+    return isWhole ? answer : { events, isGap: false, isEnd: true }
+  })
+}
+
+const nil = '00000000-0000-0000-0000-000000000000'
 
 /** Absent types mean all; names that are not known select nothing (M17). */
 function streamLine(kind: StreamKind, line: EventRequest): StreamLine {

@@ -18,12 +18,33 @@ const anyAlgorithmName = optional(Type.String())
 const nullableUuid = Type.Union([uuid, Type.Null()])
 const accepted = Type.Array(Type.Object({ request_uuid: uuid, update_status: Type.Literal('accepted') }))
 
+/** Ours: only with `explain=1`, and only of lines that are ready and computed here. */
+const explanation = Type.Object({
+  as_of: Type.String({ format: 'date-time', description: 'Asking again with this as_of gives the same answer' }),
+  ecosystem_matrix_uuid: uuid,
+  sequence_number: Type.Integer({ description: 'Highest course event number that the answer depends on' }),
+  exercise_groups: Type.Integer({ description: 'Exercise groups that the CLUE estimates' }),
+  counted_answers: Type.Integer({ description: 'All counted answers of the learners, in whatever container' }),
+  answers_in_all: Type.Integer({ description: 'Answers to these exercise groups; the first 1,000 are listed' }),
+  answers: Type.Array(
+    Type.Object({
+      response_uuid: uuid,
+      student_uuid: uuid,
+      verdict: Type.String({
+        description: 'counted, superseded, withheld, excluded, trial_unknown or exercise_unknown',
+      }),
+      visible_at: Type.Optional(Type.String({ format: 'date-time', description: 'When a withheld answer counts' })),
+    }),
+  ),
+})
+
 const clueAnswers = Type.Array(
   Type.Object({
     request_uuid: uuid,
     calculation_uuid: nullableUuid,
     clue_data: clueData,
     clue_status: Type.String({ description: 'clue_ready, clue_unready, book_container_unknown or …_unknown' }),
+    explanation: Type.Optional(explanation),
   }),
 )
 

@@ -32,7 +32,6 @@ const worstAreaStudentsMax = 100
 export interface PageClues {
   /** `mostLikely` of (learner, page). */
   mostLikely(learner: number, page: number): number
-  isReady(learner: number, page: number): boolean
   readonly asked: number
   readonly ready: number
 }
@@ -56,7 +55,6 @@ export async function fetchCluesAhead(reading: Reading): Promise<PageClues> {
   const clues = new Map(asked.map(({ key }, index) => [key, replies[index]!]))
   return {
     mostLikely: (learner, page) => clues.get(`${learner}/${page}`)!.clue_data.most_likely,
-    isReady: (learner, page) => clues.get(`${learner}/${page}`)!.clue_status === 'clue_ready',
     asked: asked.length,
     ready: replies.filter((clue) => clue.clue_status === 'clue_ready').length,
   }

@@ -6,9 +6,9 @@ import { countAnswers, type Study } from './study.ts'
 export type Evaluation =
   | {
       readonly kind: 'done'
-      readonly all: Comparison
-      /** Where the student had answers on every page of the question; elsewhere a CLUE is the default of 0.5. */
-      readonly withReadyClues: Comparison | undefined
+      readonly answers: number
+      readonly clueAuc: number
+      readonly pageMeanAuc: number
       readonly cluesAsked: number
       readonly cluesReady: number
       readonly matrix: string
@@ -18,13 +18,6 @@ export type Evaluation =
     }
   | { readonly kind: 'impossible'; readonly reason: string }
   | { readonly kind: 'skipped'; readonly reason: string }
-
-/** Two predictions of the same answers. */
-export interface Comparison {
-  readonly answers: number
-  readonly clueAuc: number
-  readonly pageMeanAuc: number
-}
 
 export interface DemoReport {
   readonly study: string
@@ -132,20 +125,15 @@ export function renderReport(report: DemoReport): string {
 function renderEvaluation(evaluation: Evaluation): string[] {
   if (evaluation.kind === 'skipped') return [`Prediction skipped: ${evaluation.reason}.`]
   if (evaluation.kind === 'impossible') return [`Prediction impossible: ${evaluation.reason}.`]
-  const { all, withReadyClues, cluesReady, cluesAsked } = evaluation
-  const verdict = all.clueAuc > all.pageMeanAuc ? 'better than' : 'NOT better than'
+  const { clueAuc, pageMeanAuc } = evaluation
+  const verdict = clueAuc > pageMeanAuc ? 'better than' : 'NOT better than'
   const settled = evaluation.isSettled ? '' : ' (a fit was still due or running when the waiting time was over)'
   return [
-    `Predicting the last fifth of each student's answers, ${cluesReady} of ${cluesAsked} CLUEs ready:`,
-    `${' '.repeat(20)}n       CLUEs   page means of the other students`,
-    renderComparison('all answers', all),
-    ...(withReadyClues === undefined ? [] : [renderComparison('with ready CLUEs', withReadyClues)]),
-    `CLUEs are ${verdict} page means by AUC${settled}.`,
+    `Predicting the last fifth of each student's answers, n = ${evaluation.answers}:`,
+    `  AUC of CLUEs       ${clueAuc.toFixed(4)}  (${evaluation.cluesReady} of ${evaluation.cluesAsked} CLUEs ready)`,
+    `  AUC of page means  ${pageMeanAuc.toFixed(4)}  (other students only)`,
+    `  CLUEs are ${verdict} page means${settled}.`,
   ]
-}
-
-function renderComparison(name: string, { answers, clueAuc, pageMeanAuc }: Comparison): string {
-  return `  ${name.padEnd(17)} ${String(answers).padEnd(7)} ${clueAuc.toFixed(4)}  ${pageMeanAuc.toFixed(4)}`
 }
 
 /** A class of many periods would fill the screen; the whole list is in the JSON. */

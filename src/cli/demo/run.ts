@@ -1,14 +1,14 @@
 import { type Client, createClient } from '#client/client.ts'
 import { type CallOptions, type Clock, systemClock, type Tokens } from '#client/transport.ts'
 import { readAnswersFile } from './answers-file.ts'
-import { areaUnderCurve, type Scored } from './auc.ts'
+import { areaUnderCurve } from './auc.ts'
 import { buildBook } from './book.ts'
 import { type DemoCourse, enrol, isoTime } from './enrolment.ts'
 import { namingOf } from './identity.ts'
 import { pageMeanScorer, scoreHeldOut } from './prediction.ts'
 import { type Progress, silentProgress } from './progress.ts'
 import { fetchClassClues, fetchCluesAhead, fetchOpenPicks, fetchWorstAreas } from './reading.ts'
-import { type Comparison, type DemoReport, type Evaluation, summarise } from './report.ts'
+import { type DemoReport, type Evaluation, summarise } from './report.ts'
 import { courseOpeningEvents, isHeldOutKnown, openCourse, sendBatches } from './sending.ts'
 import { simulateClass } from './simulated-class.ts'
 import { countAnswers, type Study } from './study.ts'
@@ -130,28 +130,20 @@ async function evaluate(run: Run, msMax: number): Promise<Evaluation> {
   if (learnt.kind === 'unknown') return { kind: 'impossible', reason: learnt.reason }
   const clues = await fetchCluesAhead(run)
   const byClue = scoreHeldOut(world.study, clues.mostLikely)
-  const byPageMean = scoreHeldOut(world.study, pageMeanScorer(world.study))
-  const all = compare(byClue, byPageMean)
-  if (all === undefined) {
+  const clueAuc = areaUnderCurve(byClue)
+  const pageMeanAuc = areaUnderCurve(scoreHeldOut(world.study, pageMeanScorer(world.study)))
+  if (clueAuc === undefined || pageMeanAuc === undefined) {
     return { kind: 'impossible', reason: `the ${byClue.length} held-out answers are not both right and wrong` }
   }
-  const readiness = scoreHeldOut(world.study, (learner, page) => (clues.isReady(learner, page) ? 1 : 0))
-  const hasReadyClues = (_: Scored, index: number) => readiness[index]!.score === 1
   return {
     kind: 'done',
-    all,
-    withReadyClues: compare(byClue.filter(hasReadyClues), byPageMean.filter(hasReadyClues)),
+    answers: byClue.length,
+    clueAuc,
+    pageMeanAuc,
     cluesAsked: clues.asked,
     cluesReady: clues.ready,
     matrix: learnt.matrix,
     isSettled: learnt.isSettled,
     waitedMs: learnt.waitedMs,
   }
-}
-
-function compare(byClue: readonly Scored[], byPageMean: readonly Scored[]): Comparison | undefined {
-  const clueAuc = areaUnderCurve(byClue)
-  const pageMeanAuc = areaUnderCurve(byPageMean)
-  if (clueAuc === undefined || pageMeanAuc === undefined) return undefined
-  return { answers: byClue.length, clueAuc, pageMeanAuc }
 }

@@ -1,7 +1,7 @@
 import { type InProcessAlgorithm, inProcess } from '#answers/in-process.ts'
-import { toUuid } from '#domain/ids.ts'
+import { toUuid, type Uuid } from '#domain/ids.ts'
 import { namedUuid } from '#domain/named-uuid.ts'
-import type { MatrixStore } from '#due/matrix-store.ts'
+import type { NamedMatrix } from '#due/matrix-store.ts'
 import { localQuery } from '#estimate/local-query/algorithm.ts'
 import { sparfa } from '#estimate/sparfa/algorithm.ts'
 import type { AlgorithmName } from './options.ts'
@@ -12,7 +12,10 @@ import type { AlgorithmName } from './options.ts'
  */
 const localQueryModels = toUuid('6d1c6a55-52a7-5a4e-8f0c-6b41d2f3a7c2')
 
-export function openAlgorithms(names: readonly AlgorithmName[], matrices: MatrixStore): InProcessAlgorithm[] {
+export function openAlgorithms(
+  names: readonly AlgorithmName[],
+  matrixOf: (ecosystem: Uuid) => Promise<NamedMatrix | undefined>,
+): InProcessAlgorithm[] {
   return names.map((name) => {
     if (name === 'local_query') {
       return inProcess(localQuery, async (ecosystem) => {
@@ -21,7 +24,7 @@ export function openAlgorithms(names: readonly AlgorithmName[], matrices: Matrix
       })
     }
     return inProcess(sparfa, async (ecosystem) => {
-      const named = await matrices.current(ecosystem)
+      const named = await matrixOf(ecosystem)
       return named && { uuid: named.uuid, model: named.matrix }
     })
   })

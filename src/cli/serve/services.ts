@@ -16,6 +16,7 @@ import type { Subscription } from '#crew/subscription.ts'
 import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
+import type { Instant } from '#domain/student.ts'
 import { recordCourseMoves } from '#due/course-moves.ts'
 import { openMatrixReads } from '#due/matrix-reads.ts'
 import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
@@ -29,6 +30,7 @@ import { createWaitingSubjects, forgetWaiting, type WaitingSubjects } from '#due
 import { openWorkStates } from '#due/work-states.ts'
 import { startCompaction } from '#learning/compaction.ts'
 import { forgetSecondAnswer } from '#learning/forget-answer.ts'
+import { openPastReader } from '#learning/past-reader.ts'
 import { type LearningReader, openLearningReader } from '#learning/reader.ts'
 import { SecondCopyFinder } from '#learning/second-copies.ts'
 import { learningSubscription } from '#learning/subscription.ts'
@@ -109,12 +111,21 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const results = createStoredResults({ pool, parts: partsDefault })
   const waiting = createWaitingSubjects(pool, placeOf)
   const clock = { now: () => Date.now() }
-  const views = openKeptViews(reader, { withholdUntilDue: true })
+  const viewOptions = { withholdUntilDue: true }
+  const views = openKeptViews(reader, viewOptions)
   const orderings = openSubmittedOrderings(pool)
   const clues = openSubmittedClues(pool)
+  const past = (instant: Instant) => {
+    const pastReader = openPastReader(reader, log, instant)
+    return {
+      reader: pastReader,
+      views: openKeptViews(pastReader, viewOptions),
+      algorithms: openAlgorithms(options.algorithms, (ecosystem) => matrixStore.inUseAt(ecosystem, instant)),
+    }
+  }
   const computed = openAnswers({
-    ...{ reader, views, clock, freshness, matrices: matrixStore },
-    algorithms: openAlgorithms(options.algorithms, matrixStore),
+    ...{ reader, past, views, clock, freshness, matrices: matrixStore },
+    algorithms: openAlgorithms(options.algorithms, (ecosystem) => matrixStore.current(ecosystem)),
     submitted: { orderings, clues },
   })
   const contract = openAlgorithmContract({

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseView, plainView } from './view.ts'
+
+test('nothing asked, or of an endpoint without views: the plain view', () => {
+  assert.deepEqual(parseView({}, ['as_of', 'explain']), plainView)
+  assert.deepEqual(parseView({ as_of: 'nonsense', explain: '7' }, []), plainView)
+})
+
+test('a date-time with any offset, and explain', () => {
+  const view = parseView({ as_of: '2026-11-21T10:00:00.250+02:00', explain: '1' }, ['as_of', 'explain'])
+  assert.deepEqual(view, { asOf: Date.UTC(2026, 10, 21, 8, 0, 0, 250), explains: true })
+})
+
+test('what can not be understood is named', () => {
+  for (const asOf of ['', 'yesterday', '2026-11-21', '2026-11-21T10:00:00', '2026-13-01T10:00:00Z', ['a', 'b']]) {
+    assert.match(JSON.stringify(parseView({ as_of: asOf }, ['as_of'])), /as_of must be/)
+  }
+  for (const explain of ['', 'yes', ['1', '1']]) {
+    assert.match(JSON.stringify(parseView({ explain }, ['explain'])), /explain must be/)
+  }
+})

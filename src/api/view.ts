@@ -1,0 +1,34 @@
+import type { Instant } from '#domain/student.ts'
+
+/*
+ * Query parameters of our own on the wire's reads; absent ones leave the original contract as it is. `as_of` (a date-time)
+ * looks at what had been recorded by then, `explain=1` adds how a value was made.
+ */
+export interface View {
+  readonly asOf: Instant | undefined
+  readonly explains: boolean
+}
+
+export type ViewParameter = 'as_of' | 'explain'
+
+export const plainView: View = { asOf: undefined, explains: false }
+
+/** The view asked for, or what is wrong with it. Parameters that an endpoint does not have are ignored. */
+export function parseView(
+  query: Readonly<Record<string, unknown>>,
+  parameters: readonly ViewParameter[],
+): View | { readonly problem: string } {
+  let view = plainView
+  const asOf = parameters.includes('as_of') ? query['as_of'] : undefined
+  if (asOf !== undefined) {
+    const instant = typeof asOf === 'string' && dateTime.test(asOf) ? Date.parse(asOf) : Number.NaN
+    if (Number.isNaN(instant)) return { problem: 'the query parameter as_of must be one date-time with a time zone' }
+    view = { ...view, asOf: instant }
+  }
+  const explain = parameters.includes('explain') ? query['explain'] : undefined
+  if (explain === undefined) return view
+  if (explain !== '0' && explain !== '1') return { problem: 'the query parameter explain must be 0 or 1' }
+  return { ...view, explains: explain === '1' }
+}
+
+const dateTime = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/

@@ -1,0 +1,201 @@
+import { closeMaps, indexMaps } from '#choose/mapping.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { partOf, partsDefault } from '#domain/parts.ts'
+import { remembered } from '#domain/remembered.ts'
+import type { Answer, Assignment, Instant, Student } from '#domain/student.ts'
+import type { Log } from '#log/log.ts'
+import { readUntil } from './as-of.ts'
+import { type CourseState, foldCourses, type ParsedEvent } from './fold.ts'
+import { parseCourseEvent } from './parse-event.ts'
+import type { CourseContainer, CourseDetails, LearningReader, StudentKey } from './reader.ts'
+import { containersAfter, studentsAfter } from './write-roster.ts'
+
+/*
+ * The reader as it was at some recorded time: courses are folded from the log up to there by the rules that feed the
+ * read models, everything that never changes comes from the present. Versions are those of that time, so whatever is
+ * named after them gets the same name again. Each course is read once, from its beginning: for looking back, not for
+ * the hot path.
+ */
+export type PastReader = Pick<
+  LearningReader,
+  | 'students'
+  | 'courses'
+  | 'courseContainer'
+  | 'courseVersions'
+  | 'studentVersions'
+  | 'assignments'
+  | 'assignmentsOfMany'
+  | 'answersOfMany'
+  | 'ecosystem'
+  | 'ecosystemsOfContainers'
+  | 'ecosystemsSharingGroups'
+  | 'mapping'
+>
+
+interface PastCourse {
+  readonly details: CourseDetails
+  readonly students: ReadonlyMap<Uuid, Student>
+  readonly containers: ReadonlyMap<Uuid, CourseContainer>
+  readonly assignmentsOf: ReadonlyMap<Uuid, readonly Assignment[]>
+  readonly answersOf: ReadonlyMap<Uuid, readonly Answer[]>
+}
+
+export function openPastReader(present: LearningReader, log: Pick<Log, 'readStream'>, instant: Instant): PastReader {
+  const folded = new Map<Uuid, Promise<PastCourse | undefined>>()
+  const courseOf = (course: Uuid) => remembered(folded, course, () => foldCourse(log, course, instant))
+  return {
+    ...pastWork(present, courseOf),
+    ...pastCourses(present, courseOf),
+    ...pastEditions(present, instant),
+  }
+}
+
+type CourseOf = (course: Uuid) => Promise<PastCourse | undefined>
+
+function pastCourses(present: LearningReader, courseOf: CourseOf) {
+  async function courses(uuids: readonly Uuid[]): Promise<Map<Uuid, CourseDetails>> {
+    const found = new Map<Uuid, CourseDetails>()
+    for (const uuid of new Set(uuids)) {
+      const past = await courseOf(uuid)
+      if (past !== undefined) found.set(uuid, past.details)
+    }
+    return found
+  }
+  return {
+    courses,
+    courseVersions: async (uuids: readonly Uuid[]) =>
+      new Map([...(await courses(uuids))].map(([uuid, { version }]) => [uuid, version])),
+    students: async (uuids: readonly Uuid[]) => {
+      const found = new Map<Uuid, Student>()
+      // A student belongs to one course for good; only its place in the roster changes.
+      for (const { uuid, course } of (await present.students(uuids)).values()) {
+        const student = (await courseOf(course))?.students.get(uuid)
+        if (student !== undefined) found.set(uuid, student)
+      }
+      return found
+    },
+    courseContainer: async (uuid: Uuid) => {
+      const now = await present.courseContainer(uuid)
+      const past = now === undefined ? undefined : await courseOf(now.container.course)
+      const container = past?.containers.get(uuid)
+      if (past === undefined || container === undefined) return undefined
+      const members = [...past.students.values()].filter((one) => one.isActive && one.containers.includes(uuid))
+      return { container, students: members.sort((a, b) => (a.uuid < b.uuid ? -1 : 1)) }
+    },
+  }
+}
+
+function pastWork(present: LearningReader, courseOf: CourseOf) {
+  async function ofStudents<Value>(
+    keys: readonly StudentKey[],
+    value: (past: PastCourse, student: Uuid) => Value,
+  ): Promise<Map<Uuid, Value>> {
+    const found = new Map<Uuid, Value>()
+    for (const { uuid, course } of keys) {
+      const past = await courseOf(course)
+      if (past !== undefined) found.set(uuid, value(past, uuid))
+    }
+    return found
+  }
+  return {
+    studentVersions: (keys: readonly StudentKey[]) =>
+      ofStudents(keys, (past, student) => ({
+        answer: Math.max(-1, ...(past.answersOf.get(student) ?? []).map(({ number }) => number)),
+        assignment: Math.max(-1, ...(past.assignmentsOf.get(student) ?? []).map(({ lastNumber }) => lastNumber)),
+      })),
+    answersOfMany: (keys: readonly StudentKey[]) =>
+      ofStudents(keys, (past, student) => [...(past.answersOf.get(student) ?? [])]),
+    assignmentsOfMany: (keys: readonly StudentKey[]) =>
+      ofStudents(keys, (past, student) => [...(past.assignmentsOf.get(student) ?? [])]),
+    assignments: async (uuids: readonly Uuid[]) => {
+      const now = await present.assignments(uuids)
+      const owners = await present.students([...now.values()].map(({ student }) => student))
+      const found = new Map<Uuid, Assignment>()
+      for (const { uuid, student } of now.values()) {
+        const course = owners.get(student)?.course
+        const past = course === undefined ? undefined : await courseOf(course)
+        const assignment = past?.assignmentsOf.get(student)?.find((one) => one.uuid === uuid)
+        if (assignment !== undefined) found.set(uuid, assignment)
+      }
+      return found
+    },
+  }
+}
+
+/** Editions never change: those that had arrived, and the maps between them announced by then. */
+function pastEditions(present: LearningReader, instant: Instant) {
+  let arrivedOnce: Promise<ReadonlySet<Uuid>> | undefined
+  const arrived = (): Promise<ReadonlySet<Uuid>> => {
+    arrivedOnce ??= present
+      .ecosystemLines()
+      .then((lines) => new Set(lines.filter(({ createdAt }) => createdAt <= instant).map(({ uuid }) => uuid)))
+    return arrivedOnce
+  }
+  return {
+    ecosystem: async (ecosystem: Uuid) => ((await arrived()).has(ecosystem) ? present.ecosystem(ecosystem) : undefined),
+    ecosystemsOfContainers: async (containers: readonly Uuid[]) => {
+      const [known, had] = [await present.ecosystemsOfContainers(containers), await arrived()]
+      return new Map([...known].filter(([, ecosystem]) => had.has(ecosystem)))
+    },
+    ecosystemsSharingGroups: async (ecosystem: Uuid) => {
+      const had = await arrived()
+      return (await present.ecosystemsSharingGroups(ecosystem)).filter((one) => had.has(one))
+    },
+    mapping: async () => indexMaps(closeMaps(await present.announcedMaps(instant))),
+  }
+}
+
+/** `undefined` when nothing of the course had been recorded. */
+async function foldCourse(
+  log: Pick<Log, 'readStream'>,
+  course: Uuid,
+  instant: Instant,
+): Promise<PastCourse | undefined> {
+  const part = partOf('course', course, partsDefault)
+  const seen = new Set<Uuid>()
+  const events: ParsedEvent[] = []
+  for await (const event of readUntil(log, course, instant, eventsPerRead)) {
+    const isSecondCopy = seen.has(event.eventUuid)
+    seen.add(event.eventUuid)
+    events.push({ event, fact: isSecondCopy ? { type: 'nothing' } : parseCourseEvent(event) })
+  }
+  const changes = foldCourses([{ part, course, events }], { courses: new Map(), preparations: new Map() })
+  const state = changes.courses.get(course)
+  if (state === undefined || state.appliedNumber < 0) return undefined
+  const rosters = changes.rosters.get(course)?.rosters ?? []
+  const students = rosters.reduce<Student[]>((before, roster) => studentsAfter(before, course, roster), [])
+  const containers = rosters.reduce<ReturnType<typeof containersAfter>>(
+    (before, roster) => containersAfter(before, course, roster),
+    [],
+  )
+  const assignments = [...changes.assignments.values()].map(({ assignment }) => assignment)
+  assignments.sort((a, b) => a.lastNumber - b.lastNumber)
+  return {
+    details: detailsOf(state, [...changes.exclusions.values()]),
+    students: new Map(students.map((student) => [student.uuid, student])),
+    containers: new Map(containers.map((container) => [container.uuid, { ...container, course }])),
+    assignmentsOf: Map.groupBy(assignments, ({ student }) => student),
+    answersOf: new Map([...changes.answers.values()].map(({ student, answers }) => [student, answers])),
+  }
+}
+
+const eventsPerRead = 1000
+
+function detailsOf(
+  state: CourseState,
+  lists: readonly { readonly exercises: readonly Uuid[]; readonly groups: readonly Uuid[] }[],
+): CourseDetails {
+  const { course, ecosystem, isReal, startsAt, endsAt, appliedNumber, changedNumber } = state
+  return {
+    uuid: course,
+    ecosystem,
+    isReal,
+    startsAt,
+    endsAt,
+    exclusions: {
+      exercises: new Set(lists.flatMap(({ exercises }) => exercises)),
+      groups: new Set(lists.flatMap(({ groups }) => groups)),
+    },
+    version: { applied: appliedNumber, changed: changedNumber },
+  }
+}
