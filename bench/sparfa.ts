@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { clueOf } from '#estimate/sparfa/clue.ts'
 import { fitMatrix } from '#estimate/sparfa/fit.ts'
-import { isTestRow, seededUniform } from '#estimate/sparfa/hash.ts'
+import { isHeldOutRow, seededUniform } from '#estimate/sparfa/hash.ts'
 import type { FitInput } from '#estimate/sparfa/input.ts'
 import { estimateLearner } from '#estimate/sparfa/learner.ts'
 import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
@@ -28,7 +28,7 @@ const world: Omit<PlantedOptions, 'seed'> = {
   questions: 5000,
   concepts: 250,
   learners: 10_000,
-  responses: 1_250_000,
+  responses: 1_000_000,
   secondHints: 0.2,
   sigmaSpecific: 0.7,
   sigmaGeneral: 0.7,
@@ -141,7 +141,8 @@ function testMarks({ learnerCount, start, question }: Responses, seed: number): 
   const isTest = new Uint8Array(question.length)
   for (let learner = 0; learner < learnerCount; learner++) {
     for (let row = start[learner]!; row < start[learner + 1]!; row++) {
-      if (isTestRow(learner, question[row]!, seed)) isTest[row] = 1
+      // Another seed than the fit's, which holds a tenth back by the same hash.
+      if (isHeldOutRow(learner, question[row]!, seed + 1)) isTest[row] = 1
     }
   }
   return isTest
