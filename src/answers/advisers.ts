@@ -11,7 +11,9 @@ export interface Question extends Advisee {
 /** `asked`: the question's algorithm alone; `all`: everyone who has something to say about the student. */
 export type Scope = 'asked' | 'all'
 
-/** Advice per question, empty when nobody has any. One look-up for all questions, and none when nobody remote is asked. */
+/**
+ * Advice per question, empty when nobody has any. One look-up for all questions, and none when nobody remote is asked.
+ */
 export async function adviceFor(ports: AnswerPorts, questions: readonly Question[], scope: Scope): Promise<Advice[][]> {
   const isRemoteAsked = ({ algorithm }: Question): boolean => scope === 'all' || !ports.algorithms.has(algorithm)
   const orderings = await orderingsFor(ports, questions.filter(isRemoteAsked))

@@ -5,9 +5,10 @@ import { partOf, partsDefault } from '#domain/parts.ts'
 import { inTransaction } from '#platform/postgres.ts'
 
 /*
- * When remote algorithms should learn an ecosystem's matrix anew (scheduler.md §4): a group of exercises has a tenth more
- * answered trials than at the last update of its ecosystems, or the ecosystem is new. Trials are counted when somebody
- * asks. Whoever counts, starts an update or answers compares with what it read before, so concurrent calls do it once.
+ * When remote algorithms should learn an ecosystem's matrix anew (scheduler.md §4): a group of exercises has a tenth
+ * more answered trials than at the last update of its ecosystems, or the ecosystem is new. Trials are counted when
+ * somebody asks. Whoever counts, starts an update or answers compares with what it read before, so concurrent calls do
+ * it once.
  */
 export interface MatrixUpdate {
   readonly ecosystem: Uuid

@@ -3,8 +3,8 @@ import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 
 /*
- * Orders of exercises that remote algorithms submitted. A late answer for a superseded calculation is kept, and not used
- * where the same algorithm has answered a newer one: the highest position of a student and ecosystem is in use.
+ * Orders of exercises that remote algorithms submitted. A late answer for a superseded calculation is kept, and not
+ * used where the same algorithm has answered a newer one: the highest position of a student and ecosystem is in use.
  */
 export interface OrderingKey {
   readonly student: Uuid

@@ -4,8 +4,9 @@ import { partOf, partsDefault } from '#domain/parts.ts'
 import type { Instant } from '#domain/student.ts'
 
 /*
- * Up to which state remote algorithms have answered, and what the uuids mean that were handed out to them. All reads are
- * probes of a primary key, all writes upserts in key order, so that several pollers never wait for each other in a ring.
+ * Up to which state remote algorithms have answered, and what the uuids mean that were handed out to them. All reads
+ * are probes of a primary key, all writes upserts in key order, so that several pollers never wait for each other in a
+ * ring.
  */
 export type WorkKind = 'exercises' | 'student_clues' | 'teacher_clues' | 'trials'
 

@@ -8,9 +8,9 @@ import { answerBytes, unpackAnswers } from './pack-answer.ts'
 import { parseCourseEvent } from './parse-event.ts'
 
 /**
- * Takes a second copy of a response out of the read models, as if it had been the no_op that the log makes of it. Readers
- * count each response once anyway; this keeps the counters right and a rebuild equal. False when the event is no
- * response, or no answer of the student has the same uuid under a lower number.
+ * Takes a second copy of a response out of the read models, as if it had been the no_op that the log makes of it.
+ * Readers count each response once anyway; this keeps the counters right and a rebuild equal. False when the event is
+ * no response, or no answer of the student has the same uuid under a lower number.
  */
 export async function forgetSecondAnswer(pool: pg.Pool, copy: StoredEvent, parts: number): Promise<boolean> {
   const fact = parseCourseEvent(copy)

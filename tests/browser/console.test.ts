@@ -94,10 +94,14 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
       for (let answer = 0; answer < 3; answer++) data.answer(course, student, page3, true)
       await expected.waitFor()
       await page.locator('.forecast-table[aria-busy=false]').waitFor()
-      const before = await expected.textContent()
-      for (let answer = 0; answer < 20; answer++) data.answer(course, student, page3, false)
-      const tookMs = await untilTextChanges(page, `tr[data-container="${page3}"] .expected`, before)
-      assert.ok(tookMs < 1_000, `the bar moved after ${tookMs} ms`)
+      // A busy machine may miss the second once; a page that waits for something longer misses it each time.
+      const tookMs: number[] = []
+      for (const isCorrect of [false, true, false]) {
+        const before = await expected.textContent()
+        for (let answer = 0; answer < 40; answer++) data.answer(course, student, page3, isCorrect)
+        tookMs.push(await untilTextChanges(page, `tr[data-container="${page3}"] .expected`, before))
+      }
+      assert.ok(Math.min(...tookMs) < 1_000, `the bar moved after ${tookMs.join(', ')} ms`)
       await assertBarsShow(page, data, student)
     })
   })

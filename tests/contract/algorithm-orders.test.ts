@@ -3,7 +3,10 @@ import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { AlgorithmWorld, defaultStudent, type ExerciseCalculation } from './algorithm-world.ts'
 
-/* Orders of exercises from remote algorithms: worked examples of scheduler.md §10 (as amended by design D29), by number. */
+/*
+ * Orders of exercises from remote algorithms: worked examples of scheduler.md §10 (as amended by design D29), by
+ * number.
+ */
 let world: AlgorithmWorld
 before(async () => {
   world = await AlgorithmWorld.start(41, 4)

@@ -4,8 +4,8 @@ import { startTestApplication, type TestApplication } from '../support/applicati
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
 
 /*
- * One small class on a whole server, and what a remote algorithm says to it. Algorithms are told apart by their names, so
- * tests of one file share the class: each gives its algorithms names of their own.
+ * One small class on a whole server, and what a remote algorithm says to it. Algorithms are told apart by their names,
+ * so tests of one file share the class: each gives its algorithms names of their own.
  */
 export interface ExerciseCalculation {
   readonly calculation_uuid: string

@@ -16,9 +16,9 @@ import type { ContractPorts } from './open.ts'
 import { type Examined, rotated, type WalkedCourse } from './walk.ts'
 
 /*
- * CLUEs as work (scheduler.md §5): per subject and book container of the course's current book, whenever the exercises or
- * the responses that count for it have changed. A calculation is named by exactly these, so that an answer to one page
- * makes the CLUEs of that page and what contains it due, and no others.
+ * CLUEs as work (scheduler.md §5): per subject and book container of the course's current book, whenever the exercises
+ * or the responses that count for it have changed. A calculation is named by exactly these, so that an answer to one
+ * page makes the CLUEs of that page and what contains it due, and no others.
  */
 const itemsMax: Readonly<Record<SubmittedClueKind, number>> = { student_clues: 100, teacher_clues: 100 }
 const audiences: Readonly<Record<SubmittedClueKind, Audience>> = { student_clues: 'student', teacher_clues: 'teacher' }

@@ -11,7 +11,9 @@ const results = toUuid('5b8a4f0e-12c6-5b53-9f6e-7f2d8f0c9ab1')
 /** Stands for "any student": its order of exercises serves students without one of their own. */
 export const defaultStudent = toUuid('00000000-0000-0000-0000-000000000000')
 
-/** `position`: number of the student's newest answer. The default student has the ecosystem's uuid (scheduler.md §2.1). */
+/**
+ * `position`: number of the student's newest answer. The default student has the ecosystem's uuid (scheduler.md §2.1).
+ */
 export function exerciseCalculation(student: Uuid, ecosystem: Uuid, position: number): Uuid {
   if (student === defaultStudent) return ecosystem
   return namedUuid(calculations, `exercises ${student} ${ecosystem} ${position}`)

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 
 /**
- * Many consoles may look at one course twice a second. A view is read once for all of them, and again only after nine
- * times what reading it took (at least `ageMsMin`, at most five seconds): a view that takes up to half a second to read
- * costs a tenth of one process's time at most, however many people look at it and however large the course is.
+ * Many consoles may look at one course twice a second. A view is read once for all of them, and again only after three
+ * times what reading it took (at least `ageMsMin`, at most five seconds): a view costs a quarter of one reader's time
+ * at most, however many people look at it, and one that takes 100 ms to read is still on every page within a second.
  */
 export interface SharedRead {
   readonly body: string
@@ -42,7 +42,7 @@ export function shareReads(options: SharedReadsOptions): SharedReads {
     const body = JSON.stringify(loaded)
     const value = { body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` }
     const tookMs = options.now() - startedAt
-    const ageMs = Math.min(Math.max(options.ageMsMin, 9 * tookMs), ageMsMax)
+    const ageMs = Math.min(Math.max(options.ageMsMin, 3 * tookMs), ageMsMax)
     kept.set(key, { value, freshUntil: options.now() + ageMs })
     return value
   }

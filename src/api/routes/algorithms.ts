@@ -5,8 +5,8 @@ import * as examples from '../schemas/algorithm-examples.ts'
 import * as schemas from '../schemas/algorithms.ts'
 
 /*
- * The contract with remote algorithms (scheduler.md §3): they fetch what is due under their name and send what they made
- * of it. Asking reserves nothing.
+ * The contract with remote algorithms (scheduler.md §3): they fetch what is due under their name and send what they
+ * made of it. Asking reserves nothing.
  */
 const fetchDescription =
   'What this algorithm has not answered in its current state. Nothing is reserved: the same items come again, in another ' +
