@@ -1,8 +1,8 @@
 import type { Instant } from '#domain/student.ts'
 
 /*
- * Query parameters of our own on the wire's reads; absent ones leave the original contract as it is. `as_of` (a date-time)
- * looks at what had been recorded by then, `explain=1` adds how a value was made.
+ * Query parameters of our own on the wire's reads; absent ones leave the original contract as it is. `as_of` (a
+ * date-time) looks at what had been recorded by then, `explain=1` adds how a value was made.
  */
 export interface View {
   readonly asOf: Instant | undefined

@@ -161,8 +161,8 @@ function toNamedMatrix(row: MatrixRow): NamedMatrix {
 }
 
 /**
- * Inserts a matrix and supersedes the ones before it; runs inside the caller's fenced transaction. Unless it is the first
- * one, it is used two seconds later: by then every process knows of it, and what was in use at a time is a fact.
+ * Inserts a matrix and supersedes the ones before it; runs inside the caller's fenced transaction. Unless it is the
+ * first one, it is used two seconds later: by then every process knows of it, and what was in use at a time is a fact.
  */
 export async function insertMatrix(
   transaction: pg.ClientBase,

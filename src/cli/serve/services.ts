@@ -77,7 +77,7 @@ const workersMsMax = 4000
 const matrixIntervalMsDefault = 60_000
 
 export async function openServices(options: ServiceOptions, shutdown: Shutdown): Promise<Services> {
-  const { pool, roles, say, databaseUrl } = options
+  const { pool, roles, databaseUrl } = options
   const logPool = openPool(databaseUrl, { name: 'log', connectionsMax: 6 })
   shutdown.add('the connections of the log', 2000, () => logPool.end())
   const log = await openLog(logPool)
@@ -87,17 +87,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const matrixStore = openMatrixStore(pool, { freshMs: 1000, matricesMax: 32 })
   const visibility = createVisibility()
   const learning = roles.has('learning') ? await startLearning(options, log, visibility, shutdown) : undefined
-  if (roles.has('trainer')) {
-    const trainer = startTrainer({
-      pool,
-      counts: async () =>
-        (await reader.trainingCounts()).map(({ ecosystem, realAnswers }) => ({ ecosystem, answers: realAnswers })),
-      fit: (ecosystem, _fits, signal) => fitInThread({ databaseUrl, ecosystem }, signal),
-      stored: (ecosystem) => matrixStore.forget(ecosystem),
-      failed: (ecosystem, error) => say(`fit of ${ecosystem ?? 'due ecosystems'} failed: ${reasonOf(error)}`),
-    })
-    shutdown.add('the trainer', workersMsMax, () => trainer.stop())
-  }
+  if (roles.has('trainer')) startTraining(options, reader, matrixStore, shutdown)
   const freshness = openFreshness(
     {
       reader,
@@ -154,6 +144,23 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
 
 /** Where rows about courses and subjects are kept. */
 const placeOf = (uuid: Uuid): number => partOf('course', uuid)
+
+function startTraining(
+  { pool, databaseUrl, say }: ServiceOptions,
+  reader: LearningReader,
+  matrixStore: MatrixStore,
+  shutdown: Shutdown,
+): void {
+  const trainer = startTrainer({
+    pool,
+    counts: async () =>
+      (await reader.trainingCounts()).map(({ ecosystem, realAnswers }) => ({ ecosystem, answers: realAnswers })),
+    fit: (ecosystem, _fits, signal) => fitInThread({ databaseUrl, ecosystem }, signal),
+    stored: (ecosystem) => matrixStore.forget(ecosystem),
+    failed: (ecosystem, error) => say(`fit of ${ecosystem ?? 'due ecosystems'} failed: ${reasonOf(error)}`),
+  })
+  shutdown.add('the trainer', workersMsMax, () => trainer.stop())
+}
 
 async function startLearning(
   { databaseUrl, say }: ServiceOptions,
