@@ -30,10 +30,11 @@ const callText = `call append(
   $10::int2[], $11::int2[], $12::bytea[], $13, $14::int2[], $15::int2[], $16::uuid[], $17::uuid[], $18, $19, $20,
   null, null)`
 
-export async function callAppend(client: pg.ClientBase, plan: Plan, window: AppendWindow): Promise<CallOutcome> {
+/** Sent by a prepared statement; complete with its commit, whether or not a Sync follows. */
+export function appendStatement(plan: Plan, window: AppendWindow) {
   const { parts, streams, runs, created } = plan
-  const created2 = createdColumns(plan)
-  const answer = await client.query<{ status: number; refused: number[] | null }>({
+  const { kinds, createdParts, ecosystems } = createdColumns(plan)
+  return {
     name: 'append',
     text: callText,
     values: [
@@ -50,15 +51,19 @@ export async function callAppend(client: pg.ClientBase, plan: Plan, window: Appe
       int2Array(runs.map((run) => run.types)),
       byteaArray(runs.map((run) => run.body)),
       plan.hasHole,
-      int2Array(created2.kinds),
-      int2Array(created2.parts),
+      int2Array(kinds),
+      int2Array(createdParts),
       uuidArray(created.map(({ event }) => event.stream)),
-      uuidArray(created2.ecosystems),
+      uuidArray(ecosystems),
       window.events,
       window.bytes,
       window.foldRuns,
     ],
-  })
+  }
+}
+
+export async function callAppend(client: pg.ClientBase, plan: Plan, window: AppendWindow): Promise<CallOutcome> {
+  const answer = await client.query<{ status: number; refused: number[] | null }>(appendStatement(plan, window))
   const row = answer.rows[0]
   if (row === undefined) throw new Error('append gave no answer')
   if (row.status === 1) return { kind: 'overlap' }
@@ -72,17 +77,17 @@ export function binsOf(parts: readonly number[]): number[] {
 
 interface CreatedColumns {
   readonly kinds: number[]
-  readonly parts: number[]
+  readonly createdParts: number[]
   readonly ecosystems: (string | undefined)[]
 }
 
 function createdColumns({ created, streams }: Plan): CreatedColumns {
-  const columns: CreatedColumns = { kinds: [], parts: [], ecosystems: [] }
+  const columns: CreatedColumns = { kinds: [], createdParts: [], ecosystems: [] }
   for (const { event } of created) {
     const stream = streams.find((given) => given.stream === event.stream && given.kind === event.kind)
     const ecosystem = event.data['ecosystem_uuid']
     columns.kinds.push(event.kind === 'course' ? 0 : 1)
-    columns.parts.push(stream?.part ?? -1)
+    columns.createdParts.push(stream?.part ?? -1)
     const isNamed = event.kind === 'course' && typeof ecosystem === 'string'
     columns.ecosystems.push(isNamed ? ecosystem.toLowerCase() : undefined)
   }

@@ -9,7 +9,7 @@ import type { PartOfStream } from './plan.ts'
  * Refused events are kept for people, in a transaction of their own (design D6). The refusal stands whether or not this
  * succeeds, so a failure is told by the return value and never thrown.
  */
-const keptPerStream = 1000
+const keptPerStream = 100
 const keptDays = 90
 
 const insertText = `

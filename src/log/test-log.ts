@@ -10,6 +10,7 @@ import { type LogOptions, openLog } from './open.ts'
 export interface TestLog {
   log: OpenedLog
   pool: pg.Pool
+  url: string
   another(options?: LogOptions, connectionsMax?: number): Promise<{ log: OpenedLog; pool: pg.Pool }>
 }
 
@@ -26,7 +27,7 @@ export function useTestLog(): TestLog {
   } as TestLog
   before(async () => {
     database = await createMigratedDatabase()
-    Object.assign(test, await test.another())
+    Object.assign(test, await test.another(), { url: database.url })
   })
   after(async () => {
     for (const { log } of opened) await log.close()
