@@ -150,7 +150,7 @@ describe('append, with several processes', () => {
     assert.ok(pool.totalCount > 0)
   })
 
-  test('lets go of its gates when the client stops between Execute and Sync', async () => {
+  test('lets go of its gates when the client stops between Execute and Sync', { timeout: 20_000 }, async () => {
     const [frozen, other] = [newCourse(), newCourse()]
     const request = openRequest(responses(frozen, 0, 1))
     assert.ok(!('kind' in request))
