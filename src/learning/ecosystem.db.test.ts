@@ -89,7 +89,7 @@ test('an unreadable book is skipped with a warning', async () => {
   assert.equal(await reader.ecosystem(uuidOf(2, 13)), undefined)
 })
 
-test('training data: first real answers of real courses to the groups of an edition, wherever they were given', async () => {
+test('training data: first real answers of real courses to the groups of an edition, given anywhere', async () => {
   // Edition 31 has version 2 of group 31 and shares nothing else with edition 30.
   await fold(pool, [
     createBook(

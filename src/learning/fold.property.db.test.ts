@@ -82,7 +82,7 @@ function byUuid(assignments: readonly Assignment[]): Assignment[] {
   return [...assignments].sort((a, b) => (a.uuid < b.uuid ? -1 : 1))
 }
 
-test('however the events are cut into passes and delivered again, the state is that of one event after the other', async () => {
+test('however events are cut into passes and delivered again, the state is that of one after the other', async () => {
   const reader = openLearningReader(pool)
   let run = 0
   const cuts = fc.array(fc.record({ from: fc.nat(3), length: fc.integer({ min: 1, max: 12 }) }), {

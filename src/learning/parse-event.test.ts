@@ -49,7 +49,7 @@ test('a response of 2017: no is_real_response, upper-case uuid, microseconds and
   })
 })
 
-test('a response without its trial is unreadable and says why; without a readable time it was given when recorded', () => {
+test('a response without its trial is unreadable; without a readable time it was given when recorded', () => {
   const { trial_uuid: _, ...withoutTrial } = response
   const unreadable = parseCourseEvent(event('record_response', withoutTrial))
   assert.deepEqual(unreadable, { type: 'unreadable', reason: 'trial_uuid is missing or not readable' })

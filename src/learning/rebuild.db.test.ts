@@ -171,7 +171,7 @@ test('replacing mends what was damaged; folding, reading and the view go on as b
   assert.equal((await rebuild('exchange')).isExchanged, true)
 })
 
-test('a second copy of a response becomes a no_op in the log and leaves nothing in the read models (design D4)', async () => {
+test('a second copy of a response becomes a no_op and leaves nothing in the read models (design D4)', async () => {
   const course = courses[2]!
   const limits = { eventsMax: 1, bytesMax: 100_000 }
   const [first] = await log.readStream('course', course.stream, { from: 20, ...limits })

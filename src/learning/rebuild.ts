@@ -268,7 +268,12 @@ class Rebuild {
       try {
         await holder.query(`begin; set local lock_timeout = '1s'`)
         await holder.query(
-          `select from slot where subscription = 'learning' and part = any ($1::smallint[]) order by part, lane for share`,
+          `select
+           from slot
+           where subscription = 'learning'
+             and part = any ($1::smallint[])
+           order by part, lane
+           for share`,
           [parts],
         )
         await this.#foldStreams(await this.#streamsOf(parts), false)

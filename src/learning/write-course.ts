@@ -70,8 +70,9 @@ export async function writeCourses(client: pg.ClientBase, courses: readonly Cour
         (part, course, applied_number, changed_number, ecosystem, is_real, starts_at, ends_at)
       select part, course, applied_number, changed_number, ecosystem, is_real,
         to_timestamp(starts_at / 1000.0), to_timestamp(ends_at / 1000.0)
-      from unnest($1::smallint[], $2::uuid[], $3::int[], $4::int[], $5::uuid[], $6::boolean[], $7::float8[], $8::float8[])
-        as given (part, course, applied_number, changed_number, ecosystem, is_real, starts_at, ends_at)
+      from unnest(
+          $1::smallint[], $2::uuid[], $3::int[], $4::int[], $5::uuid[], $6::boolean[], $7::float8[], $8::float8[]
+        ) as given (part, course, applied_number, changed_number, ecosystem, is_real, starts_at, ends_at)
       on conflict (part, course) do update set
         applied_number = excluded.applied_number,
         changed_number = excluded.changed_number,

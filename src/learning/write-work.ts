@@ -30,7 +30,9 @@ export async function writeAnswers(
       with answered as (
         insert into learning_answer (part, student, last_number, n, body)
         select part, student, last_number, n,
-          substring($5::bytea from (1 + ${answerBytes} * (sum(n) over (order by place) - n))::int for ${answerBytes} * n)
+          substring(
+            $5::bytea from (1 + ${answerBytes} * (sum(n) over (order by place) - n))::int for ${answerBytes} * n
+          )
         from unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[])
           with ordinality as given (part, student, last_number, n, place)
       ), counted as (
