@@ -47,6 +47,8 @@ async function work(n: number): Promise<void> {
   await openLearningReader(pool).ecosystem(book)
   await openLearningReader(pool).ecosystemOfContainer(uuidOf(6, 1))
   await openLearningReader(pool).ecosystemsSharingGroups(book)
+  await reader.courseHeads({ part: 3, course: uuidOf(1, 0) }, 100)
+  await reader.ecosystemsOfGroups([uuidOf(6, 1)])
   await compactAnswers(pool, 1, undefined, 10)
   if (n === 0) course.create(book)
   const roster = { students: [{ student_uuid: student.uuid, container_uuid: uuidOf(10, 1) }] }

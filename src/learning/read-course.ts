@@ -295,8 +295,12 @@ export interface CourseHead {
 }
 export type CourseCursor = Pick<CourseHead, 'part' | 'course'>
 
-/** The next courses in the order of the primary key, a range of which is read. */
-export async function readCourseHeads(pool: pg.Pool, after: CourseCursor, max: number): Promise<CourseHead[]> {
+/** The next courses in the order of the primary key, part by part, until there are enough. */
+export async function readCourseHeads(
+  pool: pg.Pool,
+  after: CourseCursor,
+  { max, parts }: { readonly max: number; readonly parts: number },
+): Promise<CourseHead[]> {
   const found = await pool.query<{
     part: number
     course: string
@@ -305,13 +309,21 @@ export async function readCourseHeads(pool: pg.Pool, after: CourseCursor, max: n
     changed_number: number
   }>({
     name: 'learning_course_heads',
+    // Parts follow each other in the order of the series, and the limit ends the walk: later parts are not looked at.
     text: `
-      select part, course, ecosystem, applied_number, changed_number
-      from learning_course
-      where (part, course) > ($1::smallint, $2::uuid)
-      order by part, course
-      limit $3`,
-    values: [after.part, after.course, max],
+      select stored.*
+      from generate_series($1::int, $3::int) as asked (part)
+      cross join lateral (
+        select part, course, ecosystem, applied_number, changed_number
+        from learning_course
+        where part = asked.part::smallint
+          and course >= case when asked.part = $1 then $2 else '00000000-0000-0000-0000-000000000000'::uuid end
+          and not (asked.part = $1 and course = $2)
+        order by course
+        limit $4
+      ) as stored
+      limit $4`,
+    values: [after.part, after.course, parts - 1, max],
   })
   return found.rows.map((row) => ({
     part: row.part,

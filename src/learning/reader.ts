@@ -155,7 +155,7 @@ export function openLearningReader(pool: pg.Pool, options: LearningReaderOptions
     announcedMaps: (until) => ecosystems.announcedMaps(until),
     trainingCounts: () => readTrainingCounts(pool, ecosystems),
     trainingData: (ecosystem) => readTrainingData(pool, ecosystems, { ecosystem, parts }),
-    courseHeads: (after, max) => readCourseHeads(pool, after, max),
+    courseHeads: (after, max) => readCourseHeads(pool, after, { max, parts }),
     ecosystems: () => ecosystems.all(),
     ecosystemsOfGroups: (groups) => ecosystems.ofGroups(groups),
     coursePage: (query) => readCoursePage(pool, query),

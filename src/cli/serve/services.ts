@@ -17,6 +17,7 @@ import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import type { Instant } from '#domain/student.ts'
+import { startCleanUp } from '#due/clean-up.ts'
 import { recordCourseMoves } from '#due/course-moves.ts'
 import { openMatrixReads } from '#due/matrix-reads.ts'
 import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
@@ -88,6 +89,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const visibility = createVisibility()
   const learning = roles.has('learning') ? await startLearning(options, log, visibility, shutdown) : undefined
   if (roles.has('trainer')) startTraining(options, reader, matrixStore, shutdown)
+  if (roles.has('due')) startCleaning(pool, say, shutdown)
   const freshness = openFreshness(
     {
       reader,
@@ -144,6 +146,11 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
 
 /** Where rows about courses and subjects are kept. */
 const placeOf = (uuid: Uuid): number => partOf('course', uuid)
+
+function startCleaning(pool: pg.Pool, say: ServiceOptions['say'], shutdown: Shutdown): void {
+  const cleanUp = startCleanUp(pool, (error) => say(`cleaning up failed: ${reasonOf(error)}`))
+  shutdown.add('cleaning up', workersMsMax, () => cleanUp.stop())
+}
 
 function startTraining(
   { pool, databaseUrl, say }: ServiceOptions,

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { partsDefault } from '#domain/parts.ts'
+
+/*
+ * Superseded orders of exercises that no assignment was made from, and calculations handed out long ago, go after a
+ * month (scheduler.md §8.5). A sweep takes one part after the other; any number of processes may sweep.
+ */
+export interface CleanUpOptions {
+  readonly keepDays: number
+  /** Rows of one table in one statement. */
+  readonly rowsMax: number
+}
+
+export const cleanUpDefaults: CleanUpOptions = { keepDays: 30, rowsMax: 1000 }
+/** All 64 parts within about an hour. */
+const stepMs = 60_000
+
+/** Removes what is due in one part, at most so many rows; returns how many are gone. */
+export async function cleanUpPart(pool: pg.Pool, part: number, options: CleanUpOptions): Promise<number> {
+  const values = [part, options.keepDays, options.rowsMax]
+  const orderings = await pool.query(
+    `delete from submitted_ordering
+     where part = $1
+       and superseded_at is not null
+       and not is_used
+       and ctid = any (array (
+         select ctid
+         from submitted_ordering
+         where part = $1
+           and superseded_at <= now() - make_interval(days => $2)
+           and not is_used
+         order by superseded_at
+         limit $3))`,
+    values,
+  )
+  const handedOut = await pool.query(
+    `delete from due_handed_out
+     where part = $1
+       and ctid = any (array (
+         select ctid
+         from due_handed_out
+         where part = $1
+           and handed_out_at <= now() - make_interval(days => $2)
+         order by handed_out_at
+         limit $3))`,
+    values,
+  )
+  return (orderings.rowCount ?? 0) + (handedOut.rowCount ?? 0)
+}
+
+export interface CleanUp {
+  stop(): Promise<void>
+}
+
+/** `failed` hears of a database that is away; the sweep goes on with the next part. */
+export function startCleanUp(pool: pg.Pool, failed: (error: unknown) => void): CleanUp {
+  const stopping = new AbortController()
+  const run = async (): Promise<void> => {
+    for (let part = 0; !stopping.signal.aborted; part = (part + 1) % partsDefault) {
+      await sleep(stepMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+      if (stopping.signal.aborted) return
+      await cleanUpPart(pool, part, cleanUpDefaults).catch(failed)
+    }
+  }
+  const running = run()
+  return {
+    stop: async () => {
+      stopping.abort()
+      await running
+    },
+  }
+}
