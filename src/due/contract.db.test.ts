@@ -164,7 +164,7 @@ test('23: an answer to an update that was replaced is unknown, and the ecosystem
   assert.equal((await isDue('one'))?.calculation, matrixCalculation(ecosystem, 2))
 })
 
-/** One of each read and write of the contract. `due_matrix_…` hold a row per edition, of which there are some dozens. */
+/** One of each read and write of the contract. `due_matrix_…` hold a row per edition: some dozens. */
 async function work(): Promise<void> {
   const pair = key()
   const subjects = [uuid(), uuid()]
