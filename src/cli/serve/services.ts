@@ -89,7 +89,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const visibility = createVisibility()
   const learning = roles.has('learning') ? await startLearning(options, log, visibility, shutdown) : undefined
   if (roles.has('trainer')) startTraining(options, reader, matrixStore, shutdown)
-  if (roles.has('due')) startCleaning(pool, say, shutdown)
+  if (roles.has('due')) startCleaning(options, shutdown)
   const freshness = openFreshness(
     {
       reader,
@@ -147,7 +147,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
 /** Where rows about courses and subjects are kept. */
 const placeOf = (uuid: Uuid): number => partOf('course', uuid)
 
-function startCleaning(pool: pg.Pool, say: ServiceOptions['say'], shutdown: Shutdown): void {
+function startCleaning({ pool, say }: ServiceOptions, shutdown: Shutdown): void {
   const cleanUp = startCleanUp(pool, (error) => say(`cleaning up failed: ${reasonOf(error)}`))
   shutdown.add('cleaning up', workersMsMax, () => cleanUp.stop())
 }
