@@ -103,7 +103,7 @@ const putSql = `
     updated_at = now()
   where stored.result <> excluded.result`
 
-/** Of two algorithms' processes that answer at once neither may see the other's row; the next answer settles that. */
+/** A statement of its own: of two processes that answer at once, the later one then sees the rows of both. */
 const supersedeSql = `
   update submitted_ordering as older
   set superseded_at = now()
