@@ -100,6 +100,17 @@ interface RawConnection {
   readonly stream: { destroy(): void }
 }
 
+/** A session that holds all gates, as an append does that takes long; returns how to end it. */
+async function holdGates(): Promise<() => Promise<void>> {
+  const holder = await given.pool.connect()
+  await holder.query('begin')
+  await holder.query('select from gate for update')
+  return async () => {
+    await holder.query('rollback')
+    holder.release()
+  }
+}
+
 const read = async (log: Log, course: ReturnType<typeof newCourse>) => log.readStream('course', course, all)
 const responses = (course: ReturnType<typeof newCourse>, from: number, to: number): StreamEvent[] =>
   Array.from({ length: to - from }, (_, index) => responseOf(course, from + index))
@@ -136,15 +147,12 @@ describe('append, with several processes', () => {
     const { log, pool } = await given.another()
     const course = newCourse()
     // A gate held by somebody else keeps the request waiting inside its transaction.
-    const holder = await given.pool.connect()
-    await holder.query('begin')
-    await holder.query('select from gate for update')
+    const release = await holdGates()
     const sent = log.append(responses(course, 0, 3))
     const isWaiting = `select pid from pg_stat_activity where wait_event_type = 'Lock' and query like 'call append%'`
     while ((await given.pool.query(isWaiting)).rowCount === 0) await sleep(5)
     await given.pool.query(`select pg_terminate_backend(pid) from (${isWaiting}) waiting`)
-    await holder.query('rollback')
-    holder.release()
+    await release()
     assert.equal((await sent).kind, 'stored')
     assert.deepEqual(numbersOf(await read(log, course)), [0, 1, 2])
     assert.ok(pool.totalCount > 0)
@@ -334,6 +342,37 @@ describe('append, in every size', () => {
       waitingRequests: 0,
       waitingBytes: 0,
     })
+  })
+
+  test('refuses when the bytes that wait are too many', async () => {
+    const { log } = await given.another({ limits: { queuedBytesMax: 1000 } })
+    const course = newCourse()
+    const large = log.append([eventOf(course, 0, 'update_roster', 2000)])
+    await assert.rejects(log.append([responseOf(course, 1)]), LogOverloaded)
+    assert.equal((await large).kind, 'stored')
+    assert.equal((await log.append([responseOf(course, 1)])).kind, 'stored')
+  })
+
+  test('refuses when the oldest request has waited too long', async () => {
+    const { log } = await given.another({ limits: { oldestWaiterMs: 50 } })
+    const course = newCourse()
+    const release = await holdGates()
+    const inFlight = log.append([responseOf(course, 0)])
+    await sleep(20)
+    const waiting = log.append([responseOf(course, 1)])
+    await sleep(80)
+    await assert.rejects(log.append([responseOf(course, 2)]), LogOverloaded)
+    await release()
+    assert.deepEqual([(await inFlight).kind, (await waiting).kind], ['stored', 'stored'])
+  })
+
+  test('gives up after its time and tells the reason; the same request may be sent again', async () => {
+    const { log } = await given.another({ limits: { retryMs: 300 } }, { statementTimeoutMs: 100 })
+    const course = newCourse()
+    const release = await holdGates()
+    await assert.rejects(log.append([responseOf(course, 0)]), { code: '57014' })
+    await release()
+    assert.deepEqual(await log.append([responseOf(course, 0)]), { kind: 'stored', outcomes: ['recorded'] })
   })
 
   test('fails a request that cannot be stored without failing its neighbours', async () => {

@@ -50,7 +50,7 @@ async function fill(log: OpenedLog): Promise<void> {
 describe('on one connection, whose plans were made on empty tables', () => {
   test('appending and reading take no more from full tables than they need', async () => {
     // One connection, so that every statement below runs with the plan it got when there was nothing to read.
-    const { log, pool } = await given.another({}, 1)
+    const { log, pool } = await given.another({}, { connectionsMax: 1 })
     await log.append([responseOf(courseOf('plan first'), 1)])
     await log.append([responseOf(courseOf('plan first'), 0)])
     for (let round = 0; round < 8; round += 1) {
@@ -80,7 +80,7 @@ describe('on one connection, whose plans were made on empty tables', () => {
   })
 
   test('readers take what they give, and little more', async () => {
-    const { log, pool } = await given.another({}, 1)
+    const { log, pool } = await given.another({}, { connectionsMax: 1 })
     const course = courses[1]!
     const limits = { from: 200, eventsMax: 10, bytesMax: 1e6 }
     const stream = await readsOf(pool, () => log.readStream('course', course, limits))

@@ -1,7 +1,7 @@
 import { after, before } from 'node:test'
 import type pg from 'pg'
 import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
+import { openPool, type PoolOptions } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
 import type { OpenedLog } from './log.ts'
 import { type LogOptions, openLog } from './open.ts'
@@ -11,15 +11,15 @@ export interface TestLog {
   log: OpenedLog
   pool: pg.Pool
   url: string
-  another(options?: LogOptions, connectionsMax?: number): Promise<{ log: OpenedLog; pool: pg.Pool }>
+  another(options?: LogOptions, poolOptions?: Partial<PoolOptions>): Promise<{ log: OpenedLog; pool: pg.Pool }>
 }
 
 export function useTestLog(): TestLog {
   const opened: { log: OpenedLog; pool: pg.Pool }[] = []
   let database: TestDatabase
   const test = {
-    async another(options, connectionsMax = 5) {
-      const pool = openPool(database.url, { name: `test ${opened.length}`, connectionsMax })
+    async another(options, poolOptions = {}) {
+      const pool = openPool(database.url, { name: `test ${opened.length}`, connectionsMax: 5, ...poolOptions })
       const both = { pool, log: await openLog(pool, options) }
       opened.push(both)
       return both
