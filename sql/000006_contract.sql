@@ -58,7 +58,6 @@ create table submitted_clue (
   kind text not null check (kind in ('student_clues', 'teacher_clues')),
   algorithm text not null,
   book_container uuid not null,
-  position integer not null,
   calculation uuid not null,
   result uuid not null,
   minimum double precision not null,

@@ -47,8 +47,8 @@ test('the highest position of each algorithm is in use, whatever came last', asy
   await orderings.put([old])
   const found = (await orderings.inUse([pair, pair])).get(orderingKey(pair)) ?? []
   assert.deepEqual(found.map(({ result }) => result).sort(), [current.result, other.result].sort())
-  const inUse = await orderings.calculationsInUse('one', [pair, key()])
-  assert.deepEqual([...inUse], [[orderingKey(pair), current.calculation]])
+  const positions = [1, 4, 5].map((position) => ({ ...pair, position }))
+  assert.deepEqual(await orderings.answered('one', positions), new Set([old.calculation, current.calculation]))
   const [byResult] = await orderings.byResult([old.result, uuid()])
   assert.deepEqual([byResult?.exercises, byResult?.algorithm], [old.exercises, 'One'])
 })
@@ -94,15 +94,14 @@ test('calculations handed out are remembered for a month', async () => {
 function clue(changes: Partial<SubmittedClue> = {}): SubmittedClue {
   const ids = { subject: uuid(), bookContainer: uuid(), calculation: uuid(), result: uuid(), ecosystem: uuid() }
   const estimate = { minimum: 0.1, mostLikely: 1 / 3, maximum: 0.9, isReal: true }
-  return { ...ids, kind: 'student_clues', algorithm: 'one', position: 1, clue: estimate, ...changes }
+  return { ...ids, kind: 'student_clues', algorithm: 'one', clue: estimate, ...changes }
 }
 
-test('a CLUE that knew less does not replace one that knew more', async () => {
-  const first = clue({ position: 7 })
-  await clues.put([first])
-  await clues.put([{ ...first, position: 6, result: uuid() }])
+test('the last CLUE of a subject, container and algorithm wins, each kind apart', async () => {
+  const first = clue()
+  await clues.put([clue({ ...first, result: uuid() }), first])
   assert.deepEqual(await clues.read('student_clues', [{ ...first, algorithm: 'ONE' }, clue()]), [first, undefined])
-  const next = { ...first, position: 7, result: uuid() }
+  const next = { ...first, result: uuid() }
   await clues.put([next])
   assert.deepEqual(await clues.ofSubjects('student_clues', 'one', [first.subject]), [next])
   assert.deepEqual(await clues.read('teacher_clues', [first]), [undefined])
@@ -172,7 +171,7 @@ async function work(): Promise<void> {
   await states.writeAnswered('exercises', 'one', [{ subject: uuid(), state: 'x', nextAt: undefined }])
   await states.readHandedOut(subjects)
   await orderings.put([ordering(1)])
-  await orderings.calculationsInUse('one', [pair])
+  await orderings.answered('one', [{ ...pair, position: 1 }])
   await orderings.inUse([pair])
   await orderings.byResult(subjects)
   await orderings.ofStudent(pair.student, 'one')
@@ -191,7 +190,7 @@ test('no statement of the contract scans a table', async () => {
     `due_handed_out select n % 64, gen_random_uuid(), 'exercises', gen_random_uuid(), null, gen_random_uuid(), 1`,
     `submitted_ordering select n % 64, gen_random_uuid(), gen_random_uuid(), 'one', 1, 'one', gen_random_uuid(),
        gen_random_uuid(), gen_random_uuid(), '{}'`,
-    `submitted_clue select n % 64, gen_random_uuid(), 'student_clues', 'one', gen_random_uuid(), 1, gen_random_uuid(),
+    `submitted_clue select n % 64, gen_random_uuid(), 'student_clues', 'one', gen_random_uuid(), gen_random_uuid(),
        gen_random_uuid(), 0, 0, 0, true`,
     `due_group select 64 + n % 64, gen_random_uuid(), 1, 5`,
   ]

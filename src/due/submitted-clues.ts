@@ -17,7 +17,6 @@ export interface SubmittedClueKey {
 
 export interface SubmittedClue extends SubmittedClueKey {
   readonly kind: SubmittedClueKind
-  readonly position: number
   readonly calculation: Uuid
   /** The uuid that clients see. */
   readonly result: Uuid
@@ -49,7 +48,6 @@ interface ClueRow {
   subject: string
   algorithm: string
   book_container: string
-  position: number
   calculation: string
   result: string
   minimum: number
@@ -59,7 +57,7 @@ interface ClueRow {
   ecosystem: string | null
 }
 
-const columns = `subject, algorithm, book_container, position, calculation, result, minimum, most_likely, maximum,
+const columns = `subject, algorithm, book_container, calculation, result, minimum, most_likely, maximum,
   is_real, ecosystem`
 
 function clueOf(kind: SubmittedClueKind, row: ClueRow): SubmittedClue {
@@ -68,7 +66,6 @@ function clueOf(kind: SubmittedClueKind, row: ClueRow): SubmittedClue {
     subject: toUuid(row.subject),
     algorithm: row.algorithm,
     bookContainer: toUuid(row.book_container),
-    position: row.position,
     calculation: toUuid(row.calculation),
     result: toUuid(row.result),
     clue: { minimum: row.minimum, mostLikely: row.most_likely, maximum: row.maximum, isReal: row.is_real },
@@ -76,18 +73,20 @@ function clueOf(kind: SubmittedClueKind, row: ClueRow): SubmittedClue {
   }
 }
 
-/** A late answer does not replace one that knew more. */
+/**
+ * The last one wins. Only answers to current calculations come here; should an older one arrive last all the same, its
+ * calculation differs from the current one, so the work is due again.
+ */
 const putSql = `
-  insert into submitted_clue as stored (part, subject, kind, algorithm, book_container, position, calculation, result,
-    minimum, most_likely, maximum, is_real, ecosystem)
-  select part, subject, kind, algorithm, book_container, position, calculation, result, minimum, most_likely, maximum,
-    is_real, ecosystem
-  from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::int[], $7::uuid[], $8::uuid[],
-    $9::float8[], $10::float8[], $11::float8[], $12::boolean[], $13::uuid[])
-    as given (part, subject, kind, algorithm, book_container, position, calculation, result, minimum, most_likely,
-      maximum, is_real, ecosystem)
+  insert into submitted_clue (part, subject, kind, algorithm, book_container, calculation, result, minimum, most_likely,
+    maximum, is_real, ecosystem)
+  select part, subject, kind, algorithm, book_container, calculation, result, minimum, most_likely, maximum, is_real,
+    ecosystem
+  from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::float8[],
+    $9::float8[], $10::float8[], $11::boolean[], $12::uuid[])
+    as given (part, subject, kind, algorithm, book_container, calculation, result, minimum, most_likely, maximum,
+      is_real, ecosystem)
   on conflict (part, subject, kind, algorithm, book_container) do update set
-    position = excluded.position,
     calculation = excluded.calculation,
     result = excluded.result,
     minimum = excluded.minimum,
@@ -95,8 +94,7 @@ const putSql = `
     maximum = excluded.maximum,
     is_real = excluded.is_real,
     ecosystem = excluded.ecosystem,
-    updated_at = now()
-  where stored.position <= excluded.position`
+    updated_at = now()`
 
 async function put(pool: pg.Pool, clues: readonly SubmittedClue[], place: Place): Promise<void> {
   if (clues.length === 0) return
@@ -110,7 +108,6 @@ async function put(pool: pg.Pool, clues: readonly SubmittedClue[], place: Place)
     rows.map(({ kind }) => kind),
     rows.map(({ algorithm }) => algorithm.toLowerCase()),
     rows.map(({ bookContainer }) => bookContainer),
-    rows.map(({ position }) => position),
     rows.map(({ calculation }) => calculation),
     rows.map(({ result }) => result),
     rows.map(({ clue }) => clue.minimum),

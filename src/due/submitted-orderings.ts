@@ -11,10 +11,14 @@ export interface OrderingKey {
   readonly ecosystem: Uuid
 }
 
-export interface Ordering extends OrderingKey {
+export interface PositionKey extends OrderingKey {
+  /** Number of the student's last answer that the calculation knew. */
+  readonly position: number
+}
+
+export interface Ordering extends PositionKey {
   /** As it was written by the algorithm. */
   readonly algorithm: string
-  readonly position: number
   /** The work that was handed out. */
   readonly calculation: Uuid
   /** What the algorithm made of it: the uuid that clients see, stable as long as the content is. */
@@ -30,8 +34,8 @@ export interface StoredOrdering extends Ordering {
 
 export interface SubmittedOrderings {
   put(orderings: readonly Ordering[]): Promise<void>
-  /** Which calculation's result is in use; absent where the algorithm has none. Keys are `orderingKey`. */
-  calculationsInUse(algorithm: string, keys: readonly OrderingKey[]): Promise<Map<string, Uuid>>
+  /** Which of these the algorithm has answered, as of exactly these positions: their calculations. */
+  answered(algorithm: string, keys: readonly PositionKey[]): Promise<Set<Uuid>>
   /** The orders in use of every algorithm, by `orderingKey`. */
   inUse(keys: readonly OrderingKey[]): Promise<Map<string, StoredOrdering[]>>
   byResult(results: readonly Uuid[]): Promise<StoredOrdering[]>
@@ -48,7 +52,7 @@ export function openSubmittedOrderings(pool: pg.Pool, parts: number = partsDefau
   const place = (student: Uuid): number => partOf('course', student, parts)
   return {
     put: (orderings) => put(pool, orderings, place),
-    calculationsInUse: (algorithm, keys) => calculationsInUse(pool, { algorithm, keys, place }),
+    answered: (algorithm, keys) => answered(pool, { algorithm, keys, place }),
     inUse: (keys) => inUse(pool, keys, place),
     byResult: (results) => byResult(pool, results),
     ofStudent: (student, algorithm) => ofStudent(pool, { student, algorithm, part: place(student) }),
@@ -145,42 +149,38 @@ async function put(pool: pg.Pool, orderings: readonly Ordering[], place: Place):
   await pool.query(supersedeSql, keys)
 }
 
-interface InUseQuery {
+interface AnsweredQuery {
   readonly algorithm: string
-  readonly keys: readonly OrderingKey[]
+  readonly keys: readonly PositionKey[]
   readonly place: Place
 }
 
-async function calculationsInUse(pool: pg.Pool, { algorithm, keys, place }: InUseQuery): Promise<Map<string, Uuid>> {
-  if (keys.length === 0) return new Map()
-  const found = await pool.query<{ student: string; ecosystem: string; calculation: string }>({
-    name: 'due_calculations_in_use',
+async function answered(pool: pg.Pool, { algorithm, keys, place }: AnsweredQuery): Promise<Set<Uuid>> {
+  if (keys.length === 0) return new Set()
+  const found = await pool.query<{ calculation: string }>({
+    name: 'due_answered_orderings',
     text: `
       select stored.*
-      from unnest($1::smallint[], $2::uuid[], $3::uuid[]) as asked (part, student, ecosystem)
+      from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::int[]) as asked (part, student, ecosystem, position)
       cross join lateral (
-        select student, ecosystem, calculation
+        select calculation
         from submitted_ordering
         where part = asked.part
           and student = asked.student
           and ecosystem = asked.ecosystem
-          and algorithm = $4
-        order by position desc
+          and algorithm = $5
+          and position = asked.position
         limit 1
       ) as stored`,
     values: [
       keys.map(({ student }) => place(student)),
       keys.map(({ student }) => student),
       keys.map(({ ecosystem }) => ecosystem),
+      keys.map(({ position }) => position),
       algorithm,
     ],
   })
-  return new Map(
-    found.rows.map((row) => [
-      orderingKey({ student: toUuid(row.student), ecosystem: toUuid(row.ecosystem) }),
-      toUuid(row.calculation),
-    ]),
-  )
+  return new Set(found.rows.map(({ calculation }) => toUuid(calculation)))
 }
 
 async function inUse(

@@ -263,9 +263,9 @@ export async function updateClueCalculations(
   const clues = updates.map(({ calculation, algorithm, clue, ecosystem }): SubmittedClue | undefined => {
     const work = current.get(calculation)
     if (work === undefined) return undefined
-    const { kind, subject, bookContainer, position, item } = work
+    const { kind, subject, bookContainer, item } = work
     const result = resultUuid(algorithm, calculation, clue, ecosystem)
-    const stored = { kind, subject, bookContainer, position, algorithm, calculation, result, clue }
+    const stored = { kind, subject, bookContainer, algorithm, calculation, result, clue }
     return { ...stored, ecosystem: ecosystem ?? item.ecosystem }
   })
   await ports.clues.put(clues.filter((clue) => clue !== undefined))

@@ -1,7 +1,7 @@
 import { needOfPes, needOfSpes } from '#choose/need.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment, Student } from '#domain/student.ts'
-import { type Ordering, orderingKey, type StoredOrdering } from '#due/submitted-orderings.ts'
+import type { Ordering, StoredOrdering } from '#due/submitted-orderings.ts'
 import type { AnsweredState, HandedOut } from '#due/work-states.ts'
 import type { StudentVersion } from '#learning/reader.ts'
 import type { ExerciseItem, ExerciseResult, OrderingLine, OrderingRequest } from './contract.ts'
@@ -34,12 +34,8 @@ export async function fetchExerciseCalculations(ports: ContractPorts, algorithm:
 
 async function dueDefaults(ports: ContractPorts, algorithm: string): Promise<Work[]> {
   const ecosystems = await ports.reader.ecosystems()
-  const keys = ecosystems.map((ecosystem) => ({ student: defaultStudent, ecosystem }))
-  const answered = await ports.orderings.calculationsInUse(algorithm, keys)
-  const due = keys.filter((key) => !answered.has(orderingKey(key)))
-  return rotated(due)
-    .slice(0, itemsMax)
-    .map(({ student, ecosystem }) => workOf(student, ecosystem, 0))
+  const work = ecosystems.map((ecosystem) => workOf(defaultStudent, ecosystem, 0))
+  return rotated(await notAnswered(ports, algorithm, work)).slice(0, itemsMax)
 }
 
 function workOf(student: Uuid, ecosystem: Uuid, position: number): Work {
@@ -96,13 +92,13 @@ async function dueOf(
       if (isKnown) work.push(workOf(uuid, ecosystem, versionOf(versions, uuid).answer))
     }
   }
-  const keyOf = ({ subject, ecosystem }: Work): string => orderingKey({ student: subject, ecosystem })
-  const keys = work.map(({ subject, ecosystem }) => ({ student: subject, ecosystem }))
-  const inUse = await ports.orderings.calculationsInUse(algorithm, keys)
-  return Map.groupBy(
-    work.filter((one) => inUse.get(keyOf(one)) !== one.calculation),
-    ({ subject }) => subject,
-  )
+  return Map.groupBy(await notAnswered(ports, algorithm, work), ({ subject }) => subject)
+}
+
+async function notAnswered(ports: ContractPorts, algorithm: string, work: readonly Work[]): Promise<Work[]> {
+  const keys = work.map(({ subject, ecosystem, position }) => ({ student: subject, ecosystem, position }))
+  const answered = await ports.orderings.answered(algorithm, keys)
+  return work.filter(({ calculation }) => !answered.has(calculation))
 }
 
 /** The course's own, and those of assignments for which there is something to choose (scheduler.md §8.2). */
