@@ -12,7 +12,7 @@ type AnyCall = (request: unknown, options?: CallOptions) => Promise<unknown>
 
 interface Sent {
   readonly path: string
-  readonly token: string | null
+  readonly token: string | undefined
   readonly body: unknown
 }
 
@@ -20,11 +20,13 @@ function recordingClient(reply: object) {
   const sent: Sent[] = []
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const headers = new Headers(init?.headers)
-    const token = headers.get('biglearn-api-token') ?? headers.get('biglearn-sparfa-token')
+    const audiences = ['api', 'sparfa', 'scheduler']
+    const token = audiences.map((audience) => headers.get(`biglearn-${audience}-token`)).find((value) => value !== null)
     sent.push({ path: new URL(String(input)).pathname, token, body: JSON.parse(String(init?.body)) })
     return Response.json(reply)
   }
-  const client = createClient({ url: 'http://biglearn.test/', fetch, tokens: { api: 'api', sparfa: 'sparfa' } })
+  const tokens = { api: 'api', sparfa: 'sparfa', scheduler: 'scheduler' }
+  const client = createClient({ url: 'http://biglearn.test/', fetch, tokens })
   return { calls: client as unknown as { readonly [name: string]: AnyCall | undefined }, sent }
 }
 
@@ -51,8 +53,8 @@ for (const { name, audience, examples } of wireEndpoints) {
 test('the client has no call of the wire that the server does not know', () => {
   const { calls } = recordingClient({})
   const known = new Set(wireEndpoints.map(({ name }) => callName(name)))
-  // Those of operators and of remote algorithms are listed elsewhere.
-  const others = /^(transport|fetchStatus|ecosystemMatricesUpdated|fetchEcosystemMatrixUpdates)$|Calculations$/
+  // Those of operators are listed elsewhere.
+  const others = /^(transport|fetchStatus)$/
   const unknown = Object.keys(calls).filter((name) => !known.has(name) && !others.test(name))
   assert.deepEqual(unknown, [])
 })
