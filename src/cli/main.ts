@@ -11,17 +11,14 @@ import { startCommand } from './start.ts'
  * The one entry point. Configuration that can not work ends with code 78 and the next step; everything unexpected ends
  * with code 1 and its stack.
  */
-const program = new Command('biglearn')
-  .description(
-    'Adaptive-learning backend: takes books, courses and answers as numbered events, gives mastery estimates (CLUEs)\n' +
-      'with intervals and the exercises to give next. `start` is for trying it, `migrate` and `serve` for running it.',
-  )
-  .showHelpAfterError('(run with --help for the options)')
-  .addCommand(startCommand())
-  .addCommand(serveCommand())
-  .addCommand(migrateCommand())
-  .addCommand(rebuildCommand())
-  .addCommand(demoCommand())
+const program = new Command('biglearn').description(
+  'Adaptive-learning backend: takes books, courses and answers as numbered events, gives mastery estimates (CLUEs)\n' +
+    'with intervals and the exercises to give next. `start` is for trying it, `migrate` and `serve` for running it.',
+)
+
+const commands = [startCommand(), serveCommand(), migrateCommand(), rebuildCommand(), demoCommand()]
+for (const command of commands) program.addCommand(command)
+for (const one of [program, ...commands]) one.showHelpAfterError('(run with --help for the options)')
 
 try {
   await program.parseAsync()

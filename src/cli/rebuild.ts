@@ -1,8 +1,11 @@
 import { Command, Option } from 'commander'
+import type pg from 'pg'
 import type { Difference } from '#learning/parity.ts'
 import { type RebuildOptions, rebuildLearning } from '#learning/rebuild.ts'
+import type { OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
-import { openPool } from '#platform/postgres.ts'
+import { checkSchema, readMigrations } from '#operate/migrate.ts'
+import { checkServer, openPool } from '#platform/postgres.ts'
 import { type Stage, terminalProgress } from './demo/progress.ts'
 import { requireDatabaseUrl } from './serve/options.ts'
 
@@ -28,9 +31,21 @@ export function rebuildCommand(): Command {
     })
 }
 
+/** The log of a database that is there and has every migration. */
+async function openChecked(pool: pg.Pool): Promise<OpenedLog> {
+  try {
+    await checkServer(pool)
+    await checkSchema(pool, await readMigrations())
+    return await openLog(pool)
+  } catch (error) {
+    await pool.end()
+    throw error
+  }
+}
+
 async function rebuild(url: string, mode: RebuildOptions['mode']): Promise<Difference | undefined> {
   const pool = openPool(url, { name: 'rebuild', connectionsMax: 2, statementTimeoutMs: 60_000 })
-  const log = await openLog(pool)
+  const log = await openChecked(pool)
   const progress = terminalProgress(process.stderr)
   let stage: Stage | undefined
   try {

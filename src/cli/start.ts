@@ -8,7 +8,7 @@ import { lockDataFolder } from '#platform/data-folder.ts'
 import { startEmbedded } from '#platform/embedded.ts'
 import { createShutdown, type Shutdown, stopOnSignal } from '#platform/shutdown.ts'
 import { type Application, startApplication } from './serve/application.ts'
-import { loadDemoOnce } from './serve/demo-load.ts'
+import { type DemoState, loadDemoOnce } from './serve/demo-load.ts'
 import { algorithmsDefault, allRoles, checkedUrl, parsePort } from './serve/options.ts'
 
 /*
@@ -70,8 +70,8 @@ async function startAll(options: StartOptions, shutdown: Shutdown, say: (line: s
     },
     shutdown,
   )
-  printWelcome(application, options)
-  if (options.empty !== true) await loadDemoOnce(application, shutdown, say)
+  const demo = options.empty === true ? 'not wanted' : await loadDemoOnce(application, shutdown, say)
+  printWelcome(application, demo)
 }
 
 async function openDatabase(options: StartOptions, shutdown: Shutdown, say: (line: string) => void): Promise<string> {
@@ -98,11 +98,15 @@ function requireFreePort(port: number): Promise<void> {
   })
 }
 
-function printWelcome(application: Application, options: StartOptions): void {
-  const { url } = application
-  const demo = options.empty === true ? 'no demonstration course was asked for' : 'a demonstration course is loading'
+const demoWords: Readonly<Record<DemoState, string>> = {
+  loading: 'a demonstration course is loading; ',
+  loaded: 'the demonstration course is there; ',
+  'not wanted': '',
+}
+
+function printWelcome({ url }: Application, demo: DemoState): void {
   process.stdout.write(`
-Biglearn is running at ${url}   (${demo}; Ctrl-C stops everything)
+Biglearn is running at ${url}   (${demoWords[demo]}Ctrl-C stops everything)
 
 Three things to try:
   1. Look at the class forecast        ${url}/

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { ConfigurationError } from '#platform/config.ts'
-import { isPassing } from '#platform/postgres.ts'
+import { isPassing, unreachable } from '#platform/postgres.ts'
 
 /*
  * Numbered, forward-only migrations (operations.md §4.1–4.2): one runner at a time by a session advisory lock, one
@@ -50,7 +50,9 @@ export function parseMigration(fileName: string, text: string): Migration {
 export async function migrate(url: string, migrations: readonly Migration[]): Promise<Migration[]> {
   const client = new pg.Client({ connectionString: url, application_name: 'biglearn migrate' })
   client.on('error', () => undefined)
-  await client.connect()
+  await client.connect().catch((error: unknown) => {
+    throw unreachable(error)
+  })
   try {
     await client.query('select pg_advisory_lock($1)', [advisoryLock])
     await client.query(`

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { access, constants, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigurationError } from './config.ts'
 
@@ -7,7 +7,7 @@ import { ConfigurationError } from './config.ts'
  * a killed program never stops the next start.
  */
 export async function lockDataFolder(dataDir: string): Promise<() => Promise<void>> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await makeFolder(dataDir)
   const file = join(dataDir, 'owner.pid')
   for (let attempt = 0; attempt < 3; attempt += 1) {
     try {
@@ -28,6 +28,19 @@ export async function lockDataFolder(dataDir: string): Promise<() => Promise<voi
     await rm(file, { force: true })
   }
   throw new ConfigurationError(`the data folder ${dataDir} can not be locked`, 'is another start under way?')
+}
+
+async function makeFolder(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await access(dataDir, constants.W_OK)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error
+    throw new ConfigurationError(
+      `the data folder ${dataDir} can not be used (${String(error.code)})`,
+      'name a folder that you may write to with --data',
+    )
+  }
 }
 
 function isRunning(pid: number): boolean {

@@ -102,6 +102,16 @@ export async function inTransaction<Value>(
   }
 }
 
+/** What to tell when not even the first connection could be made. */
+export function unreachable(error: unknown): ConfigurationError {
+  const reason =
+    error instanceof Error ? error.message || ('code' in error ? String(error.code) : error.name) : String(error)
+  return new ConfigurationError(
+    `the database can not be reached: ${reason}`,
+    'check DATABASE_URL and that it is running',
+  )
+}
+
 /** Refuses servers that are too old or that default to another isolation level (streams.md R4). */
 export async function checkServer(pool: pg.Pool): Promise<void> {
   const answer = await withRetry(
@@ -112,12 +122,7 @@ export async function checkServer(pool: pg.Pool): Promise<void> {
       ),
     { budgetMs: 10_000 },
   ).catch((error: unknown) => {
-    const reason =
-      error instanceof Error ? error.message || ('code' in error ? String(error.code) : error.name) : String(error)
-    throw new ConfigurationError(
-      `the database can not be reached: ${reason}`,
-      'check DATABASE_URL and that it is running',
-    )
+    throw unreachable(error)
   })
   const server = answer.rows[0]
   if (server === undefined || server.version < 150_000) {

@@ -91,7 +91,7 @@ async function databasePid(): Promise<number> {
 describe('one data folder through starts, stops and kills', { concurrency: false }, () => {
   test('starts, says where, and stops on SIGTERM with code 0, database last', async () => {
     const running = await start()
-    assert.match(running.output(), new RegExp(`running at http://127.0.0.1:${port}`))
+    assert.match(running.output(), new RegExp(`running at http://127.0.0.1:${port}   \\(Ctrl-C stops everything\\)`))
     const answer = await post('/create_course', {
       course_uuid: course,
       ecosystem_uuid: course,
@@ -205,7 +205,37 @@ describe('what can not work is said with the next step', () => {
     assert.match(open.output(), /BIGLEARN_API_TOKEN/)
     const role = run(['serve', '--roles', 'api,juggler'])
     assert.equal(await role.exited, 1)
-    assert.match(role.output(), /unknown role juggler/)
+    assert.match(role.output(), /unknown role "juggler"/)
+  })
+
+  test('every command that needs the database says that it can not be reached, without a stack', async () => {
+    const url = `postgres://nobody:secret-word@127.0.0.1:${await freePort()}/none`
+    for (const words of [['migrate'], ['start', '--port', '0']]) {
+      const running = run(words, { DATABASE_URL: url })
+      assert.equal(await running.exited, 78, words[0])
+      assert.match(running.output(), /can not be reached: .*\n.*next: check DATABASE_URL/)
+      assert.doesNotMatch(running.output(), /secret-word|\n +at /)
+    }
+  })
+
+  test('a data folder that is a file is refused with the next step', async () => {
+    const file = join(folder, 'a-file')
+    await writeFile(file, '')
+    const running = run(['start', '--port', '0', '--data', file])
+    assert.equal(await running.exited, 78)
+    assert.match(running.output(), /a-file can not be used \(EEXIST\)\n.*next: .*--data/)
+  })
+
+  test('an unknown option of a command points to its help', async () => {
+    const running = run(['serve', '--rolls', 'api'])
+    assert.equal(await running.exited, 1)
+    assert.match(running.output(), /unknown option '--rolls'\n.*--roles.*\n\(run with --help/)
+  })
+
+  test('a demo without a server to talk to says what to check', async () => {
+    const running = run(['demo', '--url', 'nonsense'])
+    assert.equal(await running.exited, 1)
+    assert.match(running.output(), /an address such as http:/)
   })
 })
 

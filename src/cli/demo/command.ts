@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { RequestGivenUp } from '#client/errors.ts'
 import { readTokens } from '#platform/config.ts'
 import { terminalProgress } from './progress.ts'
 import { renderReport } from './report.ts'
@@ -17,12 +18,12 @@ interface DemoFlags {
   readonly json?: true
 }
 
-export const demoUrlDefault = 'http://127.0.0.1:8080'
+const demoUrlDefault = 'http://127.0.0.1:8080'
 
 export function demoCommand(): Command {
   return new Command('demo')
     .description('play a learning platform: send a class (simulated, or a file of answers), then read CLUEs and picks')
-    .option('--url <url>', 'address of the server', process.env['BIGLEARN_URL'] ?? demoUrlDefault)
+    .option('--url <url>', 'address of the server', httpUrl, process.env['BIGLEARN_URL'] ?? demoUrlDefault)
     .option('--token <secret>', 'producer token (default: BIGLEARN_API_TOKEN)')
     .option('--sparfa-token <secret>', 'token for matrices (default: BIGLEARN_SPARFA_TOKEN)')
     .option('--operator-token <secret>', 'token for the status (default: BIGLEARN_OPERATOR_TOKEN)')
@@ -58,6 +59,11 @@ async function demo(flags: DemoFlags): Promise<void> {
     }
   } catch (error) {
     process.stderr.write(`demo failed: ${error instanceof Error ? error.message : String(error)}\n`)
+    if (error instanceof RequestGivenUp) {
+      process.stderr.write(
+        `  next: check that a server answers at ${flags.url} (npm start begins one), or give --url\n`,
+      )
+    }
     process.exitCode = 1
   }
 }
@@ -71,4 +77,9 @@ function positiveInteger(text: string): number {
   const value = nonNegativeInteger(text)
   if (value === 0) throw new InvalidArgumentError('an integer from 1 is needed')
   return value
+}
+
+function httpUrl(text: string): string {
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text
+  throw new InvalidArgumentError('an address such as http://127.0.0.1:8080 is needed.')
 }

@@ -103,9 +103,13 @@ function countPicks<Line extends { readonly exercise_uuids: readonly string[] }>
   }
 }
 
+export function countOf(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`
+}
+
 export function renderReport(report: DemoReport): string {
   const lines = [
-    `${report.study}: ${report.answers} answers of ${report.students} students in ${report.courses} courses`,
+    `${report.study}: ${report.answers} answers of ${report.students} students in ${countOf(report.courses, 'course')}`,
     `sent in ${(report.sendingMs / 1000).toFixed(1)} s (${report.answersPerSecond} answers/s)`,
     '',
     ...renderEvaluation(report.evaluation),

@@ -8,7 +8,7 @@ import { namingOf } from './identity.ts'
 import { pageMeanScorer, scoreHeldOut } from './prediction.ts'
 import { type Progress, silentProgress } from './progress.ts'
 import { fetchClassClues, fetchCluesAhead, fetchOpenPicks, fetchWorstAreas } from './reading.ts'
-import { type DemoReport, type Evaluation, summarise } from './report.ts'
+import { countOf, type DemoReport, type Evaluation, summarise } from './report.ts'
 import { courseOpeningEvents, isHeldOutKnown, openCourse, sendBatches } from './sending.ts'
 import { simulateClass } from './simulated-class.ts'
 import { countAnswers, type Study } from './study.ts'
@@ -61,7 +61,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const courses = enrol(study, world.naming)
   const timelines = courses.map((course) => buildTimeline(world, course, courseOpeningEvents))
   progress.note(
-    `${study.name}: ${study.learners.length} students in ${courses.length} courses, ` +
+    `${study.name}: ${study.learners.length} students in ${countOf(courses.length, 'course')}, ` +
       `${study.questions.length} exercises on ${study.pageCount} pages, ${countAnswers(study)} answers`,
   )
   await client.createEcosystem(world.book.creation, { ...call, giveUpAfterMs: firstAnswerMsMax })

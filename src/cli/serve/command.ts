@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { readApiSettings } from '#api/config.ts'
 import { readTokens } from '#platform/config.ts'
 import { createShutdown, stopOnSignal } from '#platform/shutdown.ts'
@@ -30,12 +30,18 @@ const lameDuckMs = 5000
 export function serveCommand(): Command {
   return new Command('serve')
     .description('run one server process on the database at DATABASE_URL; it never migrates')
-    .option('--roles <list>', `what this process does: ${allRoles.join(', ')}`, parseRoles, new Set(allRoles))
-    .option(
-      '--algorithms <list>',
-      `what answers in this process, by name: ${algorithmNames.join(', ')}; the console shows the first one`,
-      parseAlgorithms,
-      algorithmsDefault,
+    .addOption(
+      new Option('--roles <list>', `what this process does: ${allRoles.join(', ')}`)
+        .argParser(parseRoles)
+        .default(new Set(allRoles), 'all'),
+    )
+    .addOption(
+      new Option(
+        '--algorithms <list>',
+        `what answers in this process, by name: ${algorithmNames.join(', ')}; the console shows the first one`,
+      )
+        .argParser(parseAlgorithms)
+        .default(algorithmsDefault, algorithmsDefault.join(',')),
     )
     .option('--host <address>', 'address to listen on; anything but loopback needs tokens', '127.0.0.1')
     .option('--port <n>', 'port of the API and the console', parsePort, 8080)

@@ -10,18 +10,21 @@ import type { Application } from './application.ts'
  */
 const factName = 'demonstration'
 
+export type DemoState = 'not wanted' | 'loading' | 'loaded'
+
+/** Begins to load where that is due, and tells at once how it stands. */
 export async function loadDemoOnce(
   application: Application,
   shutdown: Shutdown,
   say: (line: string) => void,
-): Promise<void> {
+): Promise<DemoState> {
   const { pool } = application
   const known = await readFact<{ readonly state: 'loading' | 'loaded' }>(pool, factName)
-  if (known?.state === 'loaded') return
+  if (known?.state === 'loaded') return 'loaded'
   const isOurs = known !== undefined
   const { courses } = await application.services.reader.counts()
   // Somebody's own courses are here already: nothing of ours belongs among them.
-  if (!isOurs && courses > 0) return
+  if (!isOurs && courses > 0) return 'not wanted'
   await remember(application, 'loading')
   const stopping = new AbortController()
   const loading = load(application, stopping.signal)
@@ -36,6 +39,7 @@ export async function loadDemoOnce(
     stopping.abort()
     await loading
   })
+  return 'loading'
 }
 
 async function load(application: Application, signal: AbortSignal): Promise<void> {

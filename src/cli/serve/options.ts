@@ -10,7 +10,7 @@ export function parseRoles(text: string): ReadonlySet<Role> {
   const roles = names.map((name) => allRoles.find((role) => role === name))
   const unknown = names.filter((_, index) => roles[index] === undefined)
   if (unknown.length > 0) {
-    throw new InvalidArgumentError(`unknown role ${unknown.join(', ')}; there are ${allRoles.join(', ')}.`)
+    throw new InvalidArgumentError(`unknown role "${unknown.join(', ')}"; there are ${allRoles.join(', ')}.`)
   }
   return new Set(roles.filter((role) => role !== undefined))
 }
