@@ -42,6 +42,19 @@ test('links between documents lead somewhere', () => {
   }
 })
 
+test('every document can be reached from the README', () => {
+  const reached = new Set(['README.md'])
+  for (const document of reached) {
+    for (const [, target] of read(document).matchAll(/\]\((?!https?:)([^)#]+\.md)(?:#[^)]*)?\)/g)) {
+      reached.add(join(dirname(document), target ?? ''))
+    }
+  }
+  assert.deepEqual(
+    documents.filter((document) => document !== 'CHANGELOG.md' && !reached.has(document)),
+    [],
+  )
+})
+
 test('commands that documents show are scripts of the package', () => {
   for (const document of documents) {
     for (const [, script] of read(document).matchAll(/\bnpm run ([\w:-]+)/g)) {
