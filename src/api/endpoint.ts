@@ -3,17 +3,22 @@ import type { Refusal } from './errors.ts'
 import type { ApiPorts } from './ports.ts'
 import type { View, ViewParameter } from './view.ts'
 
+/** What the path of a request names, such as the subscription. */
+export type PathNames = Readonly<Record<string, string>>
+
 /*
  * One endpoint of the wire: its schemas, and what it does with a valid body. Validation, static types and the OpenAPI
  * document all come from `request` and `response`.
  */
 export interface Endpoint {
   readonly name: string
+  /** With names in braces. */
+  readonly path: string
   readonly tag: string
   readonly summary: string
   readonly description: string
-  /** Whose token it asks for. */
-  readonly audience: 'api' | 'scheduler' | 'sparfa'
+  /** Whose token it asks for. `consumer`: the operator's or the scheduler's, as `Authorization: Bearer`. */
+  readonly audience: 'api' | 'scheduler' | 'sparfa' | 'consumer'
   readonly request: TSchema
   readonly response: TSchema
   /** Objects of the body are stored as they came, so their depth has a limit. */
@@ -22,20 +27,22 @@ export interface Endpoint {
   /** Rules that a schema can not say; each text names the JSON path. */
   readonly check: (body: object) => readonly string[]
   /** The JSON text of the answer, or a refusal. `body` has passed the request's schema. */
-  readonly run: (body: object, ports: ApiPorts, view: View) => Promise<string | Refusal>
+  readonly run: (body: object, ports: ApiPorts, view: View, path: PathNames) => Promise<string | Refusal>
   /** Query parameters it understands. */
   readonly views: readonly ViewParameter[]
 }
 
-type Defaulted = 'audience' | 'keepsNested' | 'views'
+type Defaulted = 'path' | 'audience' | 'keepsNested' | 'views'
 
 interface EndpointDefinition<Request extends TSchema> extends Omit<Endpoint, 'request' | 'check' | 'run' | Defaulted> {
+  /** Absent: `/` and the name. */
+  readonly path?: string
   readonly audience?: Endpoint['audience']
   readonly keepsNested?: boolean
   readonly views?: readonly ViewParameter[]
   readonly request: Request
   readonly check?: (body: Static<Request>) => readonly string[]
-  readonly run: (body: Static<Request>, ports: ApiPorts, view: View) => Promise<string | Refusal>
+  readonly run: (body: Static<Request>, ports: ApiPorts, view: View, path: PathNames) => Promise<string | Refusal>
 }
 
 /**
@@ -43,14 +50,15 @@ interface EndpointDefinition<Request extends TSchema> extends Omit<Endpoint, 're
  * because the server calls `check` and `run` with bodies only that have passed this very schema.
  */
 export function endpoint<Request extends TSchema>(definition: EndpointDefinition<Request>): Endpoint {
-  const { audience = 'api', keepsNested = false, views = [], check, run } = definition
+  const { path = `/${definition.name}`, audience = 'api', keepsNested = false, views = [], check, run } = definition
   return {
     ...definition,
+    path,
     audience,
     keepsNested,
     views,
     check: (body) => check?.(body as Static<Request>) ?? [],
-    run: (body, ports, view) => run(body as Static<Request>, ports, view),
+    run: (body, ports, view, names) => run(body as Static<Request>, ports, view, names),
   }
 }
 

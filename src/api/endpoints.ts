@@ -13,8 +13,9 @@ import { preparationEndpoints } from './routes/preparations.ts'
 import { responseEndpoints } from './routes/responses.ts'
 import { rosterEndpoints } from './routes/rosters.ts'
 import { streamEndpoints } from './routes/streams.ts'
+import { subscriptionEndpoints } from './routes/subscriptions.ts'
 
-/** Every endpoint of the wire. */
+/** Every endpoint that the original service had a part in: what clients of learning platforms call. */
 export const wireEndpoints: readonly Endpoint[] = [
   ...ecosystemEndpoints,
   ...courseEndpoints,
@@ -31,3 +32,6 @@ export const wireEndpoints: readonly Endpoint[] = [
   ...algorithmEndpoints,
   ...matrixEndpoints,
 ]
+
+/** Those, and what only other programs of the operator call. */
+export const allEndpoints: readonly Endpoint[] = [...wireEndpoints, ...subscriptionEndpoints]

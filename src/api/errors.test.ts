@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { wireEndpoints } from './endpoints.ts'
+import { allEndpoints } from './endpoints.ts'
 import { type ErrorEntry, errorList } from './errors.ts'
 import { openApiDocument } from './openapi.ts'
 
@@ -16,7 +16,7 @@ test('docs/errors.md lists exactly the errors of the server', async () => {
 })
 
 test('the OpenAPI document names exactly the errors of the server, and only under their status', () => {
-  const { components } = openApiDocument(wireEndpoints)
+  const { components } = openApiDocument(allEndpoints)
   const { responses } = components as {
     responses: Record<string, { headers: Record<string, { schema: { enum: string[] } }> }>
   }

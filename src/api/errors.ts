@@ -3,7 +3,7 @@
  * the caller should do. docs/errors.md and the OpenAPI document are compared with this list by tests.
  */
 export interface ErrorEntry {
-  readonly status: 400 | 401 | 404 | 413 | 422 | 500 | 503
+  readonly status: 400 | 401 | 404 | 409 | 413 | 422 | 500 | 503
   readonly message: string
   readonly advice: string
 }
@@ -29,10 +29,25 @@ export const errorList = {
     message: 'request does not match the schema of the endpoint',
     advice: 'Mend the fields named in `errors`. On a sequenced endpoint the number stays open: send it corrected.',
   },
+  unauthorised: {
+    status: 401,
+    message: 'this needs the operator or scheduler token',
+    advice: 'Send it as `Authorization: Bearer …`. Nothing was read or written.',
+  },
   not_found: {
     status: 404,
     message: 'Not Found',
     advice: 'Check method and path: every endpoint of the wire is POST.',
+  },
+  subscription_unknown: {
+    status: 404,
+    message: 'there is no remote subscription of this name',
+    advice: "Create it with `POST /subscriptions/{name}`. Embedded ones such as `learning` are the server's own.",
+  },
+  subscription_differs: {
+    status: 409,
+    message: 'a subscription of this name exists with other settings',
+    advice: 'Use another name, or the settings it was created with. Nothing was changed.',
   },
   body_too_large: {
     status: 413,

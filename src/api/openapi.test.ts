@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { wireEndpoints } from './endpoints.ts'
+import { allEndpoints } from './endpoints.ts'
 import { openApiDocument } from './openapi.ts'
 import { compileValidation } from './validation.ts'
 
-const document = openApiDocument(wireEndpoints)
+const document = openApiDocument(allEndpoints)
 
 test('docs/openapi.json is what the server serves (else: node tools/write-openapi.ts, npm run format)', async () => {
   const text = await readFile(new URL('../../docs/openapi.json', import.meta.url), 'utf8')
   assert.deepEqual(JSON.parse(text), JSON.parse(JSON.stringify(document)))
 })
 
-for (const { name, request, response, examples } of wireEndpoints) {
+for (const { name, request, response, examples } of allEndpoints) {
   test(`${name}: its examples match its schemas, also in strict mode`, () => {
     const validation = compileValidation(request, true)
     assert.deepEqual(validation.explain(examples.request), [])

@@ -2,6 +2,7 @@ import type { TSchema } from 'typebox'
 import type { Endpoint } from './endpoint.ts'
 import { type ErrorCode, type ErrorEntry, errorList } from './errors.ts'
 import { clueData } from './schemas/clues.ts'
+import { subscriptionName as namedInPath } from './schemas/subscriptions.ts'
 import * as values from './schemas/values.ts'
 import type { ViewParameter } from './view.ts'
 
@@ -29,6 +30,7 @@ const tags = [
   { name: 'assignments', description: "Students' assignments" },
   { name: 'responses', description: "Students' answers" },
   { name: 'streams', description: 'Event streams: discovery, reading, gaps' },
+  { name: 'subscriptions', description: 'Events delivered to other programs, each at least once and in order' },
   { name: 'clues', description: 'How well students and classes understand parts of the book' },
   { name: 'picks', description: 'Which exercises to give next' },
   { name: 'results', description: 'What remote algorithms upload' },
@@ -54,7 +56,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
     openapi: '3.1.0',
     info: { title: 'Biglearn', version: '1.0.0', description },
     tags,
-    paths: Object.fromEntries(endpoints.map((endpoint) => [`/${endpoint.name}`, { post: operation(endpoint) }])),
+    paths: Object.fromEntries(endpoints.map((endpoint) => [endpoint.path, { post: operation(endpoint) }])),
     components: {
       schemas: Object.fromEntries(schemas),
       responses: Object.fromEntries(statuses.map((status) => [responseName(status), errorResponse(status)])),
@@ -62,6 +64,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
         api: { type: 'apiKey', in: 'header', name: 'Biglearn-Api-Token' },
         scheduler: { type: 'apiKey', in: 'header', name: 'Biglearn-Scheduler-Token' },
         sparfa: { type: 'apiKey', in: 'header', name: 'Biglearn-Sparfa-Token' },
+        consumer: { type: 'http', scheme: 'bearer', description: 'the operator or the scheduler token' },
       },
     },
   }
@@ -84,14 +87,15 @@ const viewParameters: Readonly<Record<ViewParameter, object>> = {
 }
 
 function operation(endpoint: Endpoint): object {
-  const errors = statuses.filter((status) => status !== 422 || appends(endpoint))
+  const errors = statuses.filter((status) => canAnswer(endpoint, status))
+  const parameters = [...namesIn(endpoint.path), ...endpoint.views.map((name) => viewParameters[name])]
   return {
     operationId: endpoint.name,
     tags: [endpoint.tag],
     summary: endpoint.summary,
     description: endpoint.description,
     security: [{ [endpoint.audience]: [] }],
-    ...(endpoint.views.length === 0 ? {} : { parameters: endpoint.views.map((name) => viewParameters[name]) }),
+    ...(parameters.length === 0 ? {} : { parameters }),
     requestBody: { required: true, content: content(endpoint.request, endpoint.examples.request) },
     responses: {
       200: { description: 'Done, and durable', content: content(endpoint.response, endpoint.examples.response) },
@@ -102,9 +106,19 @@ function operation(endpoint: Endpoint): object {
   }
 }
 
+function namesIn(path: string): object[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: namedInPath }))
+}
+
+function canAnswer(endpoint: Endpoint, status: Status): boolean {
+  if (status === 401) return endpoint.audience === 'consumer'
+  if (status === 409) return endpoint.name === 'subscription_create'
+  return status !== 422 || appends(endpoint)
+}
+
 /** Endpoints that write numbered events can find a number taken; repairs answer that per line instead. */
-function appends({ name, request }: Endpoint): boolean {
-  if (name === 'record_no_ops') return false
+function appends({ name, audience, request }: Endpoint): boolean {
+  if (name === 'record_no_ops' || audience === 'consumer') return false
   return name.startsWith('create_') || JSON.stringify(request).includes('"sequence_number"')
 }
 
@@ -129,6 +143,7 @@ const responseNames: Readonly<Record<Status, string>> = {
   400: 'refused',
   401: 'unauthorised',
   404: 'not_found',
+  409: 'differs',
   413: 'too_large',
   422: 'conflict',
   500: 'internal_error',
@@ -165,7 +180,7 @@ function errorResponse(status: Status): object {
   const codes = entries.filter(([, entry]) => entry.status === status)
   const properties =
     status === 404
-      ? { status: { const: 404 }, error: { const: 'Not Found' } }
+      ? { status: { const: 404 }, error: { type: 'string' } }
       : { errors: errorTexts, ...furtherProperties[status] }
   const retryAfter = { 'Retry-After': { description: 'seconds', schema: { type: 'integer' } } }
   return {

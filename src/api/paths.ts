@@ -2,7 +2,7 @@
  * Path normalisation (api.md §1): repeated slashes collapse, a trailing slash and a `.json` suffix are ignored, and an
  * optional prefix is taken off. Only paths of the wire are touched; all others reach the router as they came.
  */
-export function pathNormaliser(wirePaths: ReadonlySet<string>, prefix: string): (url: string) => string {
+export function pathNormaliser(wirePaths: KnownPaths, prefix: string): (url: string) => string {
   const cleanPrefix = prefix === '' ? '' : collapse(`/${prefix}/`).slice(0, -1)
   return (url) => {
     if (wirePaths.has(url)) return url
@@ -11,6 +11,18 @@ export function pathNormaliser(wirePaths: ReadonlySet<string>, prefix: string): 
     if (!wirePaths.has(path)) return url
     return end === -1 ? path : path + url.slice(end)
   }
+}
+
+export type KnownPaths = Pick<ReadonlySet<string>, 'has'>
+
+/** Paths with names in braces match any one step in their place. */
+export function pathsOf(endpoints: readonly { readonly path: string }[]): KnownPaths {
+  const fixed = new Set(endpoints.map(({ path }) => path).filter((path) => !path.includes('{')))
+  const open = endpoints
+    .filter(({ path }) => path.includes('{'))
+    .map(({ path }) => path.replaceAll(/\{\w+\}/g, '[^/?#]+'))
+  const pattern = open.length === 0 ? undefined : new RegExp(`^(?:${open.join('|')})$`)
+  return { has: (path) => fixed.has(path) || (pattern?.test(path) ?? false) }
 }
 
 function canonical(given: string, prefix: string): string {

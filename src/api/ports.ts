@@ -1,5 +1,6 @@
 import type { Answers } from '#answers/answers.ts'
 import type { AlgorithmContract } from '#answers/contract/contract.ts'
+import type { RemoteAccess } from '#crew/remote-access.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Results } from '#due/results.ts'
 import type { WaitingSubjects } from '#due/waiting-subjects.ts'
@@ -15,6 +16,8 @@ export interface ApiPorts {
   readonly contract: AlgorithmContract
   /** Absent where no matrices are kept; then no preparation is ever ready by itself (design D27). */
   readonly matrices?: Matrices | undefined
+  /** Subscriptions of other programs; absent, there are none and none can be made. */
+  readonly remote?: RemoteAccess | undefined
   readonly readiness: Readiness
   readonly logger: ApiLogger
 }

@@ -17,6 +17,7 @@ export interface RefusalContext {
 export function sendRefusal(reply: FastifyReply, refusal: Refusal, context: RefusalContext = {}): FastifyReply {
   const { status } = errorList[refusal.refused]
   void reply.code(status).header('content-type', jsonType).header(errorCodeHeader, refusal.refused)
+  if (status === 401) void reply.header('www-authenticate', 'Bearer')
   if (status === 503) void reply.header('retry-after', String(refusal.retryAfterSeconds ?? 1))
   return reply.send(JSON.stringify(refusalBody(refusal, context)))
 }

@@ -2,13 +2,13 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify'
 import type { ApiConfig } from './config.ts'
-import { wireEndpoints } from './endpoints.ts'
+import { allEndpoints } from './endpoints.ts'
 import { refuse } from './errors.ts'
 import { internalError } from './failure.ts'
 import { type ApiMetrics, createMetrics } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
 import { registerOperational } from './operational.ts'
-import { pathNormaliser } from './paths.ts'
+import { pathNormaliser, pathsOf } from './paths.ts'
 import type { ApiPorts } from './ports.ts'
 import { sendRefusal } from './replies.ts'
 import { type Exchange, registerWire } from './wire.ts'
@@ -22,10 +22,9 @@ export async function buildServer(
   config: ApiConfig,
   metrics: ApiMetrics = createMetrics(),
 ): Promise<FastifyInstance> {
-  const wirePaths = new Set(wireEndpoints.map((endpoint) => `/${endpoint.name}`))
-  const normalise = pathNormaliser(wirePaths, config.pathPrefix)
+  const normalise = pathNormaliser(pathsOf(allEndpoints), config.pathPrefix)
   const server = emptyServer({ rewriteUrl: (request) => normalise(request.url ?? '/') }, ports.logger)
-  const document = openApiDocument(wireEndpoints)
+  const document = openApiDocument(allEndpoints)
   await server.register(swagger, { mode: 'static', specification: { document: document as never } })
   await server.register(swaggerUi, { routePrefix: '/docs' })
   await server.register(async (scope) => {
@@ -33,7 +32,7 @@ export async function buildServer(
     // The wire checks and writes bodies itself; other parts of the server keep Fastify's own way.
     scope.setValidatorCompiler(() => () => true)
     scope.setSerializerCompiler(() => (value) => JSON.stringify(value))
-    registerWire(scope, { endpoints: wireEndpoints, ports, config, metrics })
+    registerWire(scope, { endpoints: allEndpoints, ports, config, metrics })
   })
   server.get('/openapi.json', async () => document)
   if (config.operationalPaths === 'here') {

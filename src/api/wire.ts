@@ -4,7 +4,7 @@ import { isPassing, withRetry } from '#platform/postgres.ts'
 import { isJsonContentType, isNestedTooDeep, nestingMax, parseBody } from './body.ts'
 import { type BodyBudget, countedFromBytes, createBodyBudget } from './body-budget.ts'
 import type { ApiConfig } from './config.ts'
-import { type Endpoint, isRefusal } from './endpoint.ts'
+import { type Endpoint, isRefusal, type PathNames } from './endpoint.ts'
 import { type Refusal, refuse } from './errors.ts'
 import { internalError, stackOf } from './failure.ts'
 import type { ApiMetrics, RouteMetrics } from './metrics.ts'
@@ -34,6 +34,7 @@ const tokenHeaders = {
   api: 'Biglearn-Api-Token',
   scheduler: 'Biglearn-Scheduler-Token',
   sparfa: 'Biglearn-Sparfa-Token',
+  consumer: 'Authorization',
 } as const
 
 declare module 'fastify' {
@@ -55,7 +56,7 @@ export function registerWire(server: FastifyInstance, { endpoints, ports, config
   for (const endpoint of endpoints) {
     const tokenHeader = tokenHeaders[endpoint.audience]
     const headerKey = tokenHeader.toLowerCase()
-    const isValid = tokenCheck(config.tokens[endpoint.audience])
+    const isValid = audienceCheck(endpoint.audience, config)
     const route: WireRoute = {
       endpoint,
       validation: compileValidation(endpoint.request, config.strict),
@@ -68,7 +69,7 @@ export function registerWire(server: FastifyInstance, { endpoints, ports, config
     }
     server.route({
       method: 'POST',
-      url: `/${endpoint.name}`,
+      url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       bodyLimit: config.bodyBytesMax,
       onRequest: (request, reply, done) => {
         request.arrivedAt = performance.now()
@@ -82,14 +83,27 @@ export function registerWire(server: FastifyInstance, { endpoints, ports, config
   }
 }
 
+/** Old endpoints have a header each; ours take a bearer token that the operator or a scheduler holds (design D33). */
+function audienceCheck(audience: Endpoint['audience'], { tokens }: ApiConfig): ReturnType<typeof tokenCheck> {
+  if (audience !== 'consumer') return tokenCheck(tokens[audience])
+  const isSecret = tokenCheck([...tokens.operator, ...tokens.scheduler])
+  return (presented) => isSecret(typeof presented === 'string' ? presented.replace(/^Bearer /i, '') : undefined)
+}
+
 export interface Exchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
 }
 
 /** Before the body is read: who asks, and is there room for what is coming. */
-function admit({ hasToken, tokenHeader, bodies }: WireRoute, { request, reply }: Exchange): Refusal | undefined {
-  if (!hasToken(request)) return refuse('token_invalid', [`request has an invalid ${tokenHeader}`])
+function admit(
+  { endpoint, hasToken, tokenHeader, bodies }: WireRoute,
+  { request, reply }: Exchange,
+): Refusal | undefined {
+  if (!hasToken(request)) {
+    if (endpoint.audience === 'consumer') return refuse('unauthorised')
+    return refuse('token_invalid', [`request has an invalid ${tokenHeader}`])
+  }
   const bytes = Number(request.headers['content-length'] ?? 0)
   if (bytes < countedFromBytes) return undefined
   if (!bodies.reserve(bytes)) return { refused: 'overloaded', retryAfterSeconds: 1 }
@@ -115,10 +129,14 @@ async function handle(route: WireRoute, exchange: Exchange): Promise<FastifyRepl
   if (problems.length > 0) return refusalOf(refuse('body_invalid', problems))
   const view = route.endpoint.views.length === 0 ? plainView : parseView(queryOf(request), route.endpoint.views)
   if ('problem' in view) return refusalOf(refuse('body_invalid', [view.problem]))
-  const outcome = await runSafely(route, parsed.object, view)
+  const outcome = await runSafely(route, parsed.object, view, namesOf(request))
   if (isRefusal(outcome)) return refusalOf(outcome)
   route.metrics.answered(200, secondsSince(request.arrivedAt))
   return reply.header('content-type', jsonType).send(outcome)
+}
+
+function namesOf({ params }: FastifyRequest): PathNames {
+  return typeof params === 'object' && params !== null ? { ...params } : {}
 }
 
 function queryOf({ query }: FastifyRequest): Readonly<Record<string, unknown>> {
@@ -133,11 +151,11 @@ function validate({ endpoint, validation, metrics }: WireRoute, body: object): r
 }
 
 /** Every failure becomes a refusal here; what is not foreseen is logged once, with an id the caller gets as well. */
-async function runSafely(route: WireRoute, body: object, view: View): Promise<string | Refusal> {
+async function runSafely(route: WireRoute, body: object, view: View, names: PathNames): Promise<string | Refusal> {
   const { endpoint, ports } = route
   if (ports.readiness.isFailing()) return refuse('database_unavailable')
   try {
-    return await withRetry(() => endpoint.run(body, ports, view), { budgetMs: route.failoverWaitMs })
+    return await withRetry(() => endpoint.run(body, ports, view, names), { budgetMs: route.failoverWaitMs })
   } catch (error) {
     if (error instanceof LogOverloaded) return { refused: 'overloaded', retryAfterSeconds: error.retryAfterSeconds }
     if (isPassing(error) || isOutOfMeans(error)) {

@@ -13,7 +13,7 @@ import { attemptsMax, blockedPauseMs, pauseBeforeAttempt } from './failure.ts'
 import { confirmSlots, type FencedSlot, lockSlots } from './fence.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import { streamOf } from './pass.ts'
-import { entryName, remoteLimits } from './remote.ts'
+import { entriesAheadMax, entryName, remoteLimits } from './remote.ts'
 import { endSettled, withhold } from './remote-exceptions.ts'
 import type { LaneSource } from './run-options.ts'
 import { createOwnershipStore } from './slots.ts'
@@ -94,6 +94,7 @@ async function confirmBatch(
   if (slot === undefined) return 'lost_lease'
   if (batch.position <= slot.position) return 'already_confirmed'
   if (batch.after > slot.position) return 'out_of_order'
+  if (batch.position - slot.position > entriesAheadMax) return 'cursor_diverged'
   const passed = await context.source.readLanes(
     [{ part: batch.part, lane: batch.lane, after: slot.exceptions > 0 ? slot.position : batch.position - 1n }],
     slot.exceptions > 0 ? Number(batch.position - slot.position) : 1,

@@ -85,6 +85,8 @@ export const remoteLimits: TransactionLimits = { lockTimeoutMs: 5000, idleTimeou
 /** Entries of one lane that may be handed out and not confirmed. */
 const windowEntries = 400
 const runsMost = 64
+/** No batch that was handed out ends further beyond the confirmed position. */
+export const entriesAheadMax = windowEntries + runsMost
 const bytesMax = 1_000_000
 const retriesMax = 10
 const pollMs = 1000
@@ -284,6 +286,11 @@ function wantedBy(types: readonly string[] | undefined): (event: StoredEvent) =>
   if (types === undefined) return () => true
   const wanted = new Set<string>(types)
   return (event) => wanted.has(event.type)
+}
+
+/** Whether calls of another program may touch the subscription of this name. */
+export async function hasRemote(pool: pg.Pool, name: string): Promise<boolean> {
+  return (await readRemote(pool, name)) !== undefined
 }
 
 async function readRemote(

@@ -77,6 +77,8 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
     version: { ...version, group: [...options.roles].join('+') },
   }
   const url = await listenAll({ options, ports, config, metrics, live, services }, shutdown)
+  // Before HTTP waits for its answers, after balancers have looked away: asked again at once, they would not wait.
+  shutdown.add('requests that wait for events', 100, async () => services.remote.close())
   shutdown.add('lame duck', options.lameDuckMs + 1000, async () => {
     readiness.stopping()
     await new Promise((done) => setTimeout(done, options.lameDuckMs))

@@ -10,6 +10,7 @@ import { withUploaded } from '#answers/uploaded.ts'
 import { withWaiting } from '#answers/waiting.ts'
 import type { Matrices } from '#api/ports.ts'
 import { readProgress, waitUntilApplied } from '#crew/progress.ts'
+import { openRemoteAccess, type RemoteAccess } from '#crew/remote-access.ts'
 import type { CrewEvent } from '#crew/run-options.ts'
 import { type SubscriptionRunner, startSubscription } from '#crew/run-subscription.ts'
 import type { Subscription } from '#crew/subscription.ts'
@@ -59,6 +60,7 @@ export interface Services {
   readonly matrixStore: MatrixStore
   readonly visibility: Visibility
   readonly learning: SubscriptionRunner | undefined
+  readonly remote: RemoteAccess
 }
 
 export interface ServiceOptions {
@@ -141,6 +143,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     matrixStore,
     visibility,
     learning,
+    remote: openRemoteAccess({ pool, log }),
   }
 }
 
