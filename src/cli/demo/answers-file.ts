@@ -29,7 +29,12 @@ export interface AnswersFileOptions {
 /** Courses of a size that one roster takes; a page for each concept. */
 const shape = { pagesPerChapter: 10, studentsPerCourse: 300, studentsPerPeriod: 30, exercisesPerAssignment: 50 }
 
-export async function readAnswersFile(options: AnswersFileOptions): Promise<Study> {
+export interface AnswersFileStudy extends Study {
+  /** The concept of the file that each page stands for. */
+  readonly concepts: readonly number[]
+}
+
+export async function readAnswersFile(options: AnswersFileOptions): Promise<AnswersFileStudy> {
   const hash = createHash('sha256')
   const collector = createCollector(options)
   const parser = parse({ columns: (header: string[]) => checkHeader(header, options.path), bom: true, info: true })
@@ -101,7 +106,7 @@ function createCollector(options: AnswersFileOptions) {
       answersOfLearner.get(learner)!.push({ order, question, isCorrect: row.correct === '1' })
     },
 
-    finish(): Pick<Study, 'questions' | 'pageCount' | 'learners'> {
+    finish(): Pick<AnswersFileStudy, 'questions' | 'pageCount' | 'concepts' | 'learners'> {
       if (questions.length === 0) throw new AnswersFileError(`${options.path}: no answers in the file`)
       const learners = [...answersOfLearner].map(([label, answers]): Learner => {
         answers.sort((one, other) => one.order - other.order)
@@ -110,6 +115,7 @@ function createCollector(options: AnswersFileOptions) {
       return {
         questions: questions.map(({ label, pages }): Question => ({ label, pages })),
         pageCount: pageOfConcept.size,
+        concepts: [...pageOfConcept.keys()],
         learners,
       }
     },

@@ -2,14 +2,14 @@
  * What SPARFA has to beat: item response models with one ability, and the logistic regression that Gervet et al. (2020)
  * found hard to beat.
  */
-import type { DataSet, Parts, Predictor } from './evaluate.ts'
+import type { DataSet, Predictor } from './evaluate.ts'
 import { fitLogistic, predictLogistic, type SparseRows } from './logistic.ts'
 import { makeMatrix } from './matrix.ts'
 import { numberedId } from './numbered-id.ts'
 import { predictWith } from './predict.ts'
 import { presets } from './presets.ts'
 import { makeProblem, startingPoint } from './problem.ts'
-import type { Responses } from './responses.ts'
+import type { Asked } from './responses.ts'
 import { variational } from './variational.ts'
 
 const EPOCHS = 30
@@ -82,7 +82,7 @@ function layoutOf({ responses, conceptCount }: DataSet): Layout {
 }
 
 interface AskedRows {
-  readonly responses: Responses
+  readonly responses: Asked
   readonly order: Int32Array
 }
 
@@ -158,13 +158,13 @@ function countAlong(
   }
 }
 
-function rowsInOrder({ start }: Responses, order: Int32Array, learner: number): number[] {
+function rowsInOrder({ start }: Asked, order: Int32Array, learner: number): number[] {
   const rows = Array.from({ length: start[learner + 1]! - start[learner]! }, (_, at) => start[learner]! + at)
   return rows.sort((one, other) => order[one]! - order[other]!)
 }
 
 /** All predictors by the names that reports use. */
-export const baselines: { readonly [name: string]: (parts: Parts) => Float64Array } = {
+export const baselines: { readonly [name: string]: Predictor } = {
   '1PL': irtPredictor('irt1'),
   '2PL': irtPredictor('irt2'),
   'best-LR': bestLogisticRegression,

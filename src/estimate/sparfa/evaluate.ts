@@ -9,7 +9,7 @@ import { type ConceptRows, conceptRows, type SparfaMatrix } from './matrix.ts'
 import { type Metrics, measure } from './metrics.ts'
 import { numberedId } from './numbered-id.ts'
 import { predictWith } from './predict.ts'
-import { keepRows, type Responses, sortResponses } from './responses.ts'
+import { type Asked, keepRows, type Responses, sortResponses } from './responses.ts'
 
 /** One answer of a data set; learners, questions and concepts are numbered from 0. */
 export interface AnswerRow {
@@ -41,8 +41,13 @@ export interface Parts {
   readonly testOrder: Int32Array
 }
 
+/** What a predictor is given: the test part without its outcomes. */
+export interface Task extends Omit<Parts, 'test'> {
+  readonly test: Asked
+}
+
 /** P(right) for every row of the test part, learnt from the training part. */
-export type Predictor = (parts: Parts) => Float64Array
+export type Predictor = (task: Task) => Float64Array
 
 export function makeDataSet(rows: Iterable<AnswerRow>): DataSet {
   const sorted = [...rows].sort(
@@ -85,7 +90,13 @@ export function split(data: DataSet, how: Split): Parts {
 
 export function evaluate(data: DataSet, how: Split, predictor: Predictor): Metrics {
   const parts = split(data, how)
-  return measure(predictor(parts), parts.test.isCorrect)
+  return measure(predictor(taskOf(parts)), parts.test.isCorrect)
+}
+
+/** The outcomes of the test part go to `measure` alone: here they are taken away, and not by type only. */
+export function taskOf({ training, test, testOrder }: Parts): Task {
+  const { learnerCount, questionCount, start, question } = test
+  return { training, test: { learnerCount, questionCount, start, question }, testOrder }
 }
 
 /** SPARFA as the server uses it: the matrix from all training answers, u from the learner's own. */

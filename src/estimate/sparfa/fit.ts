@@ -29,6 +29,8 @@ export interface FitOptions {
   readonly triesSoft?: boolean
   /** Safety limit; whether it was reached is told in `madeBy.stopped_by`. */
   readonly limit?: { readonly nowMs: () => number; readonly maxSeconds: number } | undefined
+  /** Tells the log-loss of the training answers as well, for a picture of the fit. */
+  readonly followsTraining?: boolean
   readonly onProgress?: ((progress: FitProgress) => void) | undefined
 }
 
@@ -129,9 +131,13 @@ function candidatePresets({ options, input, responses }: Job, previous: SparfaMa
   const before = previous === undefined ? -1 : autoLamU.indexOf(previous.lamU)
   const lamUs = before === -1 ? autoLamU : autoLamU.slice(Math.max(before - 1, 0), before + 2)
   const path = lamUs.map((lamU): Preset => ({ ...hard, learnsGeneral: true, penalties: { ...hard.penalties, lamU } }))
-  const isCheap = responses.question.length * input.conceptIds.length <= SOFT_PAIRS_MAX
+  const isCheap = isSoftAffordable(responses.question.length, input.conceptIds.length)
   const mayBeSoft = previous === undefined || previous.madeBy.mask === 'soft'
   return mayBeSoft && (options.triesSoft ?? isCheap) ? [...path, soft] : path
+}
+
+export function isSoftAffordable(responses: number, concepts: number): boolean {
+  return responses * concepts <= SOFT_PAIRS_MAX
 }
 
 function isOutOfTime({ limit }: Job): boolean {
@@ -148,6 +154,7 @@ function fitOne(job: Job, preset: Preset, previous: SparfaMatrix | undefined, st
     epochsMax: isSmall ? EPOCHS_WITHOUT_HOLD_OUT : EPOCHS_MAX,
     patience: preset.mask === 'soft' ? SOFT_PATIENCE : epochsFor(PATIENT_VISITS, responses),
     limit,
+    follows: options.followsTraining === true ? training : undefined,
     onProgress:
       options.onProgress &&
       ((progress) => options.onProgress?.({ ...progress, mask: preset.mask, lamU: preset.penalties.lamU })),

@@ -17,7 +17,6 @@ const BINS = 10
 
 export function measure(probability: Float64Array, isCorrect: Uint8Array): Metrics {
   const rows = probability.length
-  const bins = Array.from({ length: BINS }, () => ({ predicted: 0, right: 0 }))
   let accurate = 0
   let logLoss = 0
   let brier = 0
@@ -27,10 +26,8 @@ export function measure(probability: Float64Array, isCorrect: Uint8Array): Metri
     if (p > 0.5 === (y === 1)) accurate += 1
     logLoss += logLossOf(p, y)
     brier += (p - y) ** 2
-    const bin = bins[Math.min(Math.floor(p * BINS), BINS - 1)]!
-    bin.predicted += p
-    bin.right += y
   }
+  const bins = reliability(probability, isCorrect)
   const deviation = bins.reduce((sum, { predicted, right }) => sum + Math.abs(predicted - right), 0)
   return {
     rows,
@@ -40,6 +37,26 @@ export function measure(probability: Float64Array, isCorrect: Uint8Array): Metri
     brier: brier / rows,
     calibrationError: deviation / rows,
   }
+}
+
+/** The rows whose prediction lies in one tenth of 0…1. */
+export interface ReliabilityBin {
+  rows: number
+  /** Sum of the predictions. */
+  predicted: number
+  /** Right answers. */
+  right: number
+}
+
+export function reliability(probability: Float64Array, isCorrect: Uint8Array): ReliabilityBin[] {
+  const bins = Array.from({ length: BINS }, (): ReliabilityBin => ({ rows: 0, predicted: 0, right: 0 }))
+  probability.forEach((p, row) => {
+    const bin = bins[Math.min(Math.floor(p * BINS), BINS - 1)]!
+    bin.rows += 1
+    bin.predicted += p
+    bin.right += isCorrect[row]!
+  })
+  return bins
 }
 
 /** Log-loss of every row. */

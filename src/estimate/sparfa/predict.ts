@@ -3,7 +3,7 @@
  */
 import { estimateLearner, type SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
-import type { Responses } from './responses.ts'
+import type { Asked, Responses } from './responses.ts'
 import { sigmoid } from './scalar.ts'
 import { solveForward } from './skyline.ts'
 
@@ -60,7 +60,7 @@ export function spreadOf(matrix: SparfaMatrix, learner: SparfaKnowledge, questio
 }
 
 /** P(right) of every asked row, with what each learner's `known` responses tell; both of the same learners. */
-export function predictWith(matrix: SparfaMatrix, known: Responses, asked: Responses): Float64Array {
+export function predictWith(matrix: SparfaMatrix, known: Responses, asked: Asked): Float64Array {
   const probability = new Float64Array(asked.question.length)
   for (let learner = 0; learner < asked.learnerCount; learner++) {
     if (asked.start[learner] === asked.start[learner + 1]) continue

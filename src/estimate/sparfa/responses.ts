@@ -22,6 +22,9 @@ export interface Responses {
   readonly isCorrect: Uint8Array
 }
 
+/** Which learner is asked which question, without the outcome: all that a prediction may look at. */
+export type Asked = Omit<Responses, 'isCorrect'>
+
 export interface Counts {
   readonly learnerCount: number
   readonly questionCount: number

@@ -1,0 +1,57 @@
+import { writeFile } from 'node:fs/promises'
+import { Command } from 'commander'
+import { fitMatrix } from '#estimate/sparfa/fit.ts'
+import { storeMatrix } from '#estimate/sparfa/matrix.ts'
+import { readAnswersData, wholeInput } from './data-set.ts'
+import { renderProgress } from './measuring.ts'
+import { fileExplanation, fileHelp, presetOption, seed } from './options.ts'
+import type { SparfaPreset } from './protocol.ts'
+import { renderMatrix } from './report.ts'
+import { terminalStatus } from './status.ts'
+import { tellFailure } from './tell-failure.ts'
+
+/** `biglearn sparfa fit`: one matrix from all answers of a file, as the trainer would store it. */
+interface FitFlags {
+  readonly preset: SparfaPreset
+  readonly seed: number
+  readonly out?: string
+}
+
+export function fitCommand(): Command {
+  return new Command('fit')
+    .description('learn one matrix from all answers and tell how it was made')
+    .argument('<file>', fileHelp)
+    .addOption(presetOption())
+    .option(
+      '--seed <number>',
+      'which answers are kept back to decide when to stop; the same seed, the same matrix',
+      seed,
+      1,
+    )
+    .option('--out <file>', 'write the matrix as JSON, in the form the server stores and hands out')
+    .addHelpText('after', `${fileExplanation}${storedExplanation}`)
+    .action(fit)
+}
+
+const storedExplanation = `
+The JSON holds Q_ids and C_ids (uuids that end in the file's number, in hexadecimal), d_data (easiness of each question),
+W and H_mask as triplets (row = concept, column = question) and made_by (preset, penalties, seed, why it stopped).
+`
+
+async function fit(file: string, flags: FitFlags): Promise<void> {
+  await tellFailure(async () => {
+    const input = wholeInput(await readAnswersData(file))
+    const status = terminalStatus(process.stderr)
+    const startedMs = performance.now()
+    const matrix = fitMatrix(input, {
+      preset: flags.preset,
+      seed: flags.seed,
+      onProgress: (progress) => status.now(renderProgress(progress)),
+    })
+    status.line(`${file}: ${input.responses.question.length} first answers`)
+    process.stdout.write(renderMatrix(matrix, (performance.now() - startedMs) / 1000))
+    if (flags.out === undefined) return
+    await writeFile(flags.out, `${JSON.stringify(storeMatrix(matrix))}\n`)
+    status.line(`wrote ${flags.out}`)
+  })
+}

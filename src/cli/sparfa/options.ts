@@ -1,0 +1,50 @@
+import { InvalidArgumentError, Option } from 'commander'
+import type { SparfaPreset } from './protocol.ts'
+
+/** Options that the commands share, and what their help says. */
+export const fileHelp = 'CSV, also .gz, with the columns learner,question,concept,correct,order'
+
+export const fileExplanation = `
+Columns: learner and question are integers from 0; concept one integer or several joined by ";" (what the question is
+said to be about, the same in each of its rows); correct 0 or 1; order sorts a learner's own answers. Of several answers
+to a question the first counts. A mistake in the file is told with its line and column.
+`
+
+export function presetOption(): Option {
+  const presets: readonly SparfaPreset[] = ['auto', 'hard', 'soft', 'soft-strict']
+  return new Option(
+    '--preset <name>',
+    'auto tries penalties and masks and keeps what predicts answers best that it kept back; hard trusts the concepts ' +
+      'given; soft looks for others too; soft-strict as soft, with fewer and no general ability',
+  )
+    .choices(presets)
+    .default('auto')
+}
+
+export const measuresExplanation = `
+Measures, on answers no model has seen: accuracy (share right when the more likely outcome is said), AUC (chance that a
+right answer was given a higher probability than a wrong one; 0.5 is guessing), log-loss and Brier score (smaller is
+better; saying 0.5 always gives 0.693 and 0.25), ECE (how far probabilities lie from shares, in ten bins), seconds to
+learn and predict. 1PL and 2PL know one ability per learner; best-LR is a logistic regression on learner, question,
+concepts and counts of earlier answers.
+`
+
+export function splitOption(): Option {
+  return new Option(
+    '--split <kind>',
+    'random: a fifth of the answers, by hash; future: the last fifth of each learner (default: both)',
+  ).choices(['random', 'future'])
+}
+
+/** Non-negative integers joined by commas, without repetition. */
+export function seedList(text: string): number[] {
+  if (!/^\d{1,9}(,\d{1,9})*$/.test(text)) throw new InvalidArgumentError('integers joined by commas are needed')
+  const seeds = text.split(',').map(Number)
+  if (new Set(seeds).size < seeds.length) throw new InvalidArgumentError('a seed comes twice')
+  return seeds
+}
+
+export function seed(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('an integer from 0 is needed')
+  return Number(text)
+}

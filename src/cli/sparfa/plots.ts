@@ -1,0 +1,129 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FitProgress } from '#estimate/sparfa/fit.ts'
+import { reliability } from '#estimate/sparfa/metrics.ts'
+import { clueHistory, learnersToShow } from './clue-history.ts'
+import type { AnswersData } from './data-set.ts'
+import type { Seen } from './protocol.ts'
+import { type Layer, type Panel, type Point, type Range, renderSvg } from './svg-chart.ts'
+
+/** Pictures of one fit: how it went, whether its probabilities hold, and what it says of learners as they answer. */
+export async function drawPlots(folder: string, answers: AnswersData, seen: Seen): Promise<string[]> {
+  await mkdir(folder, { recursive: true })
+  const { probability, parts, matrix, epochs } = seen
+  const histories = learnersToShow(answers.data).map((learner) => clueHistory(matrix, answers.data, learner))
+  const pictures: { readonly name: string; readonly panels: readonly Panel[] }[] = [
+    { name: 'epochs.svg', panels: [epochsPanel(epochs)] },
+    { name: 'reliability.svg', panels: [reliabilityPanel(probability, parts.test.isCorrect)] },
+    { name: 'clues.svg', panels: histories.map((history) => cluePanel(answers, history)) },
+  ]
+  return Promise.all(
+    pictures.map(async ({ name, panels }) => {
+      const path = join(folder, name)
+      await writeFile(path, renderSvg(panels))
+      return path
+    }),
+  )
+}
+
+/** Fits of one search stand behind one another, each with a mark where it began. */
+export function epochsPanel(epochs: readonly FitProgress[]): Panel {
+  const fits = startsOfFits(epochs)
+  const losses = epochs.flatMap((one) => [one.trainingLogLoss, one.heldOutLogLoss]).filter((loss) => loss !== undefined)
+  const curve = (of: (progress: FitProgress) => number | undefined): Point[][] =>
+    fits.map(({ from, to }) =>
+      epochs.slice(from, to).flatMap((progress, at): Point[] => {
+        const loss = of(progress)
+        return loss === undefined ? [] : [[from + at, loss]]
+      }),
+    )
+  const line = (points: Point[], colour: 'blue' | 'orange', name: string, at: number): Layer => ({
+    kind: 'line',
+    points,
+    colour,
+    ...(at === 0 ? { name } : {}),
+  })
+  return {
+    title: 'Log-loss by epoch',
+    xLabel: 'epochs; a new fit begins at each mark (its lam_u, or a soft mask)',
+    yLabel: 'mean log-loss',
+    x: [0, Math.max(epochs.length - 1, 1)],
+    y: padded(losses),
+    layers: [
+      ...fits.map(({ from }): Layer => {
+        const { mask, lamU } = epochs[from]!
+        return { kind: 'mark', x: from, text: mask === 'soft' ? 'soft' : `${lamU}` }
+      }),
+      ...curve((one) => one.trainingLogLoss).map((points, at) => line(points, 'blue', 'answers trained on', at)),
+      ...curve((one) => one.heldOutLogLoss).map((points, at) => line(points, 'orange', 'answers kept back', at)),
+    ],
+  }
+}
+
+function startsOfFits(epochs: readonly FitProgress[]): { from: number; to: number }[] {
+  const starts = epochs.flatMap(({ epoch }, at) => (epoch === 0 ? [at] : []))
+  return starts.map((from, at) => ({ from, to: starts[at + 1] ?? epochs.length }))
+}
+
+/** Share right against mean prediction, in ten bins; bars are two standard deviations of chance. */
+export function reliabilityPanel(probability: Float64Array, isCorrect: Uint8Array): Panel {
+  const bins = reliability(probability, isCorrect).filter(({ rows }) => rows > 0)
+  const points = bins.map(({ rows, predicted, right }): Point => [predicted / rows, right / rows])
+  const chance = bins.map(({ rows, predicted, right }): Layer => {
+    const [mean, share] = [predicted / rows, right / rows]
+    const reach = 2 * Math.sqrt((mean * (1 - mean)) / rows)
+    const ends: Point[] = [share - reach, share + reach].map((y): Point => [mean, Math.min(Math.max(y, 0), 1)])
+    return { kind: 'line', points: ends, colour: 'blue' }
+  })
+  const exact: Point[] = [
+    [0, 0],
+    [1, 1],
+  ]
+  return {
+    title: `Reliability on ${probability.length} answers that were kept out`,
+    xLabel: 'mean predicted probability, ten bins',
+    yLabel: 'share right',
+    x: [0, 1],
+    y: [0, 1],
+    layers: [
+      { kind: 'line', points: exact, colour: 'grey', name: 'exact' },
+      ...chance,
+      { kind: 'dots', points, colour: 'blue', name: 'share right, two standard deviations' },
+    ],
+  }
+}
+
+function cluePanel({ learnerLabels, conceptLabels }: AnswersData, history: ReturnType<typeof clueHistory>): Panel {
+  const { clues, answers } = history
+  const dots = (isCorrect: boolean): Point[] =>
+    answers.filter((answer) => answer.isCorrect === isCorrect).map(({ at }): Point => [at, isCorrect ? 1 : 0])
+  const who = `learner ${learnerLabels[history.learner]}`
+  return {
+    title: `CLUE of ${who} on concept ${conceptLabels[history.concept]} (${history.questions} questions)`,
+    xLabel: 'answers so far, other concepts included',
+    yLabel: 'chance of a right answer',
+    x: [0, clues.length - 1],
+    y: [0, 1],
+    layers: [
+      {
+        kind: 'band',
+        points: clues.map((clue, at) => [at, clue.minimum, clue.maximum]),
+        colour: 'blue',
+        name: `interval, ${history.confidence * 100} %`,
+      },
+      { kind: 'line', points: clues.map((clue, at) => [at, clue.mostLikely]), colour: 'blue', name: 'most likely' },
+      { kind: 'dots', points: dots(true), colour: 'green', name: 'right' },
+      { kind: 'dots', points: dots(false), colour: 'orange', name: 'wrong' },
+    ],
+  }
+}
+
+function padded(values: readonly number[]): Range {
+  if (values.length === 0) return [0, 1]
+  const [least, most] = values.reduce(([low, high], one) => [Math.min(low, one), Math.max(high, one)] as const, [
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ] as const)
+  const margin = Math.max((most - least) * 0.05, 1e-4)
+  return [least - margin, most + margin]
+}
