@@ -1,7 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { append } from './append.ts'
 import { clues } from './clues.ts'
+import { http } from './http.ts'
 import { ingest, ingestShapes } from './ingest.ts'
+import { picks, picksShapes } from './picks.ts'
 import { projection } from './projection.ts'
 import { replay } from './replay.ts'
 import { sparfa } from './sparfa.ts'
@@ -41,6 +43,22 @@ program
   .option('--seconds <n>', 'measured time of each part', positive, 10)
   .option('--seed <n>', 'seed of the class', positive, 1)
   .action((options) => clues(options))
+
+program
+  .command('http')
+  .description('what checking costs record_responses, and how fast one client reads course events')
+  .option('--seconds <n>', 'measured time of each way to record', positive, 3)
+  .option('--events <n>', 'events to read', positive, 300_000)
+  .option('--seed <n>', 'seed of the answers', positive, 1)
+  .action((options) => http(options))
+
+program
+  .command('picks')
+  .description('personalised and spaced exercises at 200 requests/s, and CLUEs of a class of 300')
+  .option('--seconds <n>', 'measured time of the picks', positive, 8)
+  .option('--shape <name>', `one of ${picksShapes.join(', ')}; all when absent`)
+  .option('--seed <n>', 'seed of the class', positive, 1)
+  .action((options) => picks({ ...options, shapes: options.shape === undefined ? picksShapes : [options.shape] }))
 
 program
   .command('projection')

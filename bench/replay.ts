@@ -70,7 +70,7 @@ function* answersOf(world: BenchWorld, perCourse: number, run: number): Generato
   }
 }
 
-async function fill(log: Log, world: BenchWorld, perCourse: number, run: number): Promise<number> {
+export async function fill(log: Log, world: BenchWorld, perCourse: number, run: number): Promise<number> {
   let count = 0
   let inFlight: Promise<unknown>[] = []
   for (const request of answersOf(world, perCourse, run)) {

@@ -95,6 +95,12 @@ export async function cpuSecondsOf(pid: number): Promise<number> {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
 }
 
+/** Bytes of a process that are in memory, from /proc. */
+export async function residentBytesOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? Number.NaN) * 1024
+}
+
 /** CPU seconds so far of all PostgreSQL processes of this machine user that are alive. */
 export async function cpuSecondsOfPostgres(): Promise<number> {
   let seconds = 0

@@ -8,6 +8,8 @@ export interface ClassroomOptions {
   readonly seed: number
   readonly pages: number
   readonly exercisesPerPage: number
+  /** Of each page the first so many are assigned; all of them when absent. */
+  readonly assignedPerPage?: number
   readonly courses: number
   readonly studentsPerCourse: number
 }
@@ -160,7 +162,7 @@ export class Classroom {
     return this.assignmentOf(student, page, assignment)
   }
 
-  /** One item of `create_update_assignments`: all exercises of a page, closed a while ago, nothing left to choose. */
+  /** One item of `create_update_assignments`: exercises of one page, closed a while ago, nothing left to choose. */
   assignmentOf(student: ClassroomStudent, page: number, assignment: string) {
     return {
       request_uuid: this.uuid(),
@@ -181,12 +183,14 @@ export class Classroom {
       spes_are_assigned: true,
       goal_num_tutor_assigned_pes: 0,
       pes_are_assigned: true,
-      assigned_exercises: (this.exercises[page] ?? []).map((exercise, index) => ({
-        trial_uuid: this.trial(student.index, page, index),
-        exercise_uuid: exercise,
-        is_spe: false,
-        is_pe: false,
-      })),
+      assigned_exercises: (this.exercises[page] ?? [])
+        .slice(0, this.#options.assignedPerPage)
+        .map((exercise, index) => ({
+          trial_uuid: this.trial(student.index, page, index),
+          exercise_uuid: exercise,
+          is_spe: false,
+          is_pe: false,
+        })),
       created_at: instant,
       updated_at: instant,
     }

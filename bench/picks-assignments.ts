@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import { loadavg } from 'node:os'
+import { Classroom, type ClassroomStudent } from '../tests/support/classroom.ts'
+import { round } from './ingest.ts'
+import type { PicksOptions } from './picks.ts'
+import { percentile } from './support/http-load.ts'
+import { type Post, poster, startWithClass } from './support/learnt-class.ts'
+import { runOpenLoop } from './support/open-loop.ts'
+import { startBenchDatabase } from './support/product.ts'
+
+/*
+ * Personalised and spaced exercises of one assignment a request, at a fixed rate, each for another student, who has
+ * answered something about a second before. So nothing kept of the student is of use; that each answer was computed
+ * anew shows in its calculation_uuid.
+ */
+const perSecond = 200
+const pages = 20
+const exercisesPerPage = 84
+const answersPerStudent = 300
+const containers = 6
+const goalPes = 6
+const goalSpes = 4
+const answersPerRequest = 10
+/** An answer is sent this many requests before the fetch that it makes cold. */
+const answersAhead = perSecond
+
+interface Pick {
+  readonly calculation_uuid: string | null
+  readonly ecosystem_matrix_uuid: string | null
+  readonly assignment_uuid: string
+  readonly exercise_uuids: readonly string[]
+  readonly assignment_status: string
+}
+
+type Kind = 'pe' | 'spe'
+
+export async function assignmentPicks(options: PicksOptions): Promise<object> {
+  const database = await startBenchDatabase()
+  const size = { pages, exercisesPerPage, assignedPerPage: 20, courses: 10, studentsPerCourse: 30 }
+  const classroom = new Classroom({ seed: options.seed, ...size })
+  try {
+    const product = await startWithClass(database.url, classroom, answersPerStudent)
+    try {
+      const bench = new PicksBench(product.port, classroom, options)
+      await bench.prepare()
+      return { ...(await bench.measure()), seed: options.seed, ...database.settings }
+    } finally {
+      await product.stop()
+    }
+  } finally {
+    await database.stop()
+  }
+}
+
+class PicksBench {
+  readonly #port: number
+  readonly #options: PicksOptions
+  readonly #post: Post
+  readonly #class: Classroom
+  readonly #assignments = new Map<ClassroomStudent, { uuid: string; pages: readonly number[] }>()
+  /** The newest calculation of each kind and assignment. */
+  readonly #calculations = new Map<string, string>()
+  readonly #sending: Promise<unknown>[] = []
+  #answersSent = 0
+  #candidates = 0
+
+  constructor(port: number, classroom: Classroom, options: PicksOptions) {
+    this.#port = port
+    this.#options = options
+    this.#post = poster(port)
+    this.#class = classroom
+  }
+
+  async prepare(): Promise<void> {
+    const { students } = this.#class
+    const assignments = students.map((student) => this.#openAssignment(student))
+    await this.#post('/create_update_assignments', { assignments })
+    for (const student of students) for (const kind of ['pe', 'spe'] as const) await this.#warm(student, kind)
+  }
+
+  /** Six pages in a row, open, with everything still to choose. */
+  #openAssignment(student: ClassroomStudent) {
+    const uuid = this.#class.uuid()
+    const chosen = Array.from({ length: containers }, (_, index) => (student.index + index) % pages)
+    this.#assignments.set(student, { uuid, pages: chosen })
+    this.#candidates = containers * exercisesPerPage
+    return {
+      ...this.#class.assignmentOf(student, 0, uuid),
+      exclusion_info: {},
+      assigned_book_container_uuids: chosen.map((page) => this.#class.pages[page]),
+      goal_num_tutor_assigned_pes: goalPes,
+      pes_are_assigned: false,
+      goal_num_tutor_assigned_spes: goalSpes,
+      spes_are_assigned: false,
+      assigned_exercises: [],
+      created_at: '2026-09-02T08:00:00.000Z',
+    }
+  }
+
+  #request(student: ClassroomStudent, kind: Kind) {
+    const assignment = this.#assignments.get(student)?.uuid
+    const algorithm = kind === 'pe' ? 'biglearn_sparfa' : 'student_driven_biglearn_sparfa'
+    const line = { request_uuid: assignment, assignment_uuid: assignment, algorithm_name: algorithm }
+    return { path: `/fetch_assignment_${kind}s`, body: { [`${kind}_requests`]: [line] } }
+  }
+
+  async #warm(student: ClassroomStudent, kind: Kind): Promise<void> {
+    const { path, body } = this.#request(student, kind)
+    this.#check(student, kind, await this.#post(path, body))
+  }
+
+  #check(student: ClassroomStudent, kind: Kind, answer: unknown): void {
+    const [pick] = (answer as Record<string, readonly Pick[]>)[`${kind}_responses`] ?? []
+    const assignment = this.#assignments.get(student)
+    assert.ok(pick !== undefined && assignment !== undefined)
+    assert.equal(pick.assignment_uuid, assignment.uuid)
+    assert.equal(pick.assignment_status, 'assignment_ready')
+    assert.ok(pick.ecosystem_matrix_uuid !== null && pick.calculation_uuid !== null)
+    const known = kind === 'pe' ? assignment.pages : [...this.#class.pages.keys()]
+    const offered = new Set(known.flatMap((page) => this.#class.exercises[page] ?? []))
+    assert.equal(pick.exercise_uuids.length, kind === 'pe' ? goalPes : goalSpes)
+    assert.equal(new Set(pick.exercise_uuids).size, pick.exercise_uuids.length, 'an exercise twice')
+    for (const exercise of pick.exercise_uuids) assert.ok(offered.has(exercise), `${exercise} is not of the pools`)
+    const key = `${kind} ${assignment.uuid}`
+    assert.notEqual(pick.calculation_uuid, this.#calculations.get(key), 'the same calculation as before the answer')
+    this.#calculations.set(key, pick.calculation_uuid)
+  }
+
+  /** Students take turns, and each of them gets the other kind the next time. */
+  #turn(index: number): { student: ClassroomStudent; kind: Kind } {
+    const { students } = this.#class
+    const student = students[index % students.length]
+    assert.ok(student !== undefined)
+    const round = Math.floor(index / students.length)
+    return { student, kind: (index + round) % 2 === 0 ? 'pe' : 'spe' }
+  }
+
+  /** Answers of the students whose turns come up to `index`. */
+  #answer(index: number): void {
+    while (this.#answersSent + answersPerRequest <= index) {
+      const from = this.#answersSent
+      this.#answersSent += answersPerRequest
+      const responses = Array.from({ length: answersPerRequest }, (_, offset) => {
+        const { student } = this.#turn(from + offset)
+        const turn = Math.floor((from + offset) / this.#class.students.length)
+        return this.#class.response(student, turn % pages, 19, (from + offset) % 3 === 0)
+      })
+      const request = this.#post('/record_responses', { responses })
+      // Failures are seen by whoever waits for all of them in the end.
+      request.catch(() => undefined)
+      this.#sending.push(request)
+    }
+  }
+
+  async measure(): Promise<object> {
+    process.stderr.write(`picks: ${perSecond} requests/s\n`)
+    const warmUp = perSecond
+    const count = warmUp + Math.round(this.#options.seconds * perSecond)
+    this.#answer(answersAhead + answersPerRequest)
+    await Promise.all(this.#sending)
+    const result = await runOpenLoop({
+      port: this.#port,
+      perSecond,
+      count,
+      make: (index) => {
+        this.#answer(index + answersAhead + answersPerRequest)
+        const { student, kind } = this.#turn(index)
+        return {
+          ...this.#request(student, kind),
+          answered: (status, body) => {
+            assert.equal(status, 200, `fetch_assignment_${kind}s answered ${status}: ${body.subarray(0, 300)}`)
+            this.#check(student, kind, JSON.parse(body.toString()))
+          },
+        }
+      },
+    })
+    await Promise.all(this.#sending)
+    const measured = (wanted?: Kind): Float64Array =>
+      result.latencies.filter(
+        (_, index) => index >= warmUp && (wanted ?? this.#turn(index).kind) === this.#turn(index).kind,
+      )
+    const ms = (share: number, kind?: Kind): number => round(percentile(measured(kind), share), 2)
+    return {
+      bench: 'picks',
+      shape: 'assignments',
+      containers,
+      candidates: this.#candidates,
+      answers_per_student: answersPerStudent,
+      students: this.#class.students.length,
+      requests_per_second: perSecond,
+      answers_per_second: perSecond,
+      fetches: measured().length,
+      made_cold_by: 'an answer of the student about 1 s before each fetch; every calculation_uuid was new',
+      p50_ms: ms(0.5),
+      p99_ms: ms(0.99),
+      p99_ms_budget: 10,
+      max_ms: ms(1),
+      pes_p50_ms: ms(0.5, 'pe'),
+      pes_p99_ms: ms(0.99, 'pe'),
+      spes_p50_ms: ms(0.5, 'spe'),
+      spes_p99_ms: ms(0.99, 'spe'),
+      in_flight_max: result.inFlightMax,
+      load_average: round(loadavg()[0] ?? 0, 1),
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { assignmentPicks } from './picks-assignments.ts'
+import { classClues } from './picks-class.ts'
+
+/* What an assignment page and a class page of Tutor wait for: `serve` as a process of its own, durable. */
+export interface PicksOptions {
+  readonly seconds: number
+  readonly shapes: readonly string[]
+  readonly seed: number
+}
+
+const shapes: Readonly<Record<string, (options: PicksOptions) => Promise<object>>> = {
+  assignments: assignmentPicks,
+  class_clues: classClues,
+}
+
+export const picksShapes: readonly string[] = Object.keys(shapes)
+
+export async function picks(options: PicksOptions): Promise<void> {
+  for (const name of options.shapes) {
+    const measure = shapes[name]
+    if (measure === undefined) throw new Error(`there is no shape ${name}; there are ${picksShapes.join(', ')}`)
+    process.stdout.write(`${JSON.stringify(await measure(options))}\n`)
+  }
+}
