@@ -54,8 +54,9 @@ program
 
 program
   .command('picks')
-  .description('personalised and spaced exercises at 200 requests/s, and CLUEs of a class of 300')
+  .description('personalised and spaced exercises at a fixed rate, and CLUEs of a class of 300')
   .option('--seconds <n>', 'measured time of the picks', positive, 8)
+  .option('--rate <n>', 'fetches of exercises a second', positive, 200)
   .option('--shape <name>', `one of ${picksShapes.join(', ')}; all when absent`)
   .option('--seed <n>', 'seed of the class', positive, 1)
   .action((options) => picks({ ...options, shapes: options.shape === undefined ? picksShapes : [options.shape] }))

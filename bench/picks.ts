@@ -4,6 +4,8 @@ import { classClues } from './picks-class.ts'
 /* What an assignment page and a class page of Tutor wait for: `serve` as a process of its own, durable. */
 export interface PicksOptions {
   readonly seconds: number
+  /** Fetches of assignments' exercises a second. */
+  readonly rate: number
   readonly shapes: readonly string[]
   readonly seed: number
 }
