@@ -8,7 +8,7 @@ import { responseRecorded } from '#api/wire-events.ts'
 
 /*
  * One process for bench/http.ts: the wire over streams in memory. `record_responses` is the product's own route
- * (checked), the same with a schema that takes anything (unchecked), or what one would write with Fastify alone (plain).
+ * (checked), the same with a schema that takes anything (unchecked), or what one would write with Fastify (plain).
  */
 const variant = process.argv[2] ?? ''
 const ports = createMemoryPorts()
