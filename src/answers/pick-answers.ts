@@ -1,7 +1,7 @@
 import type { Candidates } from '#choose/candidates.ts'
 import { studentExclusions } from '#choose/exclusions.ts'
 import { firstAnswers, type HistoryType, instructorHistory, mappedHistory, studentHistory } from '#choose/history.ts'
-import { needOfPes, needOfSpes } from '#choose/need.ts'
+import { assignedPes, assignedSpes, needOfPes, needOfSpes } from '#choose/need.ts'
 import {
   type AssignmentContext,
   choosePersonalised,
@@ -11,7 +11,7 @@ import {
 import { chooseSpaced, spacedCandidates, spacedReport } from '#choose/spaced.ts'
 import { type Area, choosePractice, type PracticeChoice, practiceCandidates, worstAreas } from '#choose/worst-areas.ts'
 import type { Uuid } from '#domain/ids.ts'
-import type { AssignedExercise, Assignment } from '#domain/student.ts'
+import type { Assignment } from '#domain/student.ts'
 import { createBreath } from '#platform/breath.ts'
 import type { Advice, Advisee, Choice } from './advice.ts'
 import { adviceFor, type Question, type Scope } from './advisers.ts'
@@ -156,12 +156,9 @@ function personalised(ports: AnswerPorts, assignment: Assignment, basis: Basis):
   const { algorithm } = basis.advice
   const inputs = { kind: 'pe', subject: assignment.uuid, algorithm } as const
   const need = needOfPes(assignment)
-  if (need !== 'choose')
-    return settled(
-      basis,
-      inputs,
-      assigned(need, assignment, ({ isPe }) => isPe),
-    )
+  if (need === 'nothing') return settled(basis, inputs, [])
+  // What was assigned is the answer from then on.
+  if (need === 'assigned') return settled(basis, inputs, assignedPes(assignment))
   const choice = choosePes(ports, assignment, basis, basis.advice)
   return settled(basis, inputs, choice.exercises, {
     assignment_type: assignment.type,
@@ -184,12 +181,9 @@ function spaced(ports: AnswerPorts, assignment: Assignment, basis: Basis, histor
   const { algorithm, ranking } = basis.advice
   const inputs = { kind: 'spe', subject: assignment.uuid, algorithm: `${historyType}_${algorithm}` } as const
   const need = needOfSpes(assignment)
-  if (need !== 'choose')
-    return settled(
-      basis,
-      inputs,
-      assigned(need, assignment, ({ isSpe }) => isSpe),
-    )
+  if (need === 'nothing') return settled(basis, inputs, [])
+  // What was assigned is the answer from then on.
+  if (need === 'assigned') return settled(basis, inputs, assignedSpes(assignment))
   const context = contextOf(ports, assignment, basis)
   const input = {
     assignments: basis.record.assignments,
@@ -224,15 +218,6 @@ function personalisedGroups(ports: AnswerPorts, assignment: Assignment, basis: B
   if (needOfPes(assignment) !== 'choose') return new Set()
   const choices = basis.advices.map((advice) => choosePes(ports, assignment, basis, advice))
   return new Set(choices.flatMap(({ picks }) => picks.map(({ exercise }) => exercise.group)))
-}
-
-/** Design D23: what was assigned is the answer from then on. */
-function assigned(
-  need: 'assigned' | 'nothing',
-  assignment: Assignment,
-  isWanted: (exercise: AssignedExercise) => boolean,
-): Uuid[] {
-  return need === 'nothing' ? [] : assignment.exercises.filter(isWanted).map(({ exercise }) => exercise)
 }
 
 export async function worstAreasPicks(ports: AnswerPorts, lines: readonly StudentPickLine[]): Promise<PickAnswer[]> {

@@ -63,6 +63,24 @@ test('worst areas come from its own CLUEs, spaced names carry its name', async (
   )
 })
 
+test('an exercise that an assignment holds twice is given back once', async () => {
+  assert.ok(student !== undefined)
+  const plain = classroom.assignmentOf(student, 1, classroom.uuid())
+  const twice = plain.assigned_exercises.slice(0, 1).flatMap((exercise) => [
+    { ...exercise, trial_uuid: classroom.uuid(), is_pe: true },
+    { ...exercise, trial_uuid: classroom.uuid(), is_pe: true },
+  ])
+  await application.post('/create_update_assignments', {
+    assignments: [{ ...plain, goal_num_tutor_assigned_pes: 2, assigned_exercises: twice }],
+  })
+  const line = await picks('/fetch_assignment_pes', 'pe', {
+    assignment_uuid: plain.assignment_uuid,
+    algorithm_name: 'local_query',
+  })
+  assert.equal(line['assignment_status'], 'assignment_ready')
+  assert.deepEqual(line['exercise_uuids'], [plain.assigned_exercises[0]?.exercise_uuid])
+})
+
 test('an algorithm that is not switched on is unready', async () => {
   const line = await picks('/fetch_student_clues', 'student_clue', {
     student_uuid: student?.student,
