@@ -54,6 +54,12 @@ interface MatrixRow {
 const columns = `matrix, ecosystem, created_at, q_ids, c_ids, d_data, w_data, w_row, w_col,
   h_mask_data, h_mask_row, h_mask_col, made_by`
 
+/**
+ * For this statement: an installation may have set fewer digits, and doubles would come back rounded. Rows are printed
+ * after all their columns have been computed, this one included.
+ */
+const withAllDigits = `set_config('extra_float_digits', '1', true)`
+
 export interface MatrixStoreOptions {
   /** How long what is known about an ecosystem's matrices is trusted; less than the time before a new one is used. */
   readonly freshMs: number
@@ -72,7 +78,10 @@ export function openMatrixStore(
   async function byUuid(matrix: Uuid): Promise<NamedMatrix | undefined> {
     const known = loaded.get(matrix)
     if (known !== undefined) return known
-    const rows = await pool.query<MatrixRow>(`select ${columns} from ecosystem_matrix where matrix = $1`, [matrix])
+    const rows = await pool.query<MatrixRow>(
+      `select ${columns}, ${withAllDigits} from ecosystem_matrix where matrix = $1`,
+      [matrix],
+    )
     const row = rows.rows[0]
     if (row === undefined) return undefined
     const named = toNamedMatrix(row)
