@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { Command, InvalidArgumentError } from 'commander'
 import { wireEndpoints } from '#api/endpoints.ts'
 import { startApplication } from '#cli/serve/application.ts'
 import { algorithmsDefault } from '#cli/serve/options.ts'
@@ -13,19 +13,23 @@ import { type FuzzFault, fuzz } from './fuzz.ts'
  * `npm run fuzz -- --seconds 60 [--seed N] [--url URL --token T]`: the whole program on a throw-away database, or a
  * server that runs already. Prints requests per endpoint and status; exits 1 and keeps the requests that found a fault.
  */
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '30' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    url: { type: 'string' },
-    token: { type: 'string', default: '' },
-  },
-})
-const seconds = Number(values.seconds)
-const seed = Number(values.seed)
-if (!(seconds > 0) || !Number.isInteger(seed)) {
-  process.stderr.write('fuzz: --seconds must be above 0 and --seed a whole number\n')
-  process.exit(2)
+const program = new Command('fuzz')
+  .description('Sends valid, nearly valid and hostile requests; exits 1 and keeps the requests that found a fault.')
+  .option('--seconds <n>', 'how long', numberFrom(1), 30)
+  .option('--seed <n>', 'repeats a run (default: by the clock)', numberFrom(0))
+  .option('--url <url>', 'a server that runs already, instead of one on a throw-away database')
+  .option('--token <secret>', 'of that server', '')
+  .showHelpAfterError('(run with --help for the options)')
+  .parse()
+const values = program.opts<{ seconds: number; seed?: number; url?: string; token: string }>()
+const { seconds, seed = Date.now() % 1_000_000 } = values
+
+function numberFrom(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (Number.isInteger(value) && value >= least) return value
+    throw new InvalidArgumentError(`must be a whole number from ${least}.`)
+  }
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
