@@ -58,9 +58,15 @@ test('compare takes every preset', async () => {
 
 test('fit tells how the matrix was made and writes what the server can load', async () => {
   const out = join(folder, 'matrix.json')
-  const { stdout } = await sparfa('fit', answers, '--preset', 'hard', '--seed', '4', '--out', out)
+  const pictures = join(folder, 'of-fit')
+  const { stdout } = await sparfa(
+    'fit',
+    answers,
+    ...['--preset', 'hard', '--seed', '4', '--out', out, '--plot', pictures],
+  )
   const matrix = loadMatrix(JSON.parse(readFileSync(out, 'utf8')))
   assert.equal(matrix.questionIds.length, 40)
+  assert.deepEqual(readdirSync(pictures).sort(), ['clues.svg', 'epochs.svg'])
   assert.equal(matrix.madeBy.seed, 4)
   assert.ok(stdout.includes(JSON.stringify(matrix.madeBy)))
   assert.match(stdout, /2400 first answers of 80 learners to 40 questions on 4 concepts/)

@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import { fitMatrix } from '#estimate/sparfa/fit.ts'
+import { type FitProgress, fitMatrix } from '#estimate/sparfa/fit.ts'
 import { storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { readAnswersData, wholeInput } from './data-set.ts'
 import { renderProgress } from './measuring.ts'
 import { fileExplanation, fileHelp, presetOption, seed } from './options.ts'
+import { drawPlots } from './plots.ts'
 import type { SparfaPreset } from './protocol.ts'
 import { renderMatrix } from './report.ts'
 import { terminalStatus } from './status.ts'
@@ -15,6 +16,7 @@ interface FitFlags {
   readonly preset: SparfaPreset
   readonly seed: number
   readonly out?: string
+  readonly plot?: string
 }
 
 export function fitCommand(): Command {
@@ -29,6 +31,7 @@ export function fitCommand(): Command {
       1,
     )
     .option('--out <file>', 'write the matrix as JSON, in the form the server stores and hands out')
+    .option('--plot <folder>', 'write SVG there: the fit by epochs, CLUEs of some learners over time')
     .addHelpText('after', `${fileExplanation}${storedExplanation}`)
     .action(fit)
 }
@@ -40,18 +43,27 @@ W and H_mask as triplets (row = concept, column = question) and made_by (preset,
 
 async function fit(file: string, flags: FitFlags): Promise<void> {
   await tellFailure(async () => {
-    const input = wholeInput(await readAnswersData(file))
+    const answers = await readAnswersData(file)
+    const input = wholeInput(answers)
+    const epochs: FitProgress[] = []
     const status = terminalStatus(process.stderr)
     const startedMs = performance.now()
     const matrix = fitMatrix(input, {
       preset: flags.preset,
       seed: flags.seed,
-      onProgress: (progress) => status.now(renderProgress(progress)),
+      followsTraining: flags.plot !== undefined,
+      onProgress: (progress) => {
+        epochs.push(progress)
+        status.now(renderProgress(progress))
+      },
     })
     status.line(`${file}: ${input.responses.question.length} first answers`)
     process.stdout.write(renderMatrix(matrix, (performance.now() - startedMs) / 1000))
-    if (flags.out === undefined) return
-    await writeFile(flags.out, `${JSON.stringify(storeMatrix(matrix))}\n`)
-    status.line(`wrote ${flags.out}`)
+    if (flags.out !== undefined) {
+      await writeFile(flags.out, `${JSON.stringify(storeMatrix(matrix))}\n`)
+      status.line(`wrote ${flags.out}`)
+    }
+    const pictures = flags.plot === undefined ? [] : await drawPlots(flags.plot, answers, { matrix, epochs })
+    for (const picture of pictures) status.line(`wrote ${picture}`)
   })
 }

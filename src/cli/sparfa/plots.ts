@@ -8,21 +8,28 @@ import type { Seen } from './protocol.ts'
 import { type Layer, type Panel, type Point, type Range, renderSvg } from './svg-chart.ts'
 
 /** Pictures of one fit: how it went, whether its probabilities hold, and what it says of learners as they answer. */
-export async function drawPlots(folder: string, answers: AnswersData, seen: Seen): Promise<string[]> {
+export type Drawn = Pick<Seen, 'matrix' | 'epochs'> & Partial<Pick<Seen, 'parts' | 'probability'>>
+
+/** Reliability only where answers were kept out. Returns the files written. */
+export async function drawPlots(folder: string, answers: AnswersData, drawn: Drawn): Promise<string[]> {
   await mkdir(folder, { recursive: true })
-  const { probability, parts, matrix, epochs } = seen
+  const { probability, parts, matrix, epochs } = drawn
+  const reliabilityPanels =
+    probability === undefined || parts === undefined ? [] : [reliabilityPanel(probability, parts.test.isCorrect)]
   const histories = learnersToShow(answers.data).map((learner) => clueHistory(matrix, answers.data, learner))
   const pictures: { readonly name: string; readonly panels: readonly Panel[] }[] = [
     { name: 'epochs.svg', panels: [epochsPanel(epochs)] },
-    { name: 'reliability.svg', panels: [reliabilityPanel(probability, parts.test.isCorrect)] },
+    { name: 'reliability.svg', panels: reliabilityPanels },
     { name: 'clues.svg', panels: histories.map((history) => cluePanel(answers, history)) },
   ]
   return Promise.all(
-    pictures.map(async ({ name, panels }) => {
-      const path = join(folder, name)
-      await writeFile(path, renderSvg(panels))
-      return path
-    }),
+    pictures
+      .filter(({ panels }) => panels.length > 0)
+      .map(async ({ name, panels }) => {
+        const path = join(folder, name)
+        await writeFile(path, renderSvg(panels))
+        return path
+      }),
   )
 }
 
