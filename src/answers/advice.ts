@@ -15,10 +15,14 @@ export interface Advice {
   /** Names the model behind it. */
   readonly matrix: Uuid
   ranking(candidates: readonly Uuid[]): Ranking
+  /** Expected share of right answers to an exercise group, where it is estimated. */
+  expected(group: Uuid): number | undefined
   /** CLUEs as the student sees them: of pages, or where there are none, of what contains pages. */
   areas(): Promise<readonly Area[]>
   /** The name of a choice that rests on this advice. */
   calculation(choice: Choice): Uuid
+  /** Submitted advice has no history: what rests on it can not be computed again as of a time. */
+  readonly isSubmitted: boolean
 }
 
 export type Choice = Pick<CalculationInputs, 'kind' | 'subject' | 'algorithm'>
@@ -36,6 +40,7 @@ export function fittedAdvice(ports: AnswerPorts, { record, edition }: Advisee, f
     matrix: fitted.model,
     // The order of picks may use every answer, also those whose feedback is not out (design D22).
     ranking: (candidates) => rankingOf(fitted.rank(ports.learners.of(record, edition, 'teacher', now), candidates)),
+    expected: (group) => fitted.expected(ports.learners.of(record, edition, 'teacher', now), group),
     areas: async () => {
       const learner = ports.learners.of(record, edition, 'student', now)
       const { pools, index } = edition
@@ -48,6 +53,7 @@ export function fittedAdvice(ports: AnswerPorts, { record, edition }: Advisee, f
     },
     calculation: (choice) =>
       calculationUuid({ ...choice, container: undefined, matrix: fitted.model, position: record.position }),
+    isSubmitted: false,
   }
 }
 
@@ -58,11 +64,13 @@ export function submittedAdvice(ports: AnswerPorts, { record }: Advisee, orderin
     algorithm,
     matrix,
     ranking: () => rankingOf(ordering.exercises),
+    expected: () => undefined,
     areas: async () => {
       const { clues } = ports.submitted
       const own = await clues.ofSubjects('student_clues', algorithm.toLowerCase(), [record.student.uuid])
       return own.map(({ bookContainer, clue }) => ({ container: bookContainer, clue }))
     },
     calculation: () => result,
+    isSubmitted: true,
   }
 }

@@ -2,17 +2,19 @@ import type { Verdict } from '#choose/visible-answers.ts'
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
+import type { PickKind } from '#due/results.ts'
+import type { PickExplanation } from './pick-explanation.ts'
 
 /**
  * Answers when asked (design idea 4): CLUEs and picks computed at read time from the learning state, by the algorithm
  * named in the request. One result per request line, in request order; never throws for unknown subjects.
  */
 export interface Answers {
-  studentClues(lines: readonly StudentClueLine[], view?: ClueView): Promise<ClueAnswer[]>
-  teacherClues(lines: readonly TeacherClueLine[], view?: ClueView): Promise<ClueAnswer[]>
-  assignmentPes(lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]>
-  assignmentSpes(lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]>
-  worstAreas(lines: readonly StudentPickLine[]): Promise<PickAnswer[]>
+  studentClues(lines: readonly StudentClueLine[], view?: AnswerView): Promise<ClueAnswer[]>
+  teacherClues(lines: readonly TeacherClueLine[], view?: AnswerView): Promise<ClueAnswer[]>
+  assignmentPes(lines: readonly AssignmentPickLine[], view?: AnswerView): Promise<PickAnswer[]>
+  assignmentSpes(lines: readonly AssignmentPickLine[], view?: AnswerView): Promise<PickAnswer[]>
+  worstAreas(lines: readonly StudentPickLine[], view?: AnswerView): Promise<PickAnswer[]>
 }
 
 /** For people who look: CLUEs of many book containers for one set of students, defaults where nothing is known. */
@@ -20,8 +22,8 @@ export interface Forecasts {
   forecast(question: ForecastQuestion): Promise<ForecastAnswer>
 }
 
-/** How to look at CLUEs; without one they are those of now, and nothing is explained. */
-export interface ClueView {
+/** How to look at answers; without one they are those of now, and nothing is explained. */
+export interface AnswerView {
   /** Adds how each value was made. */
   readonly explains: boolean
   /**
@@ -112,4 +114,20 @@ export interface PickAnswer {
   readonly exercises: readonly Uuid[]
   /** `spy_info` of the wire (scheduler.md §7.5). */
   readonly spyInfo: { readonly [key: string]: unknown }
+  /** Only of what this process computed from what it keeps: that can be computed again as of then. */
+  readonly computed?: ComputedPick
+  /** The same, when asked for. */
+  readonly explanation?: PickExplanation
+}
+
+/** What a computed choice was made from, beside its matrix. */
+export interface ComputedPick {
+  readonly kind: PickKind
+  readonly subject: Uuid
+  readonly algorithm: string
+  /** Every algorithm that had a say. */
+  readonly advisers: readonly string[]
+  readonly position: number
+  readonly asOf: Instant
+  readonly exercisesMax: number | undefined
 }

@@ -20,6 +20,8 @@ export interface FittedAlgorithm {
   clue(learners: readonly Learner[], pool: readonly Uuid[]): Clue
   /** Exercise groups, best first. */
   rank(learner: Learner, candidates: readonly Uuid[]): Uuid[]
+  /** Expected share of right answers, where the algorithm estimates it. */
+  expected(learner: Learner, group: Uuid): number | undefined
 }
 
 export interface NamedModel<Model> {
@@ -60,6 +62,7 @@ export function inProcess<Model, Knowledge>(
           return algorithm.clue(named.model, known, pool, clueOptions)
         },
         rank: (learner, candidates) => algorithm.rank(named.model, know(named, learner), candidates),
+        expected: (learner, group) => algorithm.expected?.(named.model, know(named, learner), group),
       }
     },
   }

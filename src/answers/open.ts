@@ -5,12 +5,12 @@ import type { SubmittedClues } from '#due/submitted-clues.ts'
 import type { SubmittedOrderings } from '#due/submitted-orderings.ts'
 import type { PastReader } from '#learning/past-reader.ts'
 import type { LearningReader } from '#learning/reader.ts'
-import type { Answers, ClueView, Forecasts, StudentClueLine, TeacherClueLine } from './answers.ts'
+import type { Answers, AnswerView, Forecasts, StudentClueLine, TeacherClueLine } from './answers.ts'
 import { forecast, studentClues, teacherClues } from './clue-answers.ts'
 import { type Explanations, explainClue, explainExercises } from './explain.ts'
 import type { InProcessAlgorithm, InProcessAlgorithms } from './in-process.ts'
 import type { KeptViews } from './kept-views.ts'
-import { assignmentPes, assignmentSpes, worstAreasPicks } from './pick-answers.ts'
+import { assignmentPes, assignmentSpes, type PickPorts, worstAreasPicks } from './pick-answers.ts'
 import { withSubmitted } from './submitted.ts'
 
 /** Read-your-writes: what was acknowledged before a read began is in what the read sees, within a bounded wait. */
@@ -58,11 +58,15 @@ export interface Past {
 export function openAnswers(options: AnswerOptions): Answers & Forecasts & Explanations {
   const ports = portsOf(options)
   // One instant for a whole answer that can be asked for again; the time of an ordinary one need not stand still.
-  const portsFor = (view: ClueView | undefined): AnswerPorts => {
-    if (view?.asOf !== undefined) return portsOfPast(options, view.asOf)
-    const now = options.clock.now()
-    return view?.explains === true ? { ...ports, clock: { now: () => now } } : ports
+  const portsFor = (view: AnswerView | undefined): AnswerPorts => {
+    if (view?.asOf !== undefined) return portsOfPast(options.past(view.asOf), options.matrices, view.asOf)
+    return view?.explains === true ? atOneInstant(ports) : ports
   }
+  // Exercises may have to be accounted for later, whether or not they are explained now.
+  const picksFor = (view: AnswerView | undefined): PickPorts => ({
+    ...(view?.asOf === undefined ? atOneInstant(ports) : portsFor(view)),
+    explains: view?.explains ?? false,
+  })
   return {
     studentClues: (lines, view) => {
       const asked = portsFor(view)
@@ -78,9 +82,9 @@ export function openAnswers(options: AnswerOptions): Answers & Forecasts & Expla
       const subjectOf = ({ courseContainer }: TeacherClueLine) => courseContainer
       return withSubmitted(asked, 'teacher_clues', subjectOf, compute)(lines)
     },
-    assignmentPes: (lines) => assignmentPes(ports, lines),
-    assignmentSpes: (lines) => assignmentSpes(ports, lines),
-    worstAreas: (lines) => worstAreasPicks(ports, lines),
+    assignmentPes: (lines, view) => assignmentPes(picksFor(view), lines),
+    assignmentSpes: (lines, view) => assignmentSpes(picksFor(view), lines),
+    worstAreas: (lines, view) => worstAreasPicks(picksFor(view), lines),
     forecast: (question) => forecast(ports, question),
     explainClue: (student, bookContainer) => explainClue(ports, student, bookContainer),
     explainExercises: (student, ecosystem, exercises) => explainExercises(ports, student, ecosystem, exercises),
@@ -95,8 +99,18 @@ function portsOf(options: Omit<AnswerOptions, 'reader' | 'past'> & { readonly re
   }
 }
 
-/** Nothing to wait for: what had been recorded by then does not change any more. */
-function portsOfPast(options: AnswerOptions, instant: Instant): AnswerPorts {
+function atOneInstant(ports: AnswerPorts): AnswerPorts {
+  const now = ports.clock.now()
+  return { ...ports, clock: { now: () => now } }
+}
+
+/** Nothing to wait for: what had been recorded by then does not change any more. What was submitted has no history. */
+export function portsOfPast(past: Past, matrices: MatrixStore, instant: Instant): AnswerPorts {
   const freshness = { untilFresh: async () => undefined }
-  return portsOf({ ...options, ...options.past(instant), freshness, clock: { now: () => instant } })
+  return portsOf({ ...past, matrices, submitted: nothingSubmitted, freshness, clock: { now: () => instant } })
+}
+
+const nothingSubmitted: Submitted = {
+  orderings: { inUse: async () => new Map() },
+  clues: { read: async (_kind, keys) => keys.map(() => undefined), ofSubjects: async () => [] },
 }

@@ -12,11 +12,13 @@ import { chooseSpaced, spacedCandidates, spacedReport } from '#choose/spaced.ts'
 import { type Area, choosePractice, type PracticeChoice, practiceCandidates, worstAreas } from '#choose/worst-areas.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
+import type { PickKind } from '#due/results.ts'
 import { createBreath } from '#platform/breath.ts'
 import type { Advice, Advisee, Choice } from './advice.ts'
 import { adviceFor, type Question, type Scope } from './advisers.ts'
 import type { AssignmentPickLine, PickAnswer, StudentPickLine } from './answers.ts'
 import type { AnswerPorts } from './open.ts'
+import { type ChosenFrom, explainAssigned, explainChoice } from './pick-explanation.ts'
 import type { StudentRecord } from './student-records.ts'
 
 /*
@@ -24,6 +26,11 @@ import type { StudentRecord } from './student-records.ts'
  * choose/ decide what may be given and how slots are filled. Nothing is drawn that a repeated request would draw
  * differently.
  */
+export interface PickPorts extends AnswerPorts {
+  /** Whether answers say how they were made. */
+  readonly explains: boolean
+}
+
 interface Basis extends Advisee {
   readonly advice: Advice
   /** Of everyone who was asked: a client may take personalised and spaced exercises from different algorithms. */
@@ -39,7 +46,7 @@ const unknown: PickAnswer = {
 }
 const unready: PickAnswer = { ...unknown, status: 'unready' }
 
-export function assignmentPes(ports: AnswerPorts, lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]> {
+export function assignmentPes(ports: PickPorts, lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]> {
   const wishes = lines.map((line) => ({ line, algorithm: line.algorithm?.toLowerCase() }))
   return forAssignments(ports, wishes, 'asked', (_wish, assignment, basis) => personalised(ports, assignment, basis))
 }
@@ -56,7 +63,7 @@ interface SpacedWish extends Wish {
 
 const spacedName = /^(student_driven|instructor_driven)_(.+)$/
 
-export function assignmentSpes(ports: AnswerPorts, lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]> {
+export function assignmentSpes(ports: PickPorts, lines: readonly AssignmentPickLine[]): Promise<PickAnswer[]> {
   const wishes = lines.map((line): SpacedWish => {
     const [, type, algorithm] = spacedName.exec(line.algorithm?.toLowerCase() ?? '') ?? []
     return { line, algorithm, historyType: type === 'instructor_driven' ? type : 'student_driven' }
@@ -70,7 +77,7 @@ export function assignmentSpes(ports: AnswerPorts, lines: readonly AssignmentPic
 const linesPerSlice = 100
 
 async function forAssignments<Asked extends Wish>(
-  ports: AnswerPorts,
+  ports: PickPorts,
   wishes: readonly Asked[],
   scope: Scope,
   choose: (wish: Asked, assignment: Assignment, basis: Basis) => PickAnswer,
@@ -134,7 +141,13 @@ async function basesOf(ports: AnswerPorts, sought: readonly Sought[], scope: Sco
 }
 
 function limited(answer: PickAnswer, exercisesMax: number | undefined): PickAnswer {
-  return exercisesMax === undefined ? answer : { ...answer, exercises: answer.exercises.slice(0, exercisesMax) }
+  if (exercisesMax === undefined) return answer
+  const { computed, exercises } = answer
+  return {
+    ...answer,
+    exercises: exercises.slice(0, exercisesMax),
+    ...(computed && { computed: { ...computed, exercisesMax } }),
+  }
 }
 
 function contextOf(ports: AnswerPorts, assignment: Assignment, basis: Advisee): AssignmentContext {
@@ -152,38 +165,58 @@ function exclusionsOf(ports: AnswerPorts, { record, edition }: Advisee) {
   return studentExclusions({ course: course.exclusions, assignments, groupOf: edition.groupOf, now })
 }
 
-function personalised(ports: AnswerPorts, assignment: Assignment, basis: Basis): PickAnswer {
+function personalised(ports: PickPorts, assignment: Assignment, basis: Basis): PickAnswer {
   const { algorithm } = basis.advice
   const inputs = { kind: 'pe', subject: assignment.uuid, algorithm } as const
   const need = needOfPes(assignment)
-  if (need === 'nothing') return settled(basis, inputs, [])
-  // What was assigned is the answer from then on.
-  if (need === 'assigned') return settled(basis, inputs, assignedPes(assignment))
-  const choice = choosePes(ports, assignment, basis, basis.advice)
-  return settled(basis, inputs, choice.exercises, {
+  if (need !== 'choose') {
+    // What was assigned is the answer from then on.
+    const exercises = need === 'assigned' ? assignedPes(assignment) : []
+    return settled(ports, basis, {
+      inputs,
+      exercises,
+      explain: () => explainAssigned(need, algorithm, exercises.length),
+    })
+  }
+  const chosen = choosePes(ports, assignment, basis, basis.advice)
+  const { exercises, shortage } = chosen.choice
+  const spyInfo = {
     assignment_type: assignment.type,
     exercise_algorithm_name: algorithm,
-    ...(choice.shortage && { shortage: choice.shortage }),
-  })
+    ...(shortage && { shortage }),
+  }
+  return settled(ports, basis, { inputs, exercises, spyInfo, explain: () => explainChoice(chosen) })
+}
+
+interface PersonalisedBasis extends ChosenFrom {
+  readonly choice: PersonalisedChoice
 }
 
 function choosePes(
   ports: AnswerPorts,
   assignment: Assignment,
   advisee: Advisee,
-  { algorithm, ranking }: Advice,
-): PersonalisedChoice {
+  { algorithm, ranking: rank, expected }: Advice,
+): PersonalisedBasis {
   const candidates = personalisedCandidates(contextOf(ports, assignment, advisee))
-  return choosePersonalised({ assignment, candidates, ranking: ranking(candidates.groups), seed: algorithm })
+  const ranking = rank(candidates.groups)
+  const choice = choosePersonalised({ assignment, candidates, ranking, seed: algorithm })
+  return { choice, candidates, ranking, expected }
 }
 
-function spaced(ports: AnswerPorts, assignment: Assignment, basis: Basis, historyType: HistoryType): PickAnswer {
-  const { algorithm, ranking } = basis.advice
+function spaced(ports: PickPorts, assignment: Assignment, basis: Basis, historyType: HistoryType): PickAnswer {
+  const { algorithm, expected } = basis.advice
   const inputs = { kind: 'spe', subject: assignment.uuid, algorithm: `${historyType}_${algorithm}` } as const
   const need = needOfSpes(assignment)
-  if (need === 'nothing') return settled(basis, inputs, [])
-  // What was assigned is the answer from then on.
-  if (need === 'assigned') return settled(basis, inputs, assignedSpes(assignment))
+  if (need !== 'choose') {
+    // What was assigned is the answer from then on.
+    const exercises = need === 'assigned' ? assignedSpes(assignment) : []
+    return settled(ports, basis, {
+      inputs,
+      exercises,
+      explain: () => explainAssigned(need, algorithm, exercises.length),
+    })
+  }
   const context = contextOf(ports, assignment, basis)
   const input = {
     assignments: basis.record.assignments,
@@ -199,16 +232,22 @@ function spaced(ports: AnswerPorts, assignment: Assignment, basis: Basis, histor
     entries,
     personalised: personalisedGroups(ports, assignment, basis),
   })
+  const ranking = basis.advice.ranking(candidates.groups)
   const choice = chooseSpaced({
     assignment,
     historyType,
     entries,
     number: history.numbers.get(assignment.uuid) ?? 1,
     candidates,
-    ranking: ranking(candidates.groups),
+    ranking,
     seed: algorithm,
   })
-  return settled(basis, inputs, choice.exercises, { ...spacedReport(choice, assignment.type, algorithm) })
+  return settled(ports, basis, {
+    inputs,
+    exercises: choice.exercises,
+    spyInfo: { ...spacedReport(choice, assignment.type, algorithm) },
+    explain: () => explainChoice({ choice, candidates, ranking, expected }),
+  })
 }
 
 /**
@@ -217,10 +256,10 @@ function spaced(ports: AnswerPorts, assignment: Assignment, basis: Basis, histor
 function personalisedGroups(ports: AnswerPorts, assignment: Assignment, basis: Basis): Set<Uuid> {
   if (needOfPes(assignment) !== 'choose') return new Set()
   const choices = basis.advices.map((advice) => choosePes(ports, assignment, basis, advice))
-  return new Set(choices.flatMap(({ picks }) => picks.map(({ exercise }) => exercise.group)))
+  return new Set(choices.flatMap(({ choice }) => choice.picks.map(({ exercise }) => exercise.group)))
 }
 
-export async function worstAreasPicks(ports: AnswerPorts, lines: readonly StudentPickLine[]): Promise<PickAnswer[]> {
+export async function worstAreasPicks(ports: PickPorts, lines: readonly StudentPickLine[]): Promise<PickAnswer[]> {
   const students = [...new Set(lines.map(({ student }) => student))]
   await ports.freshness.untilFresh(students)
   const records = await ports.records.load(students)
@@ -249,22 +288,28 @@ export async function worstAreasPicks(ports: AnswerPorts, lines: readonly Studen
 /** Areas looked at first; more only when these can not fill the practice. */
 const areasFirst = 10
 
-async function practice(ports: AnswerPorts, basis: Basis): Promise<PickAnswer> {
+async function practice(ports: PickPorts, basis: Basis): Promise<PickAnswer> {
   const { record, edition, advice } = basis
   const { algorithm } = advice
   const areas = worstAreas(await advice.areas(), edition.index)
   const first = practiceIn(ports, basis, areas.slice(0, areasFirst))
-  const isEnough = first.shortage === undefined || areas.length <= areasFirst
-  const choice = isEnough ? first : practiceIn(ports, basis, areas)
+  const isEnough = first.choice.shortage === undefined || areas.length <= areasFirst
+  const chosen = isEnough ? first : practiceIn(ports, basis, areas)
+  const { exercises, shortage } = chosen.choice
   const inputs = { kind: 'worst_areas', subject: record.student.uuid, algorithm } as const
-  return settled(basis, inputs, choice.exercises, {
+  const spyInfo = {
     clue_algorithm_name: algorithm,
     exercise_algorithm_name: algorithm,
-    ...(choice.shortage && { shortage: choice.shortage }),
-  })
+    ...(shortage && { shortage }),
+  }
+  return settled(ports, basis, { inputs, exercises, spyInfo, explain: () => explainChoice(chosen) })
 }
 
-function practiceIn(ports: AnswerPorts, basis: Basis, areas: readonly Area[]): PracticeChoice {
+interface PracticeBasis extends ChosenFrom {
+  readonly choice: PracticeChoice
+}
+
+function practiceIn(ports: AnswerPorts, basis: Basis, areas: readonly Area[]): PracticeBasis {
   const { record, edition, advice } = basis
   const candidates: Candidates = practiceCandidates({
     areas,
@@ -272,14 +317,28 @@ function practiceIn(ports: AnswerPorts, basis: Basis, areas: readonly Area[]): P
     exclusions: exclusionsOf(ports, basis),
   })
   const ranking = advice.ranking(candidates.groups)
-  return choosePractice({ student: record.student.uuid, areas, candidates, ranking, seed: advice.algorithm })
+  const student = record.student.uuid
+  const choice = choosePractice({ student, areas, candidates, ranking, seed: advice.algorithm })
+  return { choice, candidates, ranking, expected: advice.expected }
 }
 
-function settled(
-  { advice }: Basis,
-  choice: Choice,
-  exercises: readonly Uuid[],
-  spyInfo: PickAnswer['spyInfo'] = {},
-): PickAnswer {
-  return { status: 'ready', calculation: advice.calculation(choice), matrix: advice.matrix, exercises, spyInfo }
+interface Settled {
+  readonly inputs: Choice & { readonly kind: PickKind }
+  readonly exercises: readonly Uuid[]
+  readonly spyInfo?: PickAnswer['spyInfo']
+  readonly explain: () => ReturnType<typeof explainChoice>
+}
+
+function settled(ports: PickPorts, basis: Basis, { inputs, exercises, spyInfo = {}, explain }: Settled): PickAnswer {
+  const { advice, advices, record } = basis
+  const { matrix } = advice
+  const answer = { status: 'ready', calculation: advice.calculation(inputs), matrix, exercises, spyInfo } as const
+  if (advices.some(({ isSubmitted }) => isSubmitted)) return answer
+  const [asOf, { algorithm }, { position }] = [ports.clock.now(), inputs, record]
+  const advisers = advices.map((one) => one.algorithm)
+  return {
+    ...answer,
+    computed: { ...inputs, advisers, position, asOf, exercisesMax: undefined },
+    ...(ports.explains && { explanation: { asOf, algorithm, matrix, position, ...explain() } }),
+  }
 }

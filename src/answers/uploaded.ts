@@ -18,10 +18,19 @@ export function withUploaded(computed: Answers, results: Results): Answers {
       if (view?.asOf !== undefined) return compute(lines)
       return clues(results, 'teacher', lines, (line) => line.courseContainer, compute)
     },
-    assignmentPes: (lines) => picks(results, 'pe', lines, assignmentOf, computed.assignmentPes.bind(computed)),
-    assignmentSpes: (lines) => picks(results, 'spe', lines, assignmentOf, computed.assignmentSpes.bind(computed)),
-    worstAreas: (lines) =>
-      picks(results, 'worst_areas', lines, (line) => line.student, computed.worstAreas.bind(computed)),
+    assignmentPes: (lines, view) => {
+      const compute = (rest: typeof lines) => computed.assignmentPes(rest, view)
+      return view?.asOf === undefined ? picks(results, 'pe', lines, assignmentOf, compute) : compute(lines)
+    },
+    assignmentSpes: (lines, view) => {
+      const compute = (rest: typeof lines) => computed.assignmentSpes(rest, view)
+      return view?.asOf === undefined ? picks(results, 'spe', lines, assignmentOf, compute) : compute(lines)
+    },
+    worstAreas: (lines, view) => {
+      const compute = (rest: typeof lines) => computed.worstAreas(rest, view)
+      if (view?.asOf !== undefined) return compute(lines)
+      return picks(results, 'worst_areas', lines, (line) => line.student, compute)
+    },
   }
 }
 

@@ -17,12 +17,20 @@ export function withWaiting(computed: Answers, waiting: WaitingSubjects): Answer
         { unknown: 'subject_unknown', waiting },
         (index) => lines[index]?.courseContainer,
       ),
-    assignmentPes: async (lines) =>
-      amend(await computed.assignmentPes(lines), { unknown: 'unknown', waiting }, (index) => lines[index]?.assignment),
-    assignmentSpes: async (lines) =>
-      amend(await computed.assignmentSpes(lines), { unknown: 'unknown', waiting }, (index) => lines[index]?.assignment),
-    worstAreas: async (lines) =>
-      amend(await computed.worstAreas(lines), { unknown: 'unknown', waiting }, (index) => lines[index]?.student),
+    assignmentPes: async (lines, view) =>
+      amend(
+        await computed.assignmentPes(lines, view),
+        { unknown: 'unknown', waiting },
+        (index) => lines[index]?.assignment,
+      ),
+    assignmentSpes: async (lines, view) =>
+      amend(
+        await computed.assignmentSpes(lines, view),
+        { unknown: 'unknown', waiting },
+        (index) => lines[index]?.assignment,
+      ),
+    worstAreas: async (lines, view) =>
+      amend(await computed.worstAreas(lines, view), { unknown: 'unknown', waiting }, (index) => lines[index]?.student),
   }
 }
 

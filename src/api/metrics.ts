@@ -59,3 +59,21 @@ export function createMetrics(registry: Registry = new Registry()): ApiMetrics {
 export function collectProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry })
 }
+
+/** Receipts of exercises; the counters are the queue's own, read when somebody asks. */
+export function collectReceipts(
+  registry: Registry,
+  counters: { readonly written: number; readonly dropped: number },
+): void {
+  new Counter({
+    name: 'biglearn_receipts_total',
+    help: 'Receipts of exercises that were handed out, by outcome: written, or dropped because too many waited or writing failed',
+    labelNames: ['outcome'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc({ outcome: 'written' }, counters.written)
+      this.inc({ outcome: 'dropped' }, counters.dropped)
+    },
+  })
+}

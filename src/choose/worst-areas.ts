@@ -77,6 +77,7 @@ export interface PracticePick extends PickedExercise {
 export interface PracticeChoice {
   readonly exercises: readonly Uuid[]
   readonly picks: readonly PracticePick[]
+  readonly goal: number
   readonly shortage: Shortage | undefined
   readonly seed: string
 }
@@ -103,5 +104,6 @@ export function choosePractice(input: PracticeInput): PracticeChoice {
   const picks = allocated.map((pick): PracticePick => ({ ...pick, area: place.get(pick.container) ?? 0 }))
   picks.sort((a, b) => a.area - b.area || a.position - b.position)
   const exercises = picks.map(({ exercise }) => exercise.uuid)
-  return { exercises, picks, shortage: shortageOf(practiceSize, picks.length, candidates), seed }
+  const shortage = shortageOf(practiceSize, picks.length, candidates)
+  return { exercises, picks, goal: practiceSize, shortage, seed }
 }

@@ -4,6 +4,7 @@ import { ConfigurationError, exitConfiguration } from '#platform/config.ts'
 import { demoCommand } from './demo/command.ts'
 import { migrateCommand } from './migrate.ts'
 import { rebuildCommand } from './rebuild.ts'
+import { receiptCommand } from './receipt.ts'
 import { serveCommand } from './serve/command.ts'
 import { sparfaCommand } from './sparfa/command.ts'
 import { startCommand } from './start.ts'
@@ -17,7 +18,15 @@ const program = new Command('biglearn').description(
     'with intervals and the exercises to give next. `start` is for trying it, `migrate` and `serve` for running it.',
 )
 
-const commands = [startCommand(), serveCommand(), migrateCommand(), rebuildCommand(), demoCommand(), sparfaCommand()]
+const commands = [
+  startCommand(),
+  serveCommand(),
+  migrateCommand(),
+  rebuildCommand(),
+  receiptCommand(),
+  demoCommand(),
+  sparfaCommand(),
+]
 for (const command of commands) program.addCommand(command)
 for (const one of [program, ...commands, ...commands.flatMap((command) => command.commands)]) {
   one.showHelpAfterError('(run with --help for the options)')

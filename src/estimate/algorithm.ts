@@ -14,6 +14,8 @@ export interface Algorithm<Model, Knowledge> {
   clue(model: Model, learners: readonly Knowledge[], pool: readonly Uuid[], options: ClueOptions): Clue
   /** `candidates` (groups known to the model) best first; groups the model does not know are left out. */
   rank(model: Model, learner: Knowledge, candidates: readonly Uuid[]): Uuid[]
+  /** Expected share of right answers, for explanations; absent where an algorithm does not estimate it. */
+  expected?(model: Model, learner: Knowledge, group: Uuid): number | undefined
 }
 
 /** The latest answer of one learner to one exercise group. */

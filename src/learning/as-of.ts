@@ -41,7 +41,7 @@ export async function readStudentAsOf(
   const part = partOf('course', course, options.parts ?? partsDefault)
   const seen = new Set<Uuid>()
   const events: ParsedEvent[] = []
-  for await (const event of readUntil(log, course, instant, options.eventsPerRead ?? 1000)) {
+  for await (const event of readWhile(log, course, recordedBy(instant), options.eventsPerRead ?? 1000)) {
     const isSecondCopy = seen.has(event.eventUuid)
     seen.add(event.eventUuid)
     events.push({ event, fact: isSecondCopy ? { type: 'nothing' } : ofStudent(parseCourseEvent(event), uuid) })
@@ -52,16 +52,21 @@ export async function readStudentAsOf(
 }
 
 /** Recording times do not go back within a stream, so the first later event ends the reading. */
-export async function* readUntil(
+export function recordedBy(instant: Instant): (event: StoredEvent) => boolean {
+  return ({ recordedAt }) => recordedAt.getTime() <= instant
+}
+
+/** A course from its beginning up to the first event that is not within. */
+export async function* readWhile(
   log: Pick<Log, 'readStream'>,
   course: Uuid,
-  instant: Instant,
+  isWithin: (event: StoredEvent) => boolean,
   eventsMax: number,
 ): AsyncGenerator<StoredEvent> {
   for (let from = 0; ; ) {
     const events = await log.readStream('course', course, { from, eventsMax, bytesMax: 8_000_000 })
     for (const event of events) {
-      if (event.recordedAt.getTime() > instant) return
+      if (!isWithin(event)) return
       yield event
     }
     if (events.length === 0) return

@@ -1,10 +1,11 @@
 import { closeMaps, indexMaps } from '#choose/mapping.ts'
+import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import { remembered } from '#domain/remembered.ts'
 import type { Answer, Assignment, Instant, Student } from '#domain/student.ts'
 import type { Log } from '#log/log.ts'
-import { readUntil } from './as-of.ts'
+import { readWhile, recordedBy } from './as-of.ts'
 import { type CourseState, foldCourses, type ParsedEvent } from './fold.ts'
 import { parseCourseEvent } from './parse-event.ts'
 import type { CourseContainer, CourseDetails, LearningReader, StudentKey } from './reader.ts'
@@ -40,9 +41,24 @@ interface PastCourse {
   readonly answersOf: ReadonlyMap<Uuid, readonly Answer[]>
 }
 
-export function openPastReader(present: LearningReader, log: Pick<Log, 'readStream'>, instant: Instant): PastReader {
+/** What to look back at. */
+export interface Moment {
+  readonly instant: Instant
+  /**
+   * Last event of the one course looked at. It is exact where a recorded time is not: an answer may rest on an event of
+   * its own millisecond, or not yet on one that had been recorded.
+   */
+  readonly position?: number
+}
+
+export function openPastReader(
+  present: LearningReader,
+  log: Pick<Log, 'readStream'>,
+  { instant, position }: Moment,
+): PastReader {
   const folded = new Map<Uuid, Promise<PastCourse | undefined>>()
-  const courseOf = (course: Uuid) => remembered(folded, course, () => foldCourse(log, course, instant))
+  const isWithin = position === undefined ? recordedBy(instant) : ({ number }: StoredEvent) => number <= position
+  const courseOf = (course: Uuid) => remembered(folded, course, () => foldCourse(log, course, isWithin))
   return {
     ...pastWork(present, courseOf),
     ...pastCourses(present, courseOf),
@@ -149,12 +165,12 @@ function pastEditions(present: LearningReader, instant: Instant) {
 async function foldCourse(
   log: Pick<Log, 'readStream'>,
   course: Uuid,
-  instant: Instant,
+  isWithin: (event: StoredEvent) => boolean,
 ): Promise<PastCourse | undefined> {
   const part = partOf('course', course, partsDefault)
   const seen = new Set<Uuid>()
   const events: ParsedEvent[] = []
-  for await (const event of readUntil(log, course, instant, eventsPerRead)) {
+  for await (const event of readWhile(log, course, isWithin, eventsPerRead)) {
     const isSecondCopy = seen.has(event.eventUuid)
     seen.add(event.eventUuid)
     events.push({ event, fact: isSecondCopy ? { type: 'nothing' } : parseCourseEvent(event) })

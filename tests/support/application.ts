@@ -16,11 +16,28 @@ export async function startTestApplication(
   matrixIntervalMs?: number,
 ): Promise<TestApplication> {
   const database = await createMigratedDatabase()
+  const application = await startApplicationOn(database.url, roles, algorithms, matrixIntervalMs)
+  return {
+    ...application,
+    stop: async () => {
+      await application.stop()
+      await database.drop()
+    },
+  }
+}
+
+/** The same on a database that stays when it stops. */
+export async function startApplicationOn(
+  databaseUrl: string,
+  roles = 'api,learning,due,trainer',
+  algorithms = algorithmsDefault,
+  matrixIntervalMs?: number,
+): Promise<TestApplication> {
   const said: string[] = []
   const shutdown = createShutdown((line) => said.push(line))
   const application = await startApplication(
     {
-      databaseUrl: database.url,
+      databaseUrl,
       roles: parseRoles(roles),
       algorithms,
       host: '127.0.0.1',
@@ -35,7 +52,7 @@ export async function startTestApplication(
   )
   return {
     ...application,
-    databaseUrl: database.url,
+    databaseUrl,
     post: async <Answer>(path: string, body: unknown) => {
       const answer = await fetch(`${application.url}${path}`, {
         method: 'POST',
@@ -46,9 +63,6 @@ export async function startTestApplication(
       if (answer.status !== 200) throw new Error(`${path} answered ${answer.status}: ${text}`)
       return JSON.parse(text) as Answer
     },
-    stop: async () => {
-      await shutdown.stop('the test is over')
-      await database.drop()
-    },
+    stop: () => shutdown.stop('the test is over'),
   }
 }

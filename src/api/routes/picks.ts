@@ -1,4 +1,5 @@
 import type { PickAnswer } from '#answers/answers.ts'
+import type { ExplainedPick } from '#answers/pick-explanation.ts'
 import { toUuid } from '#domain/ids.ts'
 import type { PickResult } from '#due/results.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
@@ -26,8 +27,9 @@ const fetchEndpoints: readonly Endpoint[] = [
     request: schemas.fetchAssignmentPesRequest,
     response: schemas.fetchAssignmentPesResponse,
     examples: fetchPesExample,
-    run: async ({ pe_requests: lines }, { answers }) => {
-      const picks = await answers.assignmentPes(lines.map(assignmentLine))
+    views: ['as_of', 'explain'],
+    run: async ({ pe_requests: lines }, { answers }, view) => {
+      const picks = await answers.assignmentPes(lines.map(assignmentLine), view)
       return JSON.stringify({ pe_responses: assignmentAnswers(lines, picks) })
     },
   }),
@@ -39,8 +41,9 @@ const fetchEndpoints: readonly Endpoint[] = [
     request: schemas.fetchAssignmentSpesRequest,
     response: schemas.fetchAssignmentSpesResponse,
     examples: fetchSpesExample,
-    run: async ({ spe_requests: lines }, { answers }) => {
-      const picks = await answers.assignmentSpes(lines.map(assignmentLine))
+    views: ['as_of', 'explain'],
+    run: async ({ spe_requests: lines }, { answers }, view) => {
+      const picks = await answers.assignmentSpes(lines.map(assignmentLine), view)
       return JSON.stringify({ spe_responses: assignmentAnswers(lines, picks) })
     },
   }),
@@ -52,9 +55,11 @@ const fetchEndpoints: readonly Endpoint[] = [
     request: schemas.fetchWorstAreasRequest,
     response: schemas.fetchWorstAreasResponse,
     examples: fetchWorstAreasExample,
-    run: async ({ worst_areas_requests: lines }, { answers }) => {
+    views: ['as_of', 'explain'],
+    run: async ({ worst_areas_requests: lines }, { answers }, view) => {
       const picks = await answers.worstAreas(
         lines.map((line) => ({ student: toUuid(line.student_uuid), ...pickOptions(line) })),
+        view,
       )
       const worstAreas = picks.map((pick, index) => ({
         ...pickHead(pick, lines[index]?.request_uuid),
@@ -62,6 +67,7 @@ const fetchEndpoints: readonly Endpoint[] = [
         exercise_uuids: pick.exercises,
         student_status: `student_${pick.status}`,
         spy_info: pick.spyInfo,
+        ...explanationOf(pick),
       }))
       return JSON.stringify({ worst_areas_responses: worstAreas })
     },
@@ -148,6 +154,7 @@ function assignmentAnswers(
     exercise_uuids: pick.exercises,
     assignment_status: `assignment_${pick.status}`,
     spy_info: pick.spyInfo,
+    ...explanationOf(pick),
   }))
 }
 
@@ -156,6 +163,52 @@ function pickHead(pick: PickAnswer, requestUuid: string | undefined): object {
     request_uuid: requestUuid,
     calculation_uuid: pick.calculation ?? null,
     ecosystem_matrix_uuid: pick.matrix ?? null,
+  }
+}
+
+function explanationOf({ explanation }: PickAnswer): object {
+  if (explanation === undefined) return {}
+  const { asOf, matrix, position, candidatesInAll, candidates, excludedByReason, excluded, picks } = explanation
+  const { algorithm, need, seed, goal, shortage } = explanation
+  return {
+    explanation: {
+      as_of: new Date(asOf).toISOString(),
+      algorithm_name: algorithm,
+      ecosystem_matrix_uuid: matrix,
+      sequence_number: position,
+      need,
+      seed,
+      goal,
+      candidates_in_all: candidatesInAll,
+      candidates: candidates.map(({ exercise, container, rank, expected }) => ({
+        exercise_uuid: exercise,
+        book_container_uuid: container,
+        rank: rank ?? null,
+        expected: expected ?? null,
+      })),
+      excluded_by_reason: excludedByReason,
+      excluded: excluded.map(({ exercise, container, reason }) => ({
+        exercise_uuid: exercise,
+        book_container_uuid: container,
+        reason,
+      })),
+      shortage: shortage ?? null,
+      picks: picks.map(pickReason),
+    },
+  }
+}
+
+function pickReason(pick: ExplainedPick): object {
+  const { exercise, container, rank, isRanked, slot, displacement, kAgo, isRandomAgo, area } = pick
+  return {
+    exercise_uuid: exercise,
+    book_container_uuid: container,
+    rank,
+    is_ranked: isRanked,
+    slot,
+    displacement,
+    ...(kAgo !== undefined && { k_ago: kAgo, is_random_ago: isRandomAgo }),
+    ...(area !== undefined && { area }),
   }
 }
 

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import type pg from 'pg'
 import { pino } from 'pino'
+import { withReceipts } from '#answers/receipts.ts'
 import { type ApiConfig, type ApiSettings, apiDefaults } from '#api/config.ts'
 import { buildConsole } from '#api/console/build.ts'
 import { consolePlugin } from '#api/console/console-plugin.ts'
-import { type ApiMetrics, collectProcessMetrics, createMetrics } from '#api/metrics.ts'
+import { type ApiMetrics, collectProcessMetrics, collectReceipts, createMetrics } from '#api/metrics.ts'
 import type { ApiPorts } from '#api/ports.ts'
 import { buildManagementServer, buildServer } from '#api/server.ts'
 import { tokenCheck } from '#api/tokens.ts'
@@ -66,7 +67,10 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
 
   const metrics = createMetrics()
   collectProcessMetrics(metrics.registry)
-  const ports: ApiPorts = { ...services, readiness, logger: pino(pino.destination({ fd: 2, sync: true })) }
+  collectReceipts(metrics.registry, services.receipts.counters)
+  // Receipts are of what goes over the wire; people who look at the console leave none.
+  const answers = withReceipts(services.answers, services.receipts)
+  const ports: ApiPorts = { ...services, answers, readiness, logger: pino(pino.destination({ fd: 2, sync: true })) }
   const version = readVersion(migrations)
   const live = createLiveConsole({ services, startedAt: version.startedAt.getTime(), version: version.build })
   const config: ApiConfig = {

@@ -17,12 +17,13 @@ import type { Subscription } from '#crew/subscription.ts'
 import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
-import type { Instant } from '#domain/student.ts'
 import { startCleanUp } from '#due/clean-up.ts'
 import { recordCourseMoves } from '#due/course-moves.ts'
 import { openMatrixReads } from '#due/matrix-reads.ts'
 import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
 import { openMatrixUpdates } from '#due/matrix-updates.ts'
+import { openReceiptQueue, type ReceiptQueue } from '#due/receipt-queue.ts'
+import { openReceipts } from '#due/receipts.ts'
 import type { Results } from '#due/results.ts'
 import { createStoredResults } from '#due/stored-results.ts'
 import { openSubmittedClues } from '#due/submitted-clues.ts'
@@ -32,17 +33,17 @@ import { createWaitingSubjects, forgetWaiting, type WaitingSubjects } from '#due
 import { openWorkStates } from '#due/work-states.ts'
 import { startCompaction } from '#learning/compaction.ts'
 import { forgetSecondAnswer } from '#learning/forget-answer.ts'
-import { openPastReader } from '#learning/past-reader.ts'
 import { type LearningReader, openLearningReader } from '#learning/reader.ts'
 import { SecondCopyFinder } from '#learning/second-copies.ts'
 import { learningSubscription } from '#learning/subscription.ts'
 import type { LaneEntry, Log, OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
-import { openPool } from '#platform/postgres.ts'
+import { openPool, withRetry } from '#platform/postgres.ts'
 import type { Shutdown } from '#platform/shutdown.ts'
 import { openAlgorithms } from './algorithms.ts'
 import { fitInThread } from './fit-thread.ts'
 import type { AlgorithmName, Role } from './options.ts'
+import { pastAt, viewOptions } from './past.ts'
 import { createVisibility, type Visibility } from './visibility.ts'
 
 /** Everything below HTTP, opened on one database; what runs in the background depends on the roles. */
@@ -51,6 +52,7 @@ export interface Services {
   readonly log: Log
   readonly reader: LearningReader
   readonly answers: Answers
+  readonly receipts: ReceiptQueue
   readonly forecasts: Forecasts
   readonly explanations: Explanations
   readonly results: Results
@@ -76,6 +78,8 @@ const subscriptionName = 'learning'
 /** How long a read waits for learning to apply what was acknowledged before it. */
 const freshnessMsMax = 1000
 const workersMsMax = 4000
+/** Receipts wait this long for a database that is away. */
+const receiptsMsMax = 20_000
 /** Least time between two matrix updates that remote algorithms are asked for. */
 const matrixIntervalMsDefault = 60_000
 
@@ -105,23 +109,16 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const results = createStoredResults({ pool, parts: partsDefault })
   const waiting = createWaitingSubjects(pool, placeOf)
   const clock = { now: () => Date.now() }
-  const viewOptions = { withholdUntilDue: true }
   const views = openKeptViews(reader, viewOptions)
   const orderings = openSubmittedOrderings(pool)
   const clues = openSubmittedClues(pool)
-  const past = (instant: Instant) => {
-    const pastReader = openPastReader(reader, log, instant)
-    return {
-      reader: pastReader,
-      views: openKeptViews(pastReader, viewOptions),
-      algorithms: openAlgorithms(options.algorithms, (ecosystem) => matrixStore.inUseAt(ecosystem, instant)),
-    }
-  }
   const computed = openAnswers({
-    ...{ reader, past, views, clock, freshness, matrices: matrixStore },
+    ...{ reader, views, clock, freshness, matrices: matrixStore },
+    past: (instant) => pastAt({ reader, log, matrixStore }, instant, options.algorithms),
     algorithms: openAlgorithms(options.algorithms, (ecosystem) => matrixStore.current(ecosystem)),
     submitted: { orderings, clues },
   })
+  const receipts = openReceiptWriting(options, shutdown)
   const contract = openAlgorithmContract({
     ...{ reader, views, clock, orderings, clues },
     states: openWorkStates(pool),
@@ -134,6 +131,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     log,
     reader,
     answers: withUploaded(withWaiting(computed, waiting), results),
+    receipts,
     waiting,
     forecasts: computed,
     explanations: computed,
@@ -145,6 +143,17 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     learning,
     remote: openRemoteAccess({ pool, log }),
   }
+}
+
+function openReceiptWriting({ pool, say }: ServiceOptions, shutdown: Shutdown): ReceiptQueue {
+  const receipts = openReceipts(pool)
+  const queue = openReceiptQueue({
+    // A receipt that is there already stays, so a batch may be written twice.
+    put: (batch) => withRetry(() => receipts.put(batch), { budgetMs: receiptsMsMax }),
+    failed: (error) => say(`receipts of exercises are lost: ${reasonOf(error)}`),
+  })
+  shutdown.add('the receipts of exercises', 3000, () => queue.close())
+  return queue
 }
 
 /** Where rows about courses and subjects are kept. */

@@ -7,6 +7,7 @@ import type { Algorithm, LearnerAnswer } from '../algorithm.ts'
 import { clueOf } from './clue.ts'
 import { estimateLearner, type SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
+import { probabilityOf } from './predict.ts'
 import { rankQuestions } from './tesr.ts'
 
 export const sparfa: Algorithm<SparfaMatrix, SparfaKnowledge> = {
@@ -24,6 +25,11 @@ export const sparfa: Algorithm<SparfaMatrix, SparfaKnowledge> = {
   rank(matrix, learner, candidates) {
     const ranked = rankQuestions(matrix, learner, knownQuestions(matrix, candidates))
     return Array.from(ranked, (question) => matrix.questionIds[question]!)
+  },
+
+  expected(matrix, learner, group) {
+    const question = matrix.questionIndex.get(group)
+    return question === undefined ? undefined : probabilityOf(matrix, learner, question)
   },
 }
 

@@ -1,0 +1,82 @@
+import type { PickAnswer } from '#answers/answers.ts'
+import type { ExplainedCandidate, ExplainedPick, PickExplanation } from '#answers/pick-explanation.ts'
+import type { Receipt } from '#due/receipts.ts'
+
+/** What was handed out and why, for a person to read. */
+export interface ReceiptTextInput {
+  readonly receipt: Receipt
+  readonly again: PickAnswer | undefined
+  readonly differences: readonly string[]
+}
+
+const kindText = {
+  pe: 'personalised exercises of assignment',
+  spe: 'spaced exercises of assignment',
+  worst_areas: 'worst areas of student',
+} as const
+
+const candidatesShown = 10
+
+export function receiptText({ receipt, again, differences }: ReceiptTextInput): string {
+  const explanation = again?.explanation
+  const verdict = differences.length === 0 ? ['equal'] : ['NOT equal', ...differences.map((line) => `  ${line}`)]
+  return [
+    `receipt ${receipt.calculation}`,
+    field('for', `${kindText[receipt.kind]} ${receipt.subject}`),
+    field('algorithm', receipt.algorithm),
+    field('matrix', receipt.matrix),
+    field('as of', `${new Date(receipt.asOf).toISOString()}, course event ${receipt.position}`),
+    field('given', `${receipt.exercises.length} exercises${atMost(receipt.exercisesMax)}`),
+    ...receipt.exercises.map((exercise, place) => `    ${place + 1}. ${exercise}`),
+    '',
+    ...(explanation === undefined ? [] : [...explanationLines(explanation), '']),
+    ...verdict,
+  ].join('\n')
+}
+
+function field(name: string, text: string): string {
+  return `  ${name.padEnd(11)}${text}`
+}
+
+function atMost(exercisesMax: number | undefined): string {
+  return exercisesMax === undefined ? '' : `, at most ${exercisesMax} asked for`
+}
+
+function explanationLines(explanation: PickExplanation): string[] {
+  if (explanation.need === 'assigned') return ['computed again: the exercises were assigned already']
+  if (explanation.need === 'nothing') return ['computed again: nothing was wanted']
+  const { seed, goal, shortage, candidates, candidatesInAll, excludedByReason, picks } = explanation
+  const shown = candidates.slice(0, candidatesShown)
+  const excluded = Object.entries(excludedByReason).map(([reason, count]) => `${reason} ${count}`)
+  return [
+    'computed again',
+    field('seed', seed),
+    field('goal', `${goal}`),
+    ...(shortage === undefined ? [] : [field('shortage', shortage.reason)]),
+    field('excluded', excluded.length === 0 ? 'none' : excluded.join(', ')),
+    field(
+      'candidates',
+      `${candidatesInAll}, best first${shown.length < candidatesInAll ? ` (${shown.length} shown)` : ''}`,
+    ),
+    ...shown.map(candidateLine),
+    field('picks', `${picks.length}`),
+    ...picks.map(pickLine),
+  ]
+}
+
+function candidateLine({ exercise, container, rank, expected }: ExplainedCandidate): string {
+  const place = rank === undefined ? 'unknown to the algorithm' : `rank ${rank}`
+  const odds = expected === undefined ? '' : `, expected to be right ${expected.toFixed(3)}`
+  return `    ${exercise}  ${place}${odds}, in ${container}`
+}
+
+function pickLine(pick: ExplainedPick, place: number): string {
+  const words = [
+    pick.isRanked ? `rank ${pick.rank}` : 'drawn by the seed',
+    `slot ${pick.slot}${pick.displacement === 0 ? '' : ` (displaced by ${pick.displacement})`}`,
+    ...(pick.kAgo === undefined ? [] : [`${pick.kAgo} ago${pick.isRandomAgo === true ? ', drawn' : ''}`]),
+    ...(pick.area === undefined ? [] : [`area ${pick.area}`]),
+    `in ${pick.container}`,
+  ]
+  return `    ${place + 1}. ${pick.exercise}  ${words.join(', ')}`
+}

@@ -1,0 +1,109 @@
+import type pg from 'pg'
+import { toUuid, type Uuid } from '#domain/ids.ts'
+import { partOf, partsDefault } from '#domain/parts.ts'
+import type { Instant } from '#domain/student.ts'
+import type { PickKind } from './results.ts'
+
+/*
+ * Receipts of exercises that were handed out (design D24): enough to compute the same choice again, and what came of it
+ * then. One per calculation; the first one stays.
+ */
+export interface Receipt {
+  readonly calculation: Uuid
+  readonly kind: PickKind
+  /** The assignment, or the student whose worst areas are practised. */
+  readonly subject: Uuid
+  /** As it is asked for, with the kind of history for spaced exercises. */
+  readonly algorithm: string
+  /** Every algorithm of this process that had a say. */
+  readonly advisers: readonly string[]
+  readonly matrix: Uuid
+  /** The newest course event that the choice depends on. */
+  readonly position: number
+  /** The time that the rules went by. */
+  readonly asOf: Instant
+  readonly exercisesMax: number | undefined
+  readonly exercises: readonly Uuid[]
+}
+
+export interface Receipts {
+  put(receipts: readonly Receipt[]): Promise<void>
+  read(calculation: Uuid): Promise<Receipt | undefined>
+}
+
+export function openReceipts(pool: pg.Pool, parts: number = partsDefault): Receipts {
+  // A receipt is asked for by nothing but its calculation.
+  const place = (calculation: Uuid): number => partOf('course', calculation, parts)
+  return {
+    put: (receipts) => put(pool, receipts, place),
+    read: (calculation) => read(pool, calculation, place(calculation)),
+  }
+}
+
+const putSql = `
+  insert into pick_receipt (part, calculation_uuid, kind, subject_uuid, algorithm_name, advisers,
+    ecosystem_matrix_uuid, position, as_of, exercises_max, exercise_uuids)
+  select part, calculation_uuid, kind, subject_uuid, algorithm_name, advisers::text[], ecosystem_matrix_uuid, position,
+    as_of, exercises_max, exercise_uuids::uuid[]
+  from unnest($1::smallint[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::integer[],
+      $9::timestamptz[], $10::integer[], $11::text[])
+    as line (part, calculation_uuid, kind, subject_uuid, algorithm_name, advisers, ecosystem_matrix_uuid, position,
+      as_of, exercises_max, exercise_uuids)
+  on conflict (part, calculation_uuid) do nothing`
+
+async function put(pool: pg.Pool, receipts: readonly Receipt[], place: (calculation: Uuid) => number): Promise<void> {
+  // In one order, so that processes that write the same receipts do not wait for each other in a circle.
+  const sorted = [...receipts].sort((a, b) => (a.calculation < b.calculation ? -1 : 1))
+  await pool.query(putSql, [
+    sorted.map(({ calculation }) => place(calculation)),
+    sorted.map(({ calculation }) => calculation),
+    sorted.map(({ kind }) => kind),
+    sorted.map(({ subject }) => subject),
+    sorted.map(({ algorithm }) => algorithm),
+    sorted.map(({ advisers }) => `{${advisers.join(',')}}`),
+    sorted.map(({ matrix }) => matrix),
+    sorted.map(({ position }) => position),
+    sorted.map(({ asOf }) => new Date(asOf).toISOString()),
+    sorted.map(({ exercisesMax }) => exercisesMax ?? null),
+    sorted.map(({ exercises }) => `{${exercises.join(',')}}`),
+  ])
+}
+
+interface ReceiptRow {
+  readonly kind: PickKind
+  readonly subject_uuid: string
+  readonly algorithm_name: string
+  readonly advisers: readonly string[]
+  readonly ecosystem_matrix_uuid: string
+  readonly position: number
+  readonly as_of: Date
+  readonly exercises_max: number | null
+  readonly exercise_uuids: readonly string[]
+}
+
+async function read(pool: pg.Pool, calculation: Uuid, part: number): Promise<Receipt | undefined> {
+  const rows = await pool.query<ReceiptRow>(
+    `select kind, subject_uuid, algorithm_name, advisers, ecosystem_matrix_uuid, position, as_of, exercises_max,
+       exercise_uuids::text[] as exercise_uuids
+     from pick_receipt
+     where part = $1
+       and calculation_uuid = $2`,
+    [part, calculation],
+  )
+  const row = rows.rows[0]
+  return row && { calculation, ...receiptOf(row) }
+}
+
+function receiptOf(row: ReceiptRow): Omit<Receipt, 'calculation'> {
+  return {
+    kind: row.kind,
+    subject: toUuid(row.subject_uuid),
+    algorithm: row.algorithm_name,
+    advisers: row.advisers,
+    matrix: toUuid(row.ecosystem_matrix_uuid),
+    position: row.position,
+    asOf: row.as_of.getTime(),
+    exercisesMax: row.exercises_max ?? undefined,
+    exercises: row.exercise_uuids.map(toUuid),
+  }
+}
