@@ -3,7 +3,7 @@ import type { FitProgress } from '#estimate/sparfa/fit.ts'
 import { type AnswersData, readAnswersData } from './data-set.ts'
 import { drawPlots } from './plots.ts'
 import { type Model, meansOf, type Row, randomSplits, runProtocol, type Seen } from './protocol.ts'
-import { renderChoice, renderTable, toJsonLine } from './report.ts'
+import { renderChoice, renderMeasure, renderTable, toJsonLine } from './report.ts'
 import { type Status, terminalStatus } from './status.ts'
 import { tellFailure } from './tell-failure.ts'
 
@@ -60,7 +60,7 @@ function tell(status: Status) {
     },
     progress: (progress: FitProgress) => status.now(`${what}, ${renderProgress(progress)}`),
     finished: (row: Row, matrix: { madeBy: Parameters<typeof renderChoice>[0] } | undefined) => {
-      const result = `log-loss ${row.metrics.logLoss.toFixed(4)}, ${row.seconds.toFixed(1)} s`
+      const result = `log-loss ${renderMeasure(row.metrics.logLoss)}, ${row.seconds.toFixed(1)} s`
       status.line(`${what}, ${result}${matrix === undefined ? '' : ` (${renderChoice(matrix.madeBy)})`}`)
     },
   }

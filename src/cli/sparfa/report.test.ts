@@ -16,6 +16,11 @@ test('the table is aligned, whatever the length of names', () => {
   assert.match(lines[2]!, /^future +- +soft-strict /)
 })
 
+test('what cannot be measured is a dash', () => {
+  const text = renderTable([{ ...row, metrics: { ...metrics, auc: Number.NaN } }])
+  assert.match(text, / 0\.7500 +- +0\.5000 /)
+})
+
 test('a line of JSON has the names of the protocol, and null for what does not exist', () => {
   assert.deepEqual(JSON.parse(toJsonLine(row)), {
     model: 'auto',

@@ -9,11 +9,11 @@ export function renderTable(rows: readonly Row[]): string {
     `${seed ?? '-'}`,
     model,
     `${Math.round(metrics.rows)}`,
-    metrics.accuracy.toFixed(4),
-    metrics.auc.toFixed(4),
-    metrics.logLoss.toFixed(4),
-    metrics.brier.toFixed(4),
-    metrics.calibrationError.toFixed(4),
+    renderMeasure(metrics.accuracy),
+    renderMeasure(metrics.auc),
+    renderMeasure(metrics.logLoss),
+    renderMeasure(metrics.brier),
+    renderMeasure(metrics.calibrationError),
     seconds.toFixed(1),
   ])
   const widths = header.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column]!.length)))
@@ -23,7 +23,12 @@ export function renderTable(rows: readonly Row[]): string {
   return `${text.join('\n')}\n`
 }
 
-/** Keys as sparfa.md §16 names the measures; an AUC of answers that are all alike does not exist and is `null`. */
+/** A split may keep out no answer at all, or only right ones: what cannot be measured is a dash. */
+export function renderMeasure(value: number): string {
+  return Number.isNaN(value) ? '-' : value.toFixed(4)
+}
+
+/** Keys as sparfa.md §16 names the measures; what cannot be measured is `null`. */
 export function toJsonLine({ model, split, seed, metrics, seconds }: Row): string {
   return JSON.stringify({
     model,
