@@ -8,6 +8,7 @@ import { receiptCommand } from './receipt.ts'
 import { serveCommand } from './serve/command.ts'
 import { sparfaCommand } from './sparfa/command.ts'
 import { startCommand } from './start.ts'
+import { streamsCommand } from './streams/command.ts'
 
 /*
  * The one entry point. Configuration that can not work ends with code 78 and the next step; everything unexpected ends
@@ -24,6 +25,7 @@ const commands = [
   migrateCommand(),
   rebuildCommand(),
   receiptCommand(),
+  streamsCommand(),
   demoCommand(),
   sparfaCommand(),
 ]
