@@ -10,6 +10,9 @@ import type { SparfaMatrix } from './matrix.ts'
 import { probabilityOf } from './predict.ts'
 import { rankQuestions } from './tesr.ts'
 
+/** More exercises than any assignment or practice takes from one ranking. */
+const greedyCount = 64
+
 export const sparfa: Algorithm<SparfaMatrix, SparfaKnowledge> = {
   name: 'biglearn_sparfa',
 
@@ -23,7 +26,7 @@ export const sparfa: Algorithm<SparfaMatrix, SparfaKnowledge> = {
   },
 
   rank(matrix, learner, candidates) {
-    const ranked = rankQuestions(matrix, learner, knownQuestions(matrix, candidates))
+    const ranked = rankQuestions(matrix, learner, knownQuestions(matrix, candidates), greedyCount)
     return Array.from(ranked, (question) => matrix.questionIds[question]!)
   },
 

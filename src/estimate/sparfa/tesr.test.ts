@@ -95,6 +95,19 @@ test('lazy evaluation gives the plain greedy order, step by step', () => {
   }
 })
 
+test('with a greedy count the first questions are the greedy ones, and the others still follow each once', () => {
+  const matrix = plantedMatrix(120, 6, 5)
+  const answered = Int32Array.from([3, 50, 90])
+  const learner = estimateLearner(matrix, answered, Uint8Array.from([1, 0, 1]))
+  const candidates = Int32Array.from({ length: 120 }, (_, question) => question)
+  const whole = rankQuestions(matrix, learner, candidates)
+  const short = rankQuestions(matrix, learner, candidates, 10)
+  assert.deepEqual(short.slice(0, 10), whole.slice(0, 10))
+  assert.notDeepEqual(short, whole)
+  assert.deepEqual(short.toSorted(), whole.toSorted())
+  assert.deepEqual(short.slice(-3).toSorted(), answered, 'answered ones stay last')
+})
+
 test('the ranking tells far more than a random order', () => {
   const matrix = plantedMatrix(100, 20, 12)
   const learner = nobody(matrix)

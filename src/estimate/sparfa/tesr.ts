@@ -9,8 +9,17 @@ import type { SparfaMatrix } from './matrix.ts'
 import { probabilityOf } from './predict.ts'
 import type { Skyline } from './skyline.ts'
 
-/** Question indices best first; the learner's answered questions follow all others. Duplicates are dropped. */
-export function rankQuestions(matrix: SparfaMatrix, learner: SparfaKnowledge, candidates: Int32Array): Int32Array {
+/**
+ * Question indices best first; the learner's answered questions follow all others. Duplicates are dropped. Only the
+ * first `greedyCount` are chosen one after the other; the rest follows by the gains that were last computed, which are
+ * upper bounds. Nobody gives a student hundreds of exercises at once, and the greedy order costs the more the longer.
+ */
+export function rankQuestions(
+  matrix: SparfaMatrix,
+  learner: SparfaKnowledge,
+  candidates: Int32Array,
+  greedyCount = Number.POSITIVE_INFINITY,
+): Int32Array {
   const distinct = Int32Array.from(new Set(candidates)).sort()
   const state = makeState(matrix, learner, distinct)
   const answered = new Set(learner.answered)
@@ -18,10 +27,16 @@ export function rankQuestions(matrix: SparfaMatrix, learner: SparfaKnowledge, ca
   let place = 0
   for (const isAnswered of [false, true]) {
     const queue = new CandidateQueue(state, distinct, (candidate) => answered.has(distinct[candidate]!) === isAnswered)
-    for (let best = queue.takeBest(); best !== -1; best = queue.takeBest()) {
+    while (place < greedyCount) {
+      const best = queue.takeBest()
+      if (best === -1) break
       ranked[place] = distinct[best]!
       place += 1
       choose(state, best)
+    }
+    for (const candidate of queue.takeRest()) {
+      ranked[place] = distinct[candidate]!
+      place += 1
     }
   }
   return ranked
@@ -255,6 +270,12 @@ class CandidateQueue {
       this.#sink()
     }
     return -1
+  }
+
+  /** All that are left, in the order of the gains that are known. */
+  takeRest(): number[] {
+    const rest = this.#heap.splice(0)
+    return rest.sort((one, other) => (this.#precedes(one, other) ? -1 : 1))
   }
 
   #precedes(one: number, other: number): boolean {
