@@ -81,7 +81,8 @@ const viewParameters: Readonly<Record<ViewParameter, object>> = {
   explain: {
     name: 'explain',
     in: 'query',
-    description: 'With 1, ready lines say how their value was made, and the as_of that gives it again',
+    description:
+      'With 1, ready lines say how their value was made, and the as_of that gives it again; at most 100 lines',
     schema: { type: 'string', enum: ['0', '1'] },
   },
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseView, plainView } from './view.ts'
+import { parseView, plainView, tooMuchToExplain } from './view.ts'
 
 test('nothing asked, or of an endpoint without views: the plain view', () => {
   assert.deepEqual(parseView({}, ['as_of', 'explain']), plainView)
@@ -19,4 +19,12 @@ test('what can not be understood is named', () => {
   for (const explain of ['', 'yes', ['1', '1']]) {
     assert.match(JSON.stringify(parseView({ explain }, ['explain'])), /explain must be/)
   }
+})
+
+test('a request that explains has at most a hundred lines, any other as many as the endpoint takes', () => {
+  const lines = (count: number) => ({ pe_requests: Array.from({ length: count }, () => ({})) })
+  const explaining = { ...plainView, explains: true }
+  assert.equal(tooMuchToExplain(explaining, lines(100)), undefined)
+  assert.match(tooMuchToExplain(explaining, lines(101)) ?? '', /explain=1 .* at most 100 lines/)
+  assert.equal(tooMuchToExplain(plainView, lines(1000)), undefined)
 })

@@ -31,4 +31,14 @@ export function parseView(
   return { ...view, explains: explain === '1' }
 }
 
+/** An explanation may list two thousand exercises: more lines than this would be answers of hundreds of megabytes. */
+const explainedLinesMax = 100
+
+/** What is wrong with asking this of a view, if anything. */
+export function tooMuchToExplain(view: View, body: object): string | undefined {
+  if (!view.explains) return undefined
+  const isTooLong = Object.values(body).some((lines) => Array.isArray(lines) && lines.length > explainedLinesMax)
+  return isTooLong ? `with the query parameter explain=1 a request has at most ${explainedLinesMax} lines` : undefined
+}
+
 const dateTime = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/

@@ -12,7 +12,7 @@ import type { ApiPorts } from './ports.ts'
 import { jsonType, type RefusalContext, sendRefusal } from './replies.ts'
 import { tokenCheck } from './tokens.ts'
 import { compileValidation, type Validation } from './validation.ts'
-import { parseView, plainView, type View } from './view.ts'
+import { parseView, plainView, tooMuchToExplain, type View } from './view.ts'
 
 /*
  * The routes of the wire. Order of checks: token, content type, parse, schema, effect (api.md §1). Everything happens
@@ -129,6 +129,8 @@ async function handle(route: WireRoute, exchange: Exchange): Promise<FastifyRepl
   if (problems.length > 0) return refusalOf(refuse('body_invalid', problems))
   const view = route.endpoint.views.length === 0 ? plainView : parseView(queryOf(request), route.endpoint.views)
   if ('problem' in view) return refusalOf(refuse('body_invalid', [view.problem]))
+  const tooMuch = tooMuchToExplain(view, parsed.object)
+  if (tooMuch !== undefined) return refusalOf(refuse('body_invalid', [tooMuch]))
   const outcome = await runSafely(route, parsed.object, view, namesOf(request))
   if (isRefusal(outcome)) return refusalOf(outcome)
   route.metrics.answered(200, secondsSince(request.arrivedAt))
