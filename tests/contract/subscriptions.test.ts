@@ -10,7 +10,7 @@ import { activeDates, course, response } from './contract-server.ts'
 /* Remote subscriptions as other programs use them: over HTTP, with a token, two instances at once. */
 const operatorToken = 'operator secret'
 const schedulerToken = 'scheduler secret'
-const leaseSeconds = 2
+const leaseSeconds = 5
 
 let url = ''
 let shutdown: ReturnType<typeof createShutdown>

@@ -193,7 +193,14 @@ test('replay gives a course again, or everything; what the server folds itself i
   )
   await assert.rejects(run('replay', 'again', course, ...by), /is set aside already/)
   assert.equal(await run('replay', 'again', ...by), 'again gets everything again\n')
-  const events = (await fetchAll('again')).batches.flatMap((batch) => batch.events)
+  // More than one answer holds: the other tests of this file wrote events as well.
+  const events: StreamEvent[] = []
+  for (;;) {
+    const { batches: some } = await fetchAll('again')
+    if (some.length === 0) break
+    events.push(...some.flatMap((batch) => batch.events))
+    await remote.confirm({ subscription: 'again', ...instance, batches: some, streams: [] })
+  }
   for (const [stream, numbers] of [
     [course, [0, 1, 2]],
     [other, [0]],
