@@ -19,6 +19,7 @@ import type { AlgorithmName, Role } from './options.ts'
 import { createReadiness } from './readiness.ts'
 import { openServices, type Services } from './services.ts'
 import { registerStatus } from './status.ts'
+import { collectStreamMetrics } from './stream-metrics.ts'
 import { readVersion } from './version.ts'
 
 /*
@@ -67,6 +68,7 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
 
   const metrics = createMetrics()
   collectProcessMetrics(metrics.registry)
+  collectStreamMetrics(metrics.registry, services)
   collectReceipts(metrics.registry, services.receipts.counters)
   // Receipts are of what goes over the wire; people who look at the console leave none.
   const answers = withReceipts(services.answers, services.receipts)
