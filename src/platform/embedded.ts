@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chown, cp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { chown, cp, mkdir, readdir, readFile, readlink, realpath, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -120,23 +120,62 @@ async function ensureCluster(installation: Installation, passwordFile: string): 
 
 /** The port of a server that already runs on this cluster, or undefined. */
 async function adopt(installation: Installation, urlOf: (port: number) => string): Promise<number | undefined> {
-  const status = await run(installation, 'pg_ctl', ['-D', installation.cluster, 'status'])
-  if (status.code !== 0) return undefined
-  const lines = (await readFile(join(installation.cluster, 'postmaster.pid'), 'utf8')).split('\n')
-  const port = Number(lines[3])
-  const client = new pg.Client({ connectionString: urlOf(port), connectionTimeoutMillis: 5000 })
+  const deadline = performance.now() + adoptMsMax
+  let reason = ''
+  while (performance.now() < deadline) {
+    const status = await run(installation, 'pg_ctl', ['-D', installation.cluster, 'status'])
+    if (status.code !== 0) return undefined
+    const lock = (await readFile(join(installation.cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+    if (await isKilledServer(Number(lock[0]), installation.cluster)) {
+      await rm(join(installation.cluster, 'postmaster.pid'), { force: true })
+      return undefined
+    }
+    const port = Number(lock[3])
+    try {
+      await requireServes(urlOf(port), installation.cluster)
+      return port
+    } catch (error) {
+      if (error instanceof ConfigurationError) throw error
+      // It may still be starting, recovering, or about to be seen as dead.
+      reason = error instanceof Error ? error.message : String(error)
+      await sleep(250)
+    }
+  }
+  throw new ConfigurationError(
+    `a PostgreSQL server holds ${installation.cluster} and does not answer: ${reason}`,
+    'stop that server, or use another folder with --data',
+  )
+}
+
+const adoptMsMax = 30_000
+
+async function requireServes(url: string, cluster: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 })
+  client.on('error', () => undefined)
   await client.connect()
   try {
     const answer = await client.query<{ data_directory: string }>('show data_directory')
     const served = answer.rows[0]?.data_directory ?? ''
-    if ((await realpath(served)) === (await realpath(installation.cluster))) return port
-    throw new ConfigurationError(
-      `port ${port} serves ${served}, not our data folder`,
-      'stop that server, or use --data',
-    )
+    if ((await realpath(served)) === (await realpath(cluster))) return
+    throw new ConfigurationError(`${served} is served where ${cluster} should be`, 'stop that server, or use --data')
   } finally {
     await client.end()
   }
+}
+
+/**
+ * A killed server whose parent never asks for its exit code stays a zombie, which `pg_ctl` and `postgres` take for a
+ * running one. Its lock file may go once no process of its is left in the cluster's folder.
+ */
+async function isKilledServer(pid: number, cluster: string): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  if (stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z') return false
+  const folder = await realpath(cluster)
+  for (const other of await readdir('/proc')) {
+    const cwd = /^\d+$/.test(other) ? await readlink(`/proc/${other}/cwd`).catch(() => '') : ''
+    if (cwd === folder) return false
+  }
+  return true
 }
 
 async function start(
