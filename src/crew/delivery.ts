@@ -1,5 +1,6 @@
 import type { LaneEntry } from '#log/log.ts'
 import { isPassing } from '#platform/postgres.ts'
+import type { Time } from '#platform/time.ts'
 import { chunkBatches } from './batches.ts'
 import type { CircuitBreaker } from './breaker.ts'
 import { awaitedBy, inPlacePausesMs } from './failure.ts'
@@ -16,7 +17,6 @@ import {
 import type { CrewEvent } from './run-options.ts'
 import type { SlotGrant } from './slots.ts'
 import type { Subscription } from './subscription.ts'
-import type { Time } from './time.ts'
 import { PositionWaiters } from './wake.ts'
 
 /*

@@ -1,7 +1,7 @@
 import type { Uuid } from '#domain/ids.ts'
+import { jittered, type Time } from '#platform/time.ts'
 import { decideOwnership, lostSlots, slotName } from './ownership.ts'
 import type { MembershipView, OwnershipStore, SlotGrant } from './slots.ts'
-import { jittered, type Time } from './time.ts'
 
 /*
  * One process's membership in one subscription: a lease renewed on its own timer and connection, never behind the work,

@@ -1,10 +1,10 @@
 import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { LaneCursor, Log } from '#log/log.ts'
+import { systemTime, type Time } from '#platform/time.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import type { SubscriptionRunner } from './run-subscription.ts'
 import type { SubscriptionProgress } from './subscription.ts'
-import { systemTime, type Time } from './time.ts'
 
 /*
  * How far subscriptions are, for metrics, the console, and readers that want to see their own writes. Streams that are

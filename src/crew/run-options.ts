@@ -1,11 +1,11 @@
 import type pg from 'pg'
 import type { Uuid } from '#domain/ids.ts'
 import type { Log } from '#log/log.ts'
+import type { Time } from '#platform/time.ts'
 import type { SetAside } from './exceptions.ts'
 import type { Ablation } from './fence.ts'
 import type { SlotKey } from './ownership.ts'
 import type { Subscription } from './subscription.ts'
-import type { Time } from './time.ts'
 
 /** What a running subscription is given, what it tells, and what it can be asked. */
 export type LaneSource = Pick<Log, 'readLanes' | 'laneHeads' | 'readStream' | 'statuses' | 'onAppended'>

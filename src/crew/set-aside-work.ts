@@ -1,12 +1,12 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
+import { jittered, type Time } from '#platform/time.ts'
 import type { CircuitBreaker } from './breaker.ts'
 import { type CatchUpContext, recordFailure, type StepResult, stepException, unblocked } from './catch-up.ts'
 import { type DueException, dueExceptions } from './exceptions.ts'
 import { slotName } from './ownership.ts'
 import type { CrewEvent } from './run-options.ts'
 import type { SlotGrant } from './slots.ts'
-import { jittered, type Time } from './time.ts'
 
 /*
  * The runner's work on streams that do not follow their lanes: now and then it looks which of them are due, and takes

@@ -1,5 +1,5 @@
+import type { Time } from '#platform/time.ts'
 import { type SlotKey, slotName } from './ownership.ts'
-import type { Time } from './time.ts'
 
 /** A sleep that can be cut short: signals that come while nobody sleeps are kept for the next sleep. */
 export class Wake {

@@ -1,20 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type pg from 'pg'
 import type { StreamEvent } from '#domain/events.ts'
 import { isPassing } from '#platform/postgres.ts'
-import { type AppendWindow, callAppend, readOverlaps } from './append-statement.ts'
+import type { Time } from '#platform/time.ts'
+import type { AppendWindow } from './append-statement.ts'
 import { type AppendConflict, type AppendResult, LogOverloaded } from './log.ts'
 import { type PartOfStream, type Plan, planGroup } from './plan.ts'
-import { recordRejected } from './rejected.ts'
 import { openRequest, type Request, settle } from './request.ts'
 import { missingBefore } from './status.ts'
+import type { LogStore, LogWriter } from './store.ts'
 
 /**
  * Group commit without a timer: whatever queued while the last write was in flight is the next transaction (design D9).
  * A request is acknowledged only after its transaction is durable, and refused without touching its neighbours.
  */
 export interface AppendOptions {
-  readonly pool: pg.Pool
+  readonly store: LogStore
+  readonly time: Time
   readonly partOf: PartOfStream
   readonly window: AppendWindow
   readonly limits: AppendLimits
@@ -60,7 +60,7 @@ export class Appender {
   #waiters = 0
   #draining: Promise<void> | undefined
   /** Kept while there is something to write, so that readers of the same pool never stand before a writer. */
-  #client: pg.PoolClient | undefined
+  #writer: LogWriter | undefined
 
   constructor(options: AppendOptions) {
     this.#options = options
@@ -71,19 +71,19 @@ export class Appender {
     this.#refuseWhenFull()
     const unreachable = events.filter((event) => event.number >= numberEnd)
     if (unreachable.length > 0) {
-      const missing = await missingBefore(this.#options.pool, unreachable, this.#options.partOf)
+      const missing = await missingBefore(this.#options.store, unreachable)
       return { kind: 'too_far_ahead', missing }
     }
     const opened = openRequest(events)
     if ('kind' in opened) {
-      if (opened.kind === 'refused') await recordRejected(this.#options, opened.conflicts, events)
+      if (opened.kind === 'refused') await this.#options.store.keepRejected(opened.conflicts, events)
       return opened
     }
     this.#bytes += opened.bytes
     this.#waiters += 1
     try {
       const result = await this.#enqueue(opened)
-      if (result.kind === 'refused') await recordRejected(this.#options, result.conflicts, events)
+      if (result.kind === 'refused') await this.#options.store.keepRejected(result.conflicts, events)
       return result
     } finally {
       this.#bytes -= opened.bytes
@@ -101,16 +101,20 @@ export class Appender {
     while (this.#draining !== undefined) await this.#draining
   }
 
+  #nowMs(): number {
+    return this.#options.time.monotonicMs()
+  }
+
   #refuseWhenFull(): void {
     const { queuedBytesMax, waitersMax, oldestWaiterMs } = this.#options.limits
     const oldest = this.#queue[0]
-    const isOld = oldest !== undefined && performance.now() - oldest.since > oldestWaiterMs
+    const isOld = oldest !== undefined && this.#nowMs() - oldest.since > oldestWaiterMs
     if (isOld || this.#waiters >= waitersMax || this.#bytes >= queuedBytesMax) throw new LogOverloaded(1)
   }
 
   #enqueue(request: Request): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, since: performance.now(), isAlone: false, resolve, reject })
+      this.#queue.push({ request, since: this.#nowMs(), isAlone: false, resolve, reject })
       this.#draining ??= this.#drain()
     })
   }
@@ -146,11 +150,11 @@ export class Appender {
       const putOff = new Set(plan.putOff)
       members = group.filter((_, index) => !putOff.has(index))
       this.#queue.unshift(...group.filter((_, index) => putOff.has(index)))
-      await this.#retrying(members, async (client) => {
-        const outcome = await callAppend(client, plan, this.#options.window)
+      await this.#retrying(members, async (writer) => {
+        const outcome = await writer.append(plan, this.#options.window)
         if (outcome.kind === 'stored') this.#acknowledge(members, plan)
-        else if (outcome.kind === 'overlap') this.#settleOverlaps(members, await readOverlaps(client, plan))
-        else await this.#refuseTooFar(client, members, plan, outcome.runs)
+        else if (outcome.kind === 'overlap') this.#settleOverlaps(members, await writer.overlaps(plan))
+        else await this.#refuseTooFar(writer, members, plan, outcome.runs)
       })
     } catch (error) {
       this.#fail(members, error)
@@ -158,25 +162,26 @@ export class Appender {
   }
 
   /** An attempt whose answer was lost may have been stored; sent again, its events are duplicates of themselves. */
-  async #retrying(members: readonly Waiter[], work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
-    const deadline = (members[0]?.since ?? performance.now()) + this.#options.limits.retryMs
+  async #retrying(members: readonly Waiter[], work: (writer: LogWriter) => Promise<void>): Promise<void> {
+    const { time } = this.#options
+    const deadline = (members[0]?.since ?? this.#nowMs()) + this.#options.limits.retryMs
     for (let attempt = 0; ; attempt += 1) {
       try {
-        this.#client ??= await this.#options.pool.connect()
-        await work(this.#client)
+        this.#writer ??= await this.#options.store.openWriter()
+        await work(this.#writer)
         return
       } catch (error) {
         this.#release(error instanceof Error ? error : new Error(String(error)))
-        const pauseMs = 50 + Math.random() * Math.min(2000, 100 * 2 ** attempt)
-        if (!mayPass(error) || performance.now() + pauseMs > deadline) throw error
-        await sleep(pauseMs)
+        const pauseMs = 50 + time.random() * Math.min(2000, 100 * 2 ** attempt)
+        if (!mayPass(error) || this.#nowMs() + pauseMs > deadline) throw error
+        await time.sleep(pauseMs)
       }
     }
   }
 
   #release(error?: Error): void {
-    this.#client?.release(error)
-    this.#client = undefined
+    this.#writer?.release(error)
+    this.#writer = undefined
   }
 
   #acknowledge(members: readonly Waiter[], plan: Plan): void {
@@ -200,7 +205,7 @@ export class Appender {
 
   /** Nothing was written. Requests with an event in a run that reaches too far are refused, the others go again. */
   async #refuseTooFar(
-    client: pg.ClientBase,
+    writer: LogWriter,
     members: readonly Waiter[],
     plan: Plan,
     runs: readonly number[],
@@ -216,7 +221,7 @@ export class Appender {
           ),
         )
       if (far.length === 0) left.push(waiter)
-      else waiter.resolve({ kind: 'too_far_ahead', missing: await missingBefore(client, far, this.#options.partOf) })
+      else waiter.resolve({ kind: 'too_far_ahead', missing: await missingBefore(writer, far) })
     }
     this.#queue.unshift(...left)
   }

@@ -1,9 +1,9 @@
 import type pg from 'pg'
-import type { Uuid } from '#domain/ids.ts'
 import { kindOfPart } from '#domain/parts.ts'
 import { int2Array } from './binary-arrays.ts'
 import { decodeBody } from './codec.ts'
 import type { LaneCursor, LaneEntry } from './log.ts'
+import type { LaneRow, LogStore } from './store.ts'
 
 /**
  * Lanes, as consumers read them: entries behind a position, in order, of many lanes in one round trip. Positions have
@@ -39,25 +39,12 @@ const lanesText = `
   where s.before < $5
   order by g.line, s.position`
 
-interface LaneRow {
-  readonly part: number
-  readonly lane: number
-  readonly position: string | bigint
-  readonly recorded_at: Date
-  readonly stream: Uuid
-  readonly next_number: number
-  readonly events: number
-  readonly body: string
-  readonly waits_for: readonly bigint[] | null
-}
-
-export async function readLanes(
+export async function selectLaneEntries(
   database: pg.Pool | pg.ClientBase,
   cursors: readonly LaneCursor[],
   runsMax: number,
-  parts: number,
-): Promise<LaneEntry[]> {
-  if (cursors.length === 0) return []
+  laneBytes: number,
+): Promise<LaneRow[]> {
   const answer = await database.query<LaneRow>({
     name: 'log lanes',
     text: lanesText,
@@ -66,10 +53,22 @@ export async function readLanes(
       int2Array(cursors.map((cursor) => cursor.lane)),
       cursors.map((cursor) => String(cursor.after)),
       runsMax,
-      Math.max(laneBytesMin, Math.floor(answerBytesMax / cursors.length)),
+      laneBytes,
     ],
   })
-  return answer.rows.map((row) => ({
+  return answer.rows
+}
+
+export async function readLanes(
+  store: Pick<LogStore, 'laneEntries'>,
+  cursors: readonly LaneCursor[],
+  runsMax: number,
+  parts: number,
+): Promise<LaneEntry[]> {
+  if (cursors.length === 0) return []
+  const laneBytes = Math.max(laneBytesMin, Math.floor(answerBytesMax / cursors.length))
+  const rows = await store.laneEntries(cursors, runsMax, laneBytes)
+  return rows.map((row) => ({
     part: row.part,
     lane: row.lane,
     position: BigInt(row.position),
@@ -106,17 +105,26 @@ const laneHeadsText = `
   ) h
   order by l.part, l.lane`
 
+export async function selectLaneHeads(database: pg.Pool, known: readonly bigint[]): Promise<Map<string, bigint>> {
+  const answer = await database.query<{ part: number; lane: number; head: string | bigint }>({
+    name: 'log lane heads',
+    text: laneHeadsText,
+    values: [known.map(String)],
+  })
+  return new Map(answer.rows.map(({ part, lane, head }) => [`${part}/${lane}`, BigInt(head)]))
+}
+
 /**
  * Reads lane heads often: remembers the last ones, and lets callers that come while it reads share the next reading.
  */
 export class LaneHeads {
-  readonly #database: pg.Pool
+  readonly #store: Pick<LogStore, 'laneHeads'>
   readonly #known: bigint[]
   #reading: Promise<unknown> = Promise.resolve()
   #next: Promise<Map<string, bigint>> | undefined
 
-  constructor(database: pg.Pool, parts: number) {
-    this.#database = database
+  constructor(store: Pick<LogStore, 'laneHeads'>, parts: number) {
+    this.#store = store
     this.#known = new Array<bigint>(2 * parts).fill(0n)
   }
 
@@ -132,12 +140,7 @@ export class LaneHeads {
   }
 
   async #query(): Promise<Map<string, bigint>> {
-    const answer = await this.#database.query<{ part: number; lane: number; head: string | bigint }>({
-      name: 'log lane heads',
-      text: laneHeadsText,
-      values: [this.#known.map(String)],
-    })
-    const heads = new Map(answer.rows.map(({ part, lane, head }) => [`${part}/${lane}`, BigInt(head)]))
+    const heads = await this.#store.laneHeads(this.#known)
     const isLost = this.#known.some((known, part) => known > 0n && !heads.has(`${part}/0`))
     this.#known.forEach((_, part) => {
       this.#known[part] = isLost ? 0n : (heads.get(`${part}/0`) ?? 0n)

@@ -4,18 +4,16 @@ import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import { ConfigurationError } from '#platform/config.ts'
 import { withRetry } from '#platform/postgres.ts'
+import { systemTime, type Time } from '#platform/time.ts'
 import { Appender, type AppendLimits, appendLimits } from './append.ts'
 import type { AppendWindow } from './append-statement.ts'
-import { foldContiguous } from './fold.ts'
 import { LaneHeads, readLanes } from './lane.ts'
 import type { LogCounters, OpenedLog } from './log.ts'
-import { moveStream } from './move.ts'
+import { postgresLogStore } from './postgres-store.ts'
 import { readStreams } from './read.ts'
-import { forgetRejected } from './rejected.ts'
 import { repairStream } from './repair.ts'
-import { replaceSecondCopy } from './second-copy.ts'
-import { readBlockedStreams, readMetadata, readStatuses } from './status.ts'
-import { readAudits, type StreamSlot } from './stream-audit.ts'
+import type { LogStore } from './store.ts'
+import type { StreamSlot } from './stream-audit.ts'
 
 /** Opens the log on a migrated database. The pool stays the caller's; `close` waits for what is being written. */
 export interface LogOptions {
@@ -23,6 +21,7 @@ export interface LogOptions {
   readonly parts?: number
   readonly limits?: Partial<AppendLimits>
   readonly window?: Partial<AppendWindow>
+  readonly time?: Time
 }
 
 /** Design D7 and streams.md §4.8. */
@@ -34,15 +33,32 @@ const repeatMs = 25_000
 export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<OpenedLog> {
   const parts = options.parts ?? partsDefault
   await checkInstallation(pool, parts)
-  await foldContiguous(pool)
+  const store = postgresLogStore(pool, parts, rememberParts(parts))
+  const log = await openLogOn(store, options)
+  // Only a process killed in the middle of a long fold leaves work for the first.
+  const housekeeping = [every(foldEveryMs, () => store.fold()), every(forgetEveryMs, () => store.forgetRejected())]
+  return {
+    ...log,
+    async close() {
+      for (const timer of housekeeping) clearInterval(timer)
+      await log.close()
+    },
+  }
+}
+
+/** On any store: PostgreSQL, or the one of a simulation. */
+export async function openLogOn(store: LogStore, options: LogOptions = {}): Promise<OpenedLog> {
+  const { parts = partsDefault, time = systemTime } = options
+  await store.fold()
 
   const partOfStream = rememberParts(parts)
   const slotOf = (kind: StreamKind, stream: Uuid): StreamSlot => ({ kind, stream, part: partOfStream(kind, stream) })
-  const laneHeads = new LaneHeads(pool, parts)
+  const laneHeads = new LaneHeads(store, parts)
   const listeners = new Set<(parts: readonly number[]) => void>()
   const counted = { appendedEvents: 0, appendedGroups: 0, refusedRequests: 0 }
   const appender = new Appender({
-    pool,
+    store,
+    time,
     partOf: partOfStream,
     window: { ...windowDefault, ...options.window },
     limits: { ...appendLimits, ...options.limits },
@@ -52,14 +68,9 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
       for (const listener of listeners) listener(touched)
     },
   })
-  // Only a process killed in the middle of a long fold leaves work for the first.
-  const housekeeping = [
-    every(foldEveryMs, () => foldContiguous(pool)),
-    every(forgetEveryMs, () => forgetRejected(pool)),
-  ]
-
   // These may be repeated at will, so a dropped connection or a failover costs time and nothing else (OP-P5).
-  const repeating = <Answer>(work: () => Promise<Answer>): Promise<Answer> => withRetry(work, { budgetMs: repeatMs })
+  const repeating = <Answer>(work: () => Promise<Answer>): Promise<Answer> =>
+    withRetry(work, { budgetMs: repeatMs, time })
 
   return {
     async append(events) {
@@ -69,34 +80,32 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
     },
     async readStream(kind, stream, { from, types, ...limits }) {
       const line = types === undefined ? { kind, stream, from } : { kind, stream, from, types }
-      const [answer] = await repeating(() => readStreams(pool, [line], limits, partOfStream))
+      const [answer] = await repeating(() => readStreams(store, [line], limits, partOfStream))
       return [...(answer?.events ?? [])]
     },
-    readStreams: (lines, limits) => repeating(() => readStreams(pool, lines, limits, partOfStream)),
-    readLane: (part, lane, after, runsMax) => repeating(() => readLanes(pool, [{ part, lane, after }], runsMax, parts)),
-    readLanes: (cursors, runsMax) => repeating(() => readLanes(pool, cursors, runsMax, parts)),
+    readStreams: (lines, limits) => repeating(() => readStreams(store, lines, limits, partOfStream)),
+    readLane: (part, lane, after, runsMax) =>
+      repeating(() => readLanes(store, [{ part, lane, after }], runsMax, parts)),
+    readLanes: (cursors, runsMax) => repeating(() => readLanes(store, cursors, runsMax, parts)),
     laneHeads: () => repeating(() => laneHeads.read()),
-    statuses: (streams, gapsMax) => repeating(() => readStatuses(pool, streams, gapsMax, partOfStream)),
-    readMetadata: (kind, from, max) => repeating(() => readMetadata(pool, kind, from, max)),
-    blockedStreams: (max) => repeating(() => readBlockedStreams(pool, max, parts)),
+    statuses: (streams, gapsMax) => repeating(() => store.statuses(streams, gapsMax)),
+    readMetadata: (kind, from, max) => repeating(() => store.metadata(kind, from, max)),
+    blockedStreams: (max) => repeating(() => store.blocked(max)),
     onAppended(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
     replaceSecondCopy: (kind, stream, number) =>
-      repeating(() => replaceSecondCopy(pool, { kind, stream, part: partOfStream(kind, stream), number })),
+      repeating(() => store.replaceSecondCopy({ ...slotOf(kind, stream), number })),
     repair: (kind, stream, repair) =>
-      repairStream({ pool, append: (events) => appender.append(events) }, slotOf(kind, stream), repair),
-    moveStream: (kind, stream, to, by) => repeating(() => moveStream(pool, slotOf(kind, stream), to, by)),
-    audits: (kind, stream, max) => repeating(() => readAudits(pool, slotOf(kind, stream), max)),
+      repairStream({ store, append: (events) => appender.append(events) }, slotOf(kind, stream), repair),
+    moveStream: (kind, stream, to, by) => repeating(() => store.move(slotOf(kind, stream), to, by)),
+    audits: (kind, stream, max) => repeating(() => store.audits(slotOf(kind, stream), max)),
     counters(): LogCounters {
       const { waiters, bytes } = appender.load
       return { ...counted, waitingRequests: waiters, waitingBytes: bytes }
     },
-    async close() {
-      for (const timer of housekeeping) clearInterval(timer)
-      await appender.idle()
-    },
+    close: () => appender.idle(),
   }
 }
 

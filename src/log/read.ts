@@ -1,11 +1,11 @@
 import type pg from 'pg'
 import type { StoredEvent, StreamKind } from '#domain/events.ts'
-import type { Uuid } from '#domain/ids.ts'
 import { int2Array, int4Array, uuidArray } from './binary-arrays.ts'
 import { type BodyContext, decodeSlot, type EventSlot, scanBody, slotWireBytes, typesMask } from './codec.ts'
 import type { ReadLimits, StreamAnswer, StreamLine } from './log.ts'
 import type { PartOfStream } from './plan.ts'
 import { type Budget, type Candidate, type ServedLine, serve, turnCame } from './serve.ts'
+import type { BeyondRow, LineCursor, RunRow, RunRows } from './store.ts'
 
 /**
  * Events of streams, contiguous prefix only: what lies behind a hole sits in another table and is never looked at, but
@@ -17,20 +17,15 @@ interface StoredCandidate extends Candidate {
   readonly context: BodyContext
 }
 
-interface OpenLine extends ServedLine<StoredCandidate> {
+interface OpenLine extends ServedLine<StoredCandidate>, LineCursor {
   readonly kind: StreamKind
-  readonly stream: Uuid
-  readonly part: number
-  readonly from: number
-  readonly mask: number
-  /** Everything that ends at or before this number was read. */
   cursor: number
 }
 
 const numberMax = 2 ** 31 - 1
 
 export async function readStreams(
-  database: pg.Pool | pg.ClientBase,
+  rows: RunRows,
   requested: readonly StreamLine[],
   limits: ReadLimits,
   partOf: PartOfStream,
@@ -39,9 +34,9 @@ export async function readStreams(
   const budget: Budget = { events: limits.eventsMax, bytes: limits.bytesMax, isFirst: true, stop: undefined }
   while (serve(lines, budget) === 'read more') {
     const open = lines.filter((line) => !line.isExhausted && line.served === line.candidates.length)
-    await readFurther(database, open, budget)
+    await readFurther(rows, open, budget)
   }
-  const beyond = await readBeyond(database, lines)
+  const beyond = await readBeyond(rows, lines)
   return lines.map((line, index) => {
     const events = line.candidates.slice(0, line.served).map(decodeCandidate)
     const isCut = line.served < line.candidates.length || beyond[index]!.inSegments
@@ -91,27 +86,11 @@ const furtherText = `
   ) r
   order by r.line, r.next_number`
 
-interface FurtherRow {
-  readonly line: string | bigint
-  readonly recorded_at: Date
-  readonly next_number: number
-  readonly events: number
-  readonly body: string | null
-}
-
-async function readFurther(
-  database: pg.Pool | pg.ClientBase,
-  lines: readonly OpenLine[],
-  budget: Budget,
-): Promise<void> {
+async function readFurther(store: RunRows, lines: readonly OpenLine[], budget: Budget): Promise<void> {
   const rowsMax = Math.ceil(budget.events / lines.length) + 1
-  const answer = await database.query<FurtherRow>({
-    name: 'log streams',
-    text: furtherText,
-    values: [...lineColumns(lines), rowsMax, Math.max(budget.bytes, 1), rowsMax],
-  })
-  const rowsOf = lines.map((): FurtherRow[] => [])
-  for (const row of answer.rows) rowsOf[Number(row.line) - 1]!.push(row)
+  const found = await store.runs(lines, rowsMax, Math.max(budget.bytes, 1))
+  const rowsOf = lines.map((): RunRow[] => [])
+  for (const row of found) rowsOf[Number(row.line) - 1]!.push(row)
   lines.forEach((line, index) => {
     const rows = rowsOf[index]!
     let eventsRead = 0
@@ -125,7 +104,7 @@ async function readFurther(
   })
 }
 
-function lineColumns(lines: readonly OpenLine[]): Buffer[] {
+function lineColumns(lines: readonly LineCursor[]): Buffer[] {
   return [
     int2Array(lines.map((line) => line.part)),
     uuidArray(lines.map((line) => line.stream)),
@@ -134,7 +113,7 @@ function lineColumns(lines: readonly OpenLine[]): Buffer[] {
   ]
 }
 
-function addCandidates(line: OpenLine, row: FurtherRow, body: string): void {
+function addCandidates(line: OpenLine, row: RunRow, body: string): void {
   const { kind, stream } = line
   const start = row.next_number - row.events
   const context: BodyContext = { kind, stream, start, recordedAt: row.recorded_at }
@@ -183,25 +162,11 @@ const beyondText = `
     limit 2)
   ) s`
 
-interface BeyondRow {
-  readonly line: string | bigint
-  readonly is_early: boolean
-  readonly next_number: number
-  readonly events: number
-  readonly body: string | null
-}
-
-async function readBeyond(database: pg.Pool | pg.ClientBase, lines: readonly OpenLine[]): Promise<Beyond[]> {
+async function readBeyond(store: RunRows, lines: readonly OpenLine[]): Promise<Beyond[]> {
   const found = lines.map(() => ({ inSegments: false, inPending: false }))
   const asked = lines.flatMap((line, index) => (line.served === line.candidates.length ? [{ line, index }] : []))
   if (asked.length === 0) return found
-  const columns = lineColumns(asked.map(({ line }) => line))
-  const answer = await database.query<BeyondRow>({
-    name: 'log beyond',
-    text: beyondText,
-    values: [...columns, int4Array(asked.map(({ line }) => line.from))],
-  })
-  for (const row of answer.rows) {
+  for (const row of await store.runsBeyond(asked.map(({ line }) => line))) {
     const { line, index } = asked[Number(row.line) - 1]!
     if (row.body !== null && !holdsCandidate(line, row, row.body)) continue
     if (row.is_early) found[index]!.inPending = true
@@ -215,4 +180,20 @@ function holdsCandidate(line: OpenLine, row: BeyondRow, body: string): boolean {
     if (isCandidate(line, slot)) return true
   }
   return false
+}
+
+/** `RunRows` on PostgreSQL. */
+export function runRowsOf(database: pg.Pool | pg.ClientBase): RunRows {
+  return {
+    async runs(lines, rowsMax, bytesMax) {
+      const values = [...lineColumns(lines), rowsMax, bytesMax, rowsMax]
+      const answer = await database.query<RunRow>({ name: 'log streams', text: furtherText, values })
+      return answer.rows
+    },
+    async runsBeyond(lines) {
+      const values = [...lineColumns(lines), int4Array(lines.map((line) => line.from))]
+      const answer = await database.query<BeyondRow>({ name: 'log beyond', text: beyondText, values })
+      return answer.rows
+    },
+  }
 }

@@ -1,16 +1,15 @@
-import type pg from 'pg'
 import type { StreamEvent } from '#domain/events.ts'
 import { namedUuid } from '#domain/named-uuid.ts'
 import type { AppendResult, Repair } from './log.ts'
-import { readStatuses } from './status.ts'
-import { type StreamSlot, writeAudit } from './stream-audit.ts'
+import type { LogStore } from './store.ts'
+import type { StreamSlot } from './stream-audit.ts'
 
 /**
  * Closes holes whose events will never come: no_ops through the ordinary append, so a true event that arrives at the
  * same moment either wins its number or is refused, and the order of the stream holds either way.
  */
 interface RepairPorts {
-  readonly pool: pg.Pool
+  readonly store: Pick<LogStore, 'statuses' | 'writeAudit'>
   append(events: readonly StreamEvent[]): Promise<AppendResult>
 }
 
@@ -19,7 +18,7 @@ const numbersMax = 1000
 const gapsMax = 1000
 
 export async function repairStream(ports: RepairPorts, slot: StreamSlot, repair: Repair): Promise<number[]> {
-  const [status] = await readStatuses(ports.pool, [slot], gapsMax, () => slot.part)
+  const [status] = await ports.store.statuses([slot], gapsMax)
   const missing = (status?.gaps ?? []).flatMap(({ from, to }) =>
     numbersBetween(Math.max(from, repair.from, 1), Math.min(to, repair.to)),
   )
@@ -27,7 +26,7 @@ export async function repairStream(ports: RepairPorts, slot: StreamSlot, repair:
   // One request a number: where the true event came first, only that one is refused.
   const results = await Promise.all(numbers.map((number) => ports.append([repairEvent(slot, number, repair.reason)])))
   const filled = numbers.filter((_, index) => results[index]?.kind === 'stored')
-  if (filled.length > 0) await writeAudit(ports.pool, slot, 'repair', repair, { numbers: filled })
+  if (filled.length > 0) await ports.store.writeAudit(slot, 'repair', repair, { numbers: filled })
   return filled
 }
 

@@ -6,6 +6,7 @@ import { int2Array, uuidArray } from './binary-arrays.ts'
 import { typesMask } from './codec.ts'
 import type { BlockedStream, StreamMetadata, StreamStatus } from './log.ts'
 import type { PartOfStream } from './plan.ts'
+import type { LogStore } from './store.ts'
 
 /** What is known about streams as a whole: heads, holes, creation, and who is stopped. Reads only. */
 type Queryable = pg.Pool | pg.ClientBase
@@ -90,9 +91,8 @@ const gapsNamedMax = 100
 
 /** The numbers that have to come before the given events can be taken; ends are inclusive, as in a status. */
 export async function missingBefore(
-  database: Queryable,
+  store: Pick<LogStore, 'statuses'>,
   events: readonly StreamEvent[],
-  partOf: PartOfStream,
 ): Promise<{ stream: Uuid; from: number; to: number }[]> {
   const lowest = new Map<string, StreamEvent>()
   for (const event of events) {
@@ -101,7 +101,7 @@ export async function missingBefore(
     if (known === undefined || event.number < known.number) lowest.set(key, event)
   }
   const streams = [...lowest.values()]
-  const statuses = await readStatuses(database, streams, gapsNamedMax, partOf)
+  const statuses = await store.statuses(streams, gapsNamedMax)
   return statuses.flatMap(({ stream, gaps, nextSequenceNumber }, index) => {
     const { number } = streams[index]!
     const before = gaps

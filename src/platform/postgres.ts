@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { ConfigurationError } from './config.ts'
+import { systemTime, type Time } from './time.ts'
 
 /*
  * Connections. Every pool has a name, a size and time-outs (operations.md OP-P5, design D39); bigint columns come back
@@ -64,20 +64,20 @@ export function isPassing(error: unknown): boolean {
 export interface RetryOptions {
   /** Total time for all attempts; then the last error is thrown. */
   readonly budgetMs: number
-  readonly random?: () => number
+  readonly time?: Time
 }
 
 /** Full jitter between 50 ms and 2 s. `work` must be idempotent: an attempt whose answer was lost may have happened. */
 export async function withRetry<Value>(work: () => Promise<Value>, options: RetryOptions): Promise<Value> {
-  const started = performance.now()
-  const random = options.random ?? Math.random
+  const time = options.time ?? systemTime
+  const startedMs = time.monotonicMs()
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await work()
     } catch (error) {
-      const pauseMs = 50 + random() * Math.min(2000, 100 * 2 ** attempt)
-      if (!isPassing(error) || performance.now() - started + pauseMs > options.budgetMs) throw error
-      await sleep(pauseMs)
+      const pauseMs = 50 + time.random() * Math.min(2000, 100 * 2 ** attempt)
+      if (!isPassing(error) || time.monotonicMs() - startedMs + pauseMs > options.budgetMs) throw error
+      await time.sleep(pauseMs)
     }
   }
 }

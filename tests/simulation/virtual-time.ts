@@ -1,5 +1,5 @@
-import type { Time } from '#crew/time.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import type { Time } from '#platform/time.ts'
 
 /*
  * Time that moves only when nothing is left to do at the present instant, and chance from a seed: the same seed gives

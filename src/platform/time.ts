@@ -1,7 +1,7 @@
 import { setTimeout as sleepFor } from 'node:timers/promises'
 
 /**
- * Time and chance as the crew sees them, so that a simulation can hold both. Only durations on a monotonic clock are
+ * Time and chance as log and crew see them, so that a simulation can hold both. Only durations on a monotonic clock are
  * used here; instants that several processes compare come from the database (streams.md R6).
  */
 export interface Time {
