@@ -11,8 +11,8 @@ import type { Skyline } from './skyline.ts'
 
 /**
  * Question indices best first; the learner's answered questions follow all others. Duplicates are dropped. Only the
- * first `greedyCount` are chosen one after the other; the rest follows by the gains that were last computed, which are
- * upper bounds. Nobody gives a student hundreds of exercises at once, and the greedy order costs the more the longer.
+ * first `greedyCount` are chosen one after the other; the rest follows by the gains that are left after those. Nobody
+ * gives a student hundreds of exercises at once, and the greedy order costs the more the longer.
  */
 export function rankQuestions(
   matrix: SparfaMatrix,
@@ -20,26 +20,36 @@ export function rankQuestions(
   candidates: Int32Array,
   greedyCount = Number.POSITIVE_INFINITY,
 ): Int32Array {
-  const distinct = Int32Array.from(new Set(candidates)).sort()
+  const distinct = ascending(candidates)
   const state = makeState(matrix, learner, distinct)
-  const answered = new Set(learner.answered)
+  const isAnswered = contained(distinct, learner.answered)
   const ranked = new Int32Array(distinct.length)
   let place = 0
-  for (const isAnswered of [false, true]) {
-    const queue = new CandidateQueue(state, distinct, (candidate) => answered.has(distinct[candidate]!) === isAnswered)
-    while (place < greedyCount) {
-      const best = queue.takeBest()
-      if (best === -1) break
+  for (const answered of [0, 1]) {
+    const queue = new CandidateQueue(linesOf(state, isAnswered, answered))
+    for (let best = queue.takeBest(); best !== -1; best = queue.takeBest()) {
       ranked[place] = distinct[best]!
       place += 1
-      choose(state, best)
-    }
-    for (const candidate of queue.takeRest()) {
-      ranked[place] = distinct[candidate]!
-      place += 1
+      if (place <= greedyCount) choose(state, best)
     }
   }
   return ranked
+}
+
+function ascending(questions: Int32Array): Int32Array {
+  const isAscending = questions.every((question, at) => at === 0 || questions[at - 1]! < question)
+  return isAscending ? questions : Int32Array.from(new Set(questions)).sort()
+}
+
+/** 1 where a member of `all` is one of `some`; both ascend. */
+function contained(all: Int32Array, some: Int32Array): Uint8Array {
+  const isContained = new Uint8Array(all.length)
+  let other = 0
+  for (let at = 0; at < all.length; at++) {
+    while (other < some.length && some[other]! < all[at]!) other += 1
+    if (some[other] === all[at]) isContained[at] = 1
+  }
+  return isContained
 }
 
 /** Gains are compared after rounding, so that noise in the last bits cannot decide. */
@@ -238,51 +248,87 @@ function joinGroups({ groups }: RankState, concepts: Int32Array): Int32Array {
   return joined
 }
 
-/** Binary heap of candidates under (gain, v, smaller index); the gains in it may be outdated, never too small. */
-class CandidateQueue {
+/**
+ * Candidates of which nobody overtakes the one before as long as others are chosen. The gain of a question on one
+ * concept follows from v w^2 and from what is not known about the concept: so all of a concept's stand in one line, and
+ * only its head has to be looked at. A question on several concepts is a line of its own.
+ */
+class Line {
+  /** Of the head, when it was last looked at; since then it can only have shrunk. */
+  gain = 0
+  head: number
   readonly #state: RankState
-  readonly #heap: number[]
-  readonly #gain: Float64Array
+  readonly #candidates: readonly number[]
+  #taken = 0
 
-  constructor(state: RankState, candidates: Int32Array, belongs: (candidate: number) => boolean) {
+  constructor(state: RankState, candidates: readonly number[]) {
     this.#state = state
-    this.#gain = new Float64Array(candidates.length)
-    this.#heap = []
-    for (let candidate = 0; candidate < candidates.length; candidate++) {
-      if (!belongs(candidate)) continue
-      this.#gain[candidate] = gainOf(state, candidate)
-      this.#heap.push(candidate)
-    }
-    this.#heap.sort((one, other) => (this.#precedes(one, other) ? -1 : 1))
+    this.#candidates = candidates
+    this.head = candidates[0]!
+    this.look()
   }
 
-  /** The candidate that comes first under current gains, or -1 when none is left. */
+  look(): void {
+    this.gain = gainOf(this.#state, this.head)
+  }
+
+  /** Removes the head; false when it was the last. */
+  advance(): boolean {
+    this.#taken += 1
+    if (this.#taken === this.#candidates.length) return false
+    this.head = this.#candidates[this.#taken]!
+    this.look()
+    return true
+  }
+
+  /** By gain, then by v, then by index. */
+  precedes(other: Line): boolean {
+    if (this.gain !== other.gain) return this.gain > other.gain
+    const { curvature } = this.#state
+    const curvatures = curvature[this.head]! - curvature[other.head]!
+    return curvatures !== 0 ? curvatures > 0 : this.head < other.head
+  }
+}
+
+function linesOf(state: RankState, isAnswered: Uint8Array, answered: number): Line[] {
+  const { start, concept, weight, curvature, conceptCount } = state
+  const lines: number[][] = Array.from({ length: conceptCount }, () => [])
+  const strength = new Float64Array(isAnswered.length)
+  for (let candidate = 0; candidate < isAnswered.length; candidate++) {
+    if (isAnswered[candidate] !== answered) continue
+    const begin = start[candidate]!
+    if (start[candidate + 1]! - begin !== 1) {
+      lines.push([candidate])
+      continue
+    }
+    strength[candidate] = Math.round(curvature[candidate]! * weight[begin]! ** 2 * GAINS_PER_UNIT)
+    lines[concept[begin]!]!.push(candidate)
+  }
+  // The order of equals is that of candidates, which ascend.
+  const byStrength = (one: number, other: number): number =>
+    strength[other]! - strength[one]! || curvature[other]! - curvature[one]!
+  return lines.filter(({ length }) => length > 0).map((line) => new Line(state, line.sort(byStrength)))
+}
+
+/** Binary heap of lines by their heads; the gains in it may be outdated, never too small. */
+class CandidateQueue {
+  readonly #heap: Line[]
+
+  constructor(lines: Line[]) {
+    this.#heap = lines.sort((one, other) => (one.precedes(other) ? -1 : 1))
+  }
+
+  /** Takes the candidate that comes first under current gains; -1 when none is left. */
   takeBest(): number {
-    while (this.#heap.length > 0) {
-      const top = this.#heap[0]!
-      const gain = gainOf(this.#state, top)
-      const isCurrent = gain >= this.#gain[top]!
-      this.#gain[top] = Math.min(gain, this.#gain[top]!)
-      if (isCurrent) {
-        this.#removeTop()
-        return top
-      }
-      this.#sink()
+    for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
+      const before = top.gain
+      top.look()
+      const best = top.gain < before ? -1 : top.head
+      if (best === -1 || top.advance()) this.#sink()
+      else this.#removeTop()
+      if (best !== -1) return best
     }
     return -1
-  }
-
-  /** All that are left, in the order of the gains that are known. */
-  takeRest(): number[] {
-    const rest = this.#heap.splice(0)
-    return rest.sort((one, other) => (this.#precedes(one, other) ? -1 : 1))
-  }
-
-  #precedes(one: number, other: number): boolean {
-    const gains = this.#gain[one]! - this.#gain[other]!
-    if (gains !== 0) return gains > 0
-    const curvatures = this.#state.curvature[one]! - this.#state.curvature[other]!
-    return curvatures !== 0 ? curvatures > 0 : one < other
   }
 
   #removeTop(): void {
@@ -299,8 +345,8 @@ class CandidateQueue {
     for (;;) {
       let child = 2 * at + 1
       if (child >= heap.length) break
-      if (child + 1 < heap.length && this.#precedes(heap[child + 1]!, heap[child]!)) child += 1
-      if (!this.#precedes(heap[child]!, moved)) break
+      if (child + 1 < heap.length && heap[child + 1]!.precedes(heap[child]!)) child += 1
+      if (!heap[child]!.precedes(moved)) break
       heap[at] = heap[child]!
       at = child
     }
