@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { clueOf } from '#estimate/sparfa/clue.ts'
 import { fitMatrix } from '#estimate/sparfa/fit.ts'
@@ -8,15 +7,20 @@ import type { FitInput } from '#estimate/sparfa/input.ts'
 import { estimateLearner } from '#estimate/sparfa/learner.ts'
 import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
 import { measure } from '#estimate/sparfa/metrics.ts'
-import { type PlantedOptions, plant } from '#estimate/sparfa/planted.ts'
+import { plant } from '#estimate/sparfa/planted.ts'
 import { predictWith } from '#estimate/sparfa/predict.ts'
 import { keepRows, type Responses, sortResponses } from '#estimate/sparfa/responses.ts'
 import { rankQuestions } from '#estimate/sparfa/tesr.ts'
+import { epochSeconds } from './support/fit-epochs.ts'
+import { machineLimits } from './support/machine-limits.ts'
+import { type NumpySeconds, numpySeconds } from './support/numpy-yardstick.ts'
+import { world } from './support/sparfa-world.ts'
+import { bestSeconds, threadSeconds } from './support/thread-seconds.ts'
 
 /*
- * Fitting a million planted answers until held-out answers stop getting better, beside the same in numpy (one thread,
- * the faster of its settings); then estimates, CLUEs and rankings of single learners. A fifth of the answers is kept
- * out of the fit, and its log-loss is printed: a fast fit that learnt nothing would show.
+ * Fitting a million planted answers until held-out answers stop getting better, and single epochs, beside the same in
+ * numpy (one thread); then estimates, CLUEs and rankings of single learners, and the memory of a fit. Seconds are
+ * processor time of one thread. A tenth of the answers is kept out of the fit: one that learnt nothing ends the run.
  */
 export interface SparfaOptions {
   readonly seed: number
@@ -24,29 +28,42 @@ export interface SparfaOptions {
   readonly reference: string
 }
 
-const world: Omit<PlantedOptions, 'seed'> = {
-  questions: 5000,
-  concepts: 250,
-  learners: 10_000,
-  responses: 1_000_000,
-  secondHints: 0.2,
-  sigmaSpecific: 0.7,
-  sigmaGeneral: 0.7,
-}
 const rounds = 3
+const logLossMax = 0.5785
 const answersPerLearner = 60
 const candidates = 100
 
 export async function sparfa({ seed, reference }: SparfaOptions): Promise<void> {
+  const numpy = await numpySeconds(reference)
   process.stderr.write('sparfa: planting answers\n')
   const { input } = plant({ ...world, seed })
-  const all = sortResponses(input.responses, { learnerCount: world.learners, questionCount: world.questions })
+  const limits = machineLimits()
+  print('machine', { ...limits })
+  const matrix = benchFit(input, seed, numpy)
+  benchEpochs(input, numpy, limits)
+  print('learner', learnerFigures(matrix, seed))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', fitMemory, `${seed}`])
+  print('memory', { answers: world.responses, ...JSON.parse(stdout) })
+}
+
+const fitMemory = new URL('./support/fit-memory.ts', import.meta.url).pathname
+
+function print(shape: string, figures: Readonly<Record<string, number | undefined>>): void {
+  const rounded = Object.entries(figures).map(([name, value]) => [name, value && Number(value.toPrecision(4))])
+  process.stdout.write(`${JSON.stringify({ bench: 'sparfa', shape, ...Object.fromEntries(rounded) })}\n`)
+}
+
+/** Prints the fit to the stop, and returns its matrix. */
+function benchFit(input: FitInput, seed: number, numpy: NumpySeconds | undefined): SparfaMatrix {
+  process.stderr.write('sparfa: fitting\n')
+  const counts = { learnerCount: world.learners, questionCount: world.questions }
+  const all = sortResponses(input.responses, counts)
   const isTest = testMarks(all, seed)
   const [known, asked] = [keepRows(all, isTest, 0), keepRows(all, isTest, 1)]
   const fits = Array.from({ length: rounds }, () => timedFit({ ...input, responses: columnsOf(known) }, seed))
   const best = fits.reduce((one, other) => (other.toStopSeconds < one.toStopSeconds ? other : one))
   const { logLoss, accuracy } = measure(predictWith(best.matrix, known, asked), asked.isCorrect)
-  const numpySeconds = await numpyToStop(reference)
+  if (logLoss > logLossMax) throw new Error(`the fit learnt too little: log-loss ${logLoss}`)
   print('fit', {
     answers: known.question.length,
     epochs: best.matrix.madeBy.epochs,
@@ -54,15 +71,11 @@ export async function sparfa({ seed, reference }: SparfaOptions): Promise<void> 
     whole_fit_seconds: best.wholeSeconds,
     test_log_loss: logLoss,
     test_accuracy: accuracy,
-    numpy_to_stop_seconds: numpySeconds,
-    times_faster: numpySeconds === undefined ? undefined : numpySeconds / best.toStopSeconds,
+    numpy_to_stop_seconds: numpy?.toStop,
+    times_faster: numpy && numpy.toStop / best.toStopSeconds,
+    whole_times_faster: numpy && numpy.toStop / best.wholeSeconds,
   })
-  print('learner', learnerFigures(best.matrix, seed))
-}
-
-function print(shape: string, figures: Readonly<Record<string, number | undefined>>): void {
-  const rounded = Object.entries(figures).map(([name, value]) => [name, value && Number(value.toPrecision(4))])
-  process.stdout.write(`${JSON.stringify({ bench: 'sparfa', shape, ...Object.fromEntries(rounded) })}\n`)
+  return best.matrix
 }
 
 interface TimedFit {
@@ -76,32 +89,38 @@ interface TimedFit {
  * of the later ones, because no event marks its start.
  */
 function timedFit(input: FitInput, seed: number): TimedFit {
-  const begin = performance.now()
+  const begin = threadSeconds()
   const ends: number[] = []
-  const matrix = fitMatrix(input, { preset: 'hard', seed, onProgress: () => ends.push(performance.now()) })
-  const epochMs = (ends.at(-1)! - ends[0]!) / (ends.length - 1)
-  return {
-    matrix,
-    toStopSeconds: (epochMs * ends.length) / 1000,
-    wholeSeconds: (performance.now() - begin) / 1000,
-  }
+  const matrix = fitMatrix(input, { preset: 'hard', seed, onProgress: () => ends.push(threadSeconds()) })
+  const epoch = (ends.at(-1)! - ends[0]!) / (ends.length - 1)
+  return { matrix, toStopSeconds: epoch * ends.length, wholeSeconds: threadSeconds() - begin }
 }
 
-/** Best of numpy's runs to the stop; its lines read "... to stop 4.2 s test ll 0.5779 ...". */
-async function numpyToStop(reference: string): Promise<number | undefined> {
-  if (!existsSync(`${reference}/bench_numpy.py`)) {
-    process.stderr.write(`sparfa: no yardstick, ${reference}/bench_numpy.py is missing\n`)
-    return undefined
-  }
-  process.stderr.write('sparfa: the same in numpy\n')
-  const { stdout } = await promisify(execFile)('python3', ['bench_numpy.py', 'stop'], {
-    cwd: reference,
-    env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+/** All answers, none held out. The limits are what no program could do without: see `machineLimits`. */
+function benchEpochs(input: FitInput, numpy: NumpySeconds | undefined, limits: ReturnType<typeof machineLimits>): void {
+  process.stderr.write('sparfa: epochs\n')
+  const hard = epochSeconds(input, 'hard', 8)
+  print('hard_epoch', {
+    answers: world.responses,
+    seconds: hard,
+    numpy_seconds: numpy?.hardEpoch,
+    of_numpy: numpy && hard / numpy.hardEpoch,
+    // One exponential for each answer.
+    limit_seconds: (world.responses * limits.exp_ns) / 1e9,
   })
-  return Math.min(...[...stdout.matchAll(/to stop ([\d.]+) s/g)].map((match) => Number(match[1])))
+  const soft = epochSeconds(input, 'soft-strict', 2)
+  print('soft_epoch', {
+    answers: world.responses,
+    seconds: soft,
+    numpy_seconds: numpy?.softEpoch,
+    of_numpy: numpy && soft / numpy.softEpoch,
+    // A row of W or of U comes from memory for each answer, in each half of the epoch.
+    limit_seconds: (2 * world.responses * world.concepts * 8) / (limits.read_gb_per_second * 1e9),
+  })
 }
 
 function learnerFigures(matrix: SparfaMatrix, seed: number): Record<string, number> {
+  process.stderr.write('sparfa: learners\n')
   const uniform = seededUniform(seed)
   const draw = (count: number): Int32Array => {
     const drawn = new Set<number>()
@@ -115,26 +134,22 @@ function learnerFigures(matrix: SparfaMatrix, seed: number): Record<string, numb
     candidates: draw(candidates),
   }))
   const confidence = { confidence: 0.5, minResponses: 3 }
-  const estimate = perSecond(cases, ({ answered, isCorrect, pool }) => {
+  const estimate = secondsEach(cases, ({ answered, isCorrect, pool }) => {
     return clueOf(matrix, [estimateLearner(matrix, answered, isCorrect)], pool, confidence).mostLikely
   })
   const knowledge = cases.map((one) => ({ ...one, known: estimateLearner(matrix, one.answered, one.isCorrect) }))
-  const ranking = perSecond(knowledge, (one) => rankQuestions(matrix, one.known, one.candidates)[0]!)
-  return { estimates_and_clues_per_second: estimate, ranking_of_100_ms: 1000 / ranking }
+  const ranking = secondsEach(knowledge, (one) => rankQuestions(matrix, one.known, one.candidates)[0]!)
+  return { estimates_and_clues_per_second: 1 / estimate, ranking_of_100_ms: 1000 * ranking }
 }
 
-/** Best of several passes over the cases, after one pass to warm up. */
-function perSecond<Case>(cases: readonly Case[], use: (one: Case) => number): number {
-  let best = 0
+function secondsEach<Case>(cases: readonly Case[], use: (one: Case) => number): number {
   let sum = 0
-  for (let pass = 0; pass < 8; pass++) {
-    const begin = performance.now()
+  const seconds = bestSeconds(8, () => {
     for (const one of cases) sum += use(one)
-    if (pass > 0) best = Math.max(best, (1000 * cases.length) / (performance.now() - begin))
-  }
+  })
   // The sum is looked at, so that nothing can be optimised away.
   if (!Number.isFinite(sum)) throw new Error('an estimate is not finite')
-  return best
+  return seconds / cases.length
 }
 
 function testMarks({ learnerCount, start, question }: Responses, seed: number): Uint8Array {
