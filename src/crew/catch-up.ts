@@ -1,14 +1,13 @@
 import { kindOfPart } from '#domain/parts.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
 import { isPassing } from '#platform/postgres.ts'
-import { type DueException, endException, findExceptions, moveException, type StreamException } from './exceptions.ts'
+import type { DueException, StreamException } from './exceptions.ts'
 import { attemptsMax, awaitedBy, blockedPauseMs, errorText, pauseBeforeAttempt } from './failure.ts'
-import { lockSlots } from './fence.ts'
 import { slotName } from './ownership.ts'
 import type { PassContext } from './pass.ts'
-import { readSkips, withoutSkipped } from './skips.ts'
+import { withoutSkipped } from './skips.ts'
 import type { SlotGrant } from './slots.ts'
-import { runTransaction } from './transaction.ts'
+import type { CrewTransaction } from './store.ts'
 
 /*
  * One step of one stream that was set aside, is replayed or waits: read the next events it is owed, apply them under
@@ -79,7 +78,7 @@ async function readOwed(
     throw new Error(`event ${nextNumber} of ${stream} was passed by its lane and can not be read`)
   }
   const owed = { part, lane, position: 0n, events: events.filter((event) => event.number < untilNumber) }
-  return withoutSkipped(owed, await readSkips(context.client, context.subscription.name))
+  return withoutSkipped(owed, await context.connection.skips())
 }
 
 async function applyOwed(
@@ -88,17 +87,16 @@ async function applyOwed(
   exception: StreamException,
   entry: LaneEntry | undefined,
 ): Promise<StepResult> {
-  const { client, limits, subscription } = context
-  return runTransaction(client, limits, async (transaction) => {
+  return context.connection.transaction(async (transaction) => {
     const locked = await lockException(context, transaction, grant, exception)
     if (locked === undefined) return { kind: 'stale' }
-    if (entry !== undefined) await subscription.apply(transaction, [entry])
+    if (entry !== undefined) await transaction.apply([entry])
     const nextNumber = exception.nextNumber + (entry?.events.length ?? 0)
     if (nextNumber >= locked.exception.untilNumber && locked.position >= exception.afterPosition) {
-      await endException(transaction, subscription.name, exception)
+      await transaction.endException(exception)
       return { kind: 'ended', entry }
     }
-    await moveException(transaction, subscription.name, exception, {
+    await transaction.moveException(exception, {
       state: exception.state === 'blocked' ? 'retry' : exception.state,
       nextNumber,
       attempts: 0,
@@ -114,14 +112,13 @@ async function applyOwed(
 /** Slot first, then the exception, as everywhere; undefined when either is not as it was seen. */
 async function lockException(
   context: PassContext,
-  transaction: Parameters<typeof lockSlots>[0],
+  transaction: CrewTransaction,
   grant: SlotGrant,
   seen: StreamException,
 ): Promise<{ exception: StreamException; position: bigint } | undefined> {
-  const { subscription, ablation } = context
-  const slot = (await lockSlots(transaction, subscription.name, [grant], ablation)).get(slotName(grant))
+  const slot = (await transaction.lockSlots([grant], context.guards.token)).get(slotName(grant))
   if (slot === undefined) return undefined
-  const [exception] = await findExceptions(transaction, subscription.name, [seen], true)
+  const [exception] = await transaction.findExceptions([seen], true)
   if (exception === undefined || exception.nextNumber !== seen.nextNumber || exception.state !== seen.state) {
     return undefined
   }
@@ -135,14 +132,13 @@ export async function recordFailure(
   exception: StreamException,
   error: unknown,
 ): Promise<StepResult> {
-  const { client, limits, subscription } = context
   const awaited = awaitedBy(error)
   const attempts = awaited === undefined ? exception.attempts + 1 : exception.attempts
   const isParked = attempts >= attemptsMax
-  return runTransaction(client, limits, async (transaction) => {
+  return context.connection.transaction(async (transaction) => {
     const locked = await lockException(context, transaction, grant, exception)
     if (locked === undefined) return { kind: 'stale' }
-    await moveException(transaction, subscription.name, exception, {
+    await transaction.moveException(exception, {
       state: awaited === undefined ? (isParked ? 'parked' : failedState(exception)) : 'blocked',
       nextNumber: exception.nextNumber,
       attempts,

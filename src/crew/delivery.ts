@@ -36,7 +36,7 @@ export interface SlotState {
 }
 
 export interface DeliveryOptions {
-  readonly subscription: Subscription
+  readonly subscription: Pick<Subscription, 'committed'>
   readonly time: Time
   readonly breaker: CircuitBreaker
   /** At most about this many events in a pass. */

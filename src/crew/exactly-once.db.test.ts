@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Ablation } from './fence.ts'
+import type { Guards } from './guards.ts'
 import { eventually, faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
@@ -10,7 +10,7 @@ before(async () => {
 })
 after(() => crew.close())
 
-async function run(name: string, fault: 'kill' | 'lose_answer', atStatement: number, ablation: Ablation = {}) {
+async function run(name: string, fault: 'kill' | 'lose_answer', atStatement: number, off: Partial<Guards> = {}) {
   const lanes = new TestLanes(4)
   const streams = [newStream(), newStream(), newStream()]
   for (const stream of streams) lanes.add(stream, 2)
@@ -21,7 +21,7 @@ async function run(name: string, fault: 'kill' | 'lose_answer', atStatement: num
     statement += 1
     return statement === atStatement ? fault : 'go'
   })
-  const runner = await crew.run(recording(name), lanes, { pool, ablation })
+  const runner = await crew.run(recording(name), lanes, { pool }, off)
   await eventually('first entries confirmed', async () => (await crew.effects(name)).size === 3)
   for (const stream of streams) lanes.add(stream, 3)
   const heads = await lanes.laneHeads()
@@ -91,7 +91,7 @@ test('… also while a course is set aside, retried and joins its lane again', a
 
 test('teeth: without the position check a commit whose answer was lost takes effect twice', async () => {
   const commit = 5
-  const { streams, effects } = await run('teeth', 'lose_answer', commit, { withoutPositionCheck: true })
+  const { streams, effects } = await run('teeth', 'lose_answer', commit, { position: false })
   assert.ok(streams.some((stream) => (effects.get(stream)?.length ?? 0) > 5))
 })
 

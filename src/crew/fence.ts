@@ -14,20 +14,12 @@ export interface FencedSlot {
   readonly exceptions: number
 }
 
-/** Removes one safety mechanism at a time, to show that the tests would notice. Never set outside of tests. */
-export interface Ablation {
-  readonly withoutToken?: boolean
-  /** Neither in the fence nor after a new connection. */
-  readonly withoutPositionCheck?: boolean
-  readonly withoutExceptionRecheck?: boolean
-}
-
-/** Locks in ascending order; slots that are absent from the answer are lost. */
+/** Locks in ascending order; slots that are absent from the answer are lost. `byToken`: see guards.ts. */
 export async function lockSlots(
   transaction: pg.ClientBase,
   subscription: string,
   grants: readonly SlotGrant[],
-  ablation: Ablation = {},
+  byToken = true,
 ): Promise<Map<string, FencedSlot>> {
   const locked = await transaction.query<SlotKey & FencedSlot>(
     `select slot.part, slot.lane, slot.position, slot.exceptions
@@ -36,7 +28,7 @@ export async function lockSlots(
          on slot.part = held.part
         and slot.lane = held.lane
         and slot.subscription = $1
-        and (slot.token = held.token or $5)
+        and (slot.token = held.token or not $5)
       order by slot.part, slot.lane
         for no key update of slot`,
     [
@@ -44,7 +36,7 @@ export async function lockSlots(
       grants.map((grant) => grant.part),
       grants.map((grant) => grant.lane),
       grants.map((grant) => grant.token),
-      ablation.withoutToken ?? false,
+      byToken,
     ],
   )
   return new Map(

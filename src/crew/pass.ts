@@ -1,15 +1,13 @@
-import type pg from 'pg'
 import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { isPassing } from '#platform/postgres.ts'
 import type { CircuitBreaker } from './breaker.ts'
-import { findExceptions, raiseUntil, type SetAside, type StreamException, setAside } from './exceptions.ts'
+import type { SetAside, StreamException } from './exceptions.ts'
 import { awaitedBy, blockedPauseMs, errorText, pauseBeforeAttempt } from './failure.ts'
-import { type Ablation, confirmSlots, lockSlots } from './fence.ts'
+import type { Guards } from './guards.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import type { SlotGrant } from './slots.ts'
-import type { Subscription } from './subscription.ts'
-import { runTransaction, type TransactionLimits } from './transaction.ts'
+import type { CrewConnection, CrewTransaction } from './store.ts'
 
 /*
  * One transaction over a batch of one or many owned slots: fence → which streams are set aside → apply → confirm. All
@@ -25,10 +23,8 @@ export interface SlotBatch {
 
 export interface PassContext {
   /** The connection that was open before the entries were read (see session.ts). */
-  readonly client: pg.PoolClient
-  readonly subscription: Subscription
-  readonly limits: TransactionLimits
-  readonly ablation: Ablation
+  readonly connection: CrewConnection
+  readonly guards: Guards
 }
 
 export interface PassResult {
@@ -59,32 +55,29 @@ export async function runPass(
   batches: readonly SlotBatch[],
   isolation?: Isolation,
 ): Promise<PassResult> {
-  const { client, subscription, limits, ablation } = context
-  const unlocked = ablation.withoutExceptionRecheck
-    ? await findExceptions(client, subscription.name, streamsOf(batches.flatMap((batch) => batch.entries)), false)
-    : undefined
-  return runTransaction(client, limits, async (transaction) => {
-    const fenced = await lockSlots(
-      transaction,
-      subscription.name,
+  const { connection, guards } = context
+  return connection.transaction(async (transaction) => {
+    const unlocked = guards.recheck
+      ? undefined
+      : await transaction.findExceptions(streamsOf(batches.flatMap((batch) => batch.entries)), false)
+    const fenced = await transaction.lockSlots(
       batches.map((batch) => batch.grant),
-      ablation,
+      guards.token,
     )
     const positions = new Map([...fenced].map(([name, slot]) => [name, slot.position]))
     const lost = batches.filter((batch) => !fenced.has(slotName(batch.grant))).map((batch) => batch.grant)
     const ours = batches.filter((batch) => {
       const slot = fenced.get(slotName(batch.grant))
-      return slot !== undefined && (slot.position === batch.from || ablation.withoutPositionCheck === true)
+      return slot !== undefined && (slot.position === batch.from || !guards.position)
     })
     const entries = ours.flatMap((batch) => batch.entries)
     const hasExceptions = ours.some((batch) => (fenced.get(slotName(batch.grant))?.exceptions ?? 0) > 0)
-    const exceptions =
-      unlocked ?? (hasExceptions ? await findExceptions(transaction, subscription.name, streamsOf(entries), true) : [])
-    const wanted = await passOver(transaction, subscription.name, entries, exceptions)
-    const failures = await applyAll(transaction, subscription, wanted, isolation)
-    await setAside(transaction, subscription.name, failures)
+    const exceptions = unlocked ?? (hasExceptions ? await transaction.findExceptions(streamsOf(entries), true) : [])
+    const wanted = await passOver(transaction, entries, exceptions)
+    const failures = await applyAll(transaction, wanted, isolation)
+    await transaction.setAside(failures)
     const reached = ours.flatMap((batch) => reachedBy(batch))
-    if (reached.length > 0) await confirmSlots(transaction, subscription.name, reached)
+    if (reached.length > 0) await transaction.confirmSlots(reached)
     for (const slot of reached) positions.set(slotName(slot), slot.position)
     const failed = new Set(failures.map((failure) => failure.stream))
     return { positions, applied: wanted.filter((entry) => !failed.has(streamOf(entry))), lost, setAside: failures }
@@ -96,19 +89,19 @@ export async function runPass(
  * cuts off each time, so that no transaction that tries it can also tell of it.
  */
 export function setAsideFirst(context: PassContext, batch: SlotBatch, error: unknown): Promise<PassResult> {
-  const { client, subscription, limits, ablation } = context
-  return runTransaction(client, limits, async (transaction) => {
+  const { connection, guards } = context
+  return connection.transaction(async (transaction) => {
     const entries = batch.entries.slice(0, 1)
-    const slot = (await lockSlots(transaction, subscription.name, [batch.grant], ablation)).get(slotName(batch.grant))
+    const slot = (await transaction.lockSlots([batch.grant], guards.token)).get(slotName(batch.grant))
     if (slot === undefined) return { positions: new Map(), applied: [], lost: [batch.grant], setAside: [] }
     const positions = new Map([[slotName(batch.grant), slot.position]])
     if (slot.position !== batch.from) return { positions, applied: [], lost: [], setAside: [] }
-    const exceptions = await findExceptions(transaction, subscription.name, streamsOf(entries), true)
-    const tried = await passOver(transaction, subscription.name, entries, exceptions)
+    const exceptions = await transaction.findExceptions(streamsOf(entries), true)
+    const tried = await passOver(transaction, entries, exceptions)
     const failures = tried.map((entry) => asideOf([entry], error))
-    await setAside(transaction, subscription.name, failures)
+    await transaction.setAside(failures)
     const reached = reachedBy({ ...batch, entries })
-    await confirmSlots(transaction, subscription.name, reached)
+    await transaction.confirmSlots(reached)
     for (const { position } of reached) positions.set(slotName(batch.grant), position)
     return { positions, applied: [], lost: [], setAside: failures }
   })
@@ -132,8 +125,7 @@ function reachedBy(batch: SlotBatch): (SlotKey & { position: bigint })[] {
 
 /** Entries of streams that are set aside are left to their exceptions; the rest is returned. */
 async function passOver(
-  transaction: pg.ClientBase,
-  subscription: string,
+  transaction: CrewTransaction,
   entries: readonly LaneEntry[],
   exceptions: readonly StreamException[],
 ): Promise<readonly LaneEntry[]> {
@@ -141,11 +133,7 @@ async function passOver(
   const aside = new Set(exceptions.map((exception) => exception.stream))
   const skipped = entries.filter((entry) => aside.has(streamOf(entry)))
   const ends = new Map(skipped.map((entry) => [streamOf(entry), { part: entry.part, untilNumber: endOf(entry) }]))
-  await raiseUntil(
-    transaction,
-    subscription,
-    [...ends].map(([stream, end]) => ({ stream, ...end })),
-  )
+  await transaction.raiseUntil([...ends].map(([stream, end]) => ({ stream, ...end })))
   return entries.filter((entry) => !aside.has(streamOf(entry)))
 }
 
@@ -154,17 +142,16 @@ function endOf(entry: LaneEntry): number {
 }
 
 async function applyAll(
-  transaction: pg.ClientBase,
-  subscription: Subscription,
+  transaction: CrewTransaction,
   entries: readonly LaneEntry[],
   isolation: Isolation | undefined,
 ): Promise<SetAside[]> {
   if (entries.length === 0) return []
   if (isolation === undefined) {
-    await subscription.apply(transaction, entries)
+    await transaction.apply(entries)
     return []
   }
-  return isolate(transaction, subscription, groupByStream(entries), isolation)
+  return isolate(transaction, groupByStream(entries), isolation)
 }
 
 function groupByStream(entries: readonly LaneEntry[]): LaneEntry[][] {
@@ -179,25 +166,20 @@ function groupByStream(entries: readonly LaneEntry[]): LaneEntry[][] {
 
 /** Finds the streams that fail by halving, each half under a savepoint; what succeeds stays in the transaction. */
 async function isolate(
-  transaction: pg.ClientBase,
-  subscription: Subscription,
+  transaction: CrewTransaction,
   groups: readonly LaneEntry[][],
   isolation: Isolation,
 ): Promise<SetAside[]> {
-  await transaction.query('savepoint attempt')
   try {
-    await subscription.apply(transaction, groups.flat())
-    await transaction.query('release savepoint attempt')
+    await transaction.attempt(groups.flat())
     return []
   } catch (error) {
     if (isPassing(error)) throw error
-    // On a broken connection this throws, and the whole pass with it.
-    await transaction.query('rollback to savepoint attempt; release savepoint attempt')
     const [only] = groups
     if (groups.length === 1 && only !== undefined) return [failureOf(only, error, isolation)]
     const half = Math.ceil(groups.length / 2)
-    const first = await isolate(transaction, subscription, groups.slice(0, half), isolation)
-    return [...first, ...(await isolate(transaction, subscription, groups.slice(half), isolation))]
+    const first = await isolate(transaction, groups.slice(0, half), isolation)
+    return [...first, ...(await isolate(transaction, groups.slice(half), isolation))]
   }
 }
 

@@ -3,7 +3,6 @@ import type { Uuid } from '#domain/ids.ts'
 import type { Log } from '#log/log.ts'
 import type { Time } from '#platform/time.ts'
 import type { SetAside } from './exceptions.ts'
-import type { Ablation } from './fence.ts'
 import type { SlotKey } from './ownership.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -23,7 +22,6 @@ export interface RunOptions {
   /** A new one for each start of a process. */
   readonly member?: Uuid
   readonly time?: Time
-  readonly ablation?: Ablation
   /** What an operator may want to know; logged by the process, counted by the metrics. */
   report?(event: CrewEvent): void
 }

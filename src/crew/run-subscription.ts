@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type pg from 'pg'
 import { toUuid } from '#domain/ids.ts'
 import { kindOfPart, partsDefault } from '#domain/parts.ts'
 import type { LaneEntry } from '#log/log.ts'
@@ -8,16 +7,19 @@ import { jittered, systemTime, type Time } from '#platform/time.ts'
 import { CircuitBreaker } from './breaker.ts'
 import type { CatchUpContext } from './catch-up.ts'
 import { Delivery, type SlotState } from './delivery.ts'
-import { readPositions } from './fence.ts'
+import { allGuards, type Guards } from './guards.ts'
 import { Membership } from './membership.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import type { SlotBatch } from './pass.ts'
+import { postgresCrewStore } from './postgres-store.ts'
 import { ReadAhead } from './read-ahead.ts'
 import type { CrewEvent, RunOptions, SubscriptionStatus } from './run-options.ts'
 import { Session } from './session.ts'
 import { SetAsideWork } from './set-aside-work.ts'
-import { readSkips, type Skips, withoutSkipped } from './skips.ts'
-import { createOwnershipStore, createSlots, forgetDeadMembers, registerSubscription, type SlotGrant } from './slots.ts'
+import { type Skips, withoutSkipped } from './skips.ts'
+import { forgetDeadMembers, registerSubscription, type SlotGrant } from './slots.ts'
+import type { CrewConnection, CrewStore } from './store.ts'
+import type { Subscription } from './subscription.ts'
 import { supportsTransactionTimeout } from './transaction.ts'
 import { Wake } from './wake.ts'
 
@@ -46,9 +48,9 @@ const stopLimitMs = 3000
 const passesPerRead = 2
 const runsMost = 256
 
-export async function startSubscription(options: RunOptions): Promise<SubscriptionRunner> {
+export async function startSubscription(options: RunOptions, guards: Guards = allGuards): Promise<SubscriptionRunner> {
   await checkServer(options.pool)
-  const { subscription, source, pool } = options
+  const { subscription, source, pool, heartbeatPool, ttlMs = ttlDefaultMs } = options
   const setup = {
     name: subscription.name,
     mode: 'embedded' as const,
@@ -58,14 +60,24 @@ export async function startSubscription(options: RunOptions): Promise<Subscripti
   }
   await registerSubscription(pool, setup, () => source.laneHeads())
   await forgetDeadMembers(pool, subscription.name)
-  const runner = new SubscriptionRunner(options, await supportsTransactionTimeout(pool))
+  const totalTimeoutMs = (await supportsTransactionTimeout(pool)) ? 2 * ttlMs : undefined
+  const limits = { lockTimeoutMs: 5000, idleTimeoutMs: ttlMs, totalTimeoutMs }
+  const store = postgresCrewStore({ pool, heartbeatPool, subscription, limits, build: options.build ?? '' })
+  const runner = new SubscriptionRunner({ ...options, store, guards })
   runner.start()
   return runner
 }
 
+/** A subscription on any store: PostgreSQL, or the one of a simulation. */
+export interface RunnerOptions extends Omit<RunOptions, 'pool' | 'heartbeatPool' | 'build' | 'subscription'> {
+  readonly store: CrewStore
+  readonly subscription: Omit<Subscription, 'apply'>
+  readonly guards: Guards
+}
+
 export class SubscriptionRunner {
-  readonly #options: RunOptions
-  readonly #context: Omit<CatchUpContext, 'client'>
+  readonly #options: RunnerOptions
+  readonly #context: Omit<CatchUpContext, 'connection'>
   readonly #session: Session
   readonly #reader: ReadAhead
   readonly #time: Time
@@ -88,12 +100,10 @@ export class SubscriptionRunner {
   /** Read again whenever slots come: a skip is made before a replay that has to respect it. */
   #skips: Skips | undefined
 
-  constructor(options: RunOptions, hasTransactionTimeout: boolean) {
-    const ttlMs = options.ttlMs ?? ttlDefaultMs
-    const totalTimeoutMs = hasTransactionTimeout ? 2 * ttlMs : undefined
+  constructor(options: RunnerOptions) {
     this.#options = options
     this.#time = options.time ?? systemTime
-    this.#session = new Session(options.pool, () => this.#wake.call())
+    this.#session = new Session(options.store, () => this.#wake.call())
     this.#reader = new ReadAhead(options.source)
     const shared = {
       time: this.#time,
@@ -110,21 +120,15 @@ export class SubscriptionRunner {
     })
     this.#setAside = new SetAsideWork({ ...shared, applied: (entries) => this.#delivery.applied(entries) })
     this.#context = {
-      subscription: options.subscription,
       source: options.source,
       parts: options.parts ?? partsDefault,
-      limits: { lockTimeoutMs: 5000, idleTimeoutMs: ttlMs, totalTimeoutMs },
-      ablation: options.ablation ?? {},
+      guards: options.guards,
     }
     this.#membership = new Membership({
-      store: createOwnershipStore({
-        pool: options.heartbeatPool,
-        subscription: options.subscription.name,
-        build: options.build ?? '',
-      }),
+      store: options.store.ownership,
       member: options.member ?? toUuid(randomUUID()),
       time: this.#time,
-      ttlMs,
+      ttlMs: options.ttlMs ?? ttlDefaultMs,
       onChange: (change) => this.#slotsChanged(change),
       onError: (error) => this.#report({ kind: 'failed', error, isPassing: isPassing(error) }),
     })
@@ -247,8 +251,8 @@ export class SubscriptionRunner {
       this.#pollDueMs = nowMs + jittered(isBusy ? pollBusyMs : pollIdleMs, this.#time)
     }
     const owned = this.#membership.owned().flatMap((grant) => this.#delivery.slots.get(slotName(grant)) ?? [])
-    const context = { ...this.#context, client: await this.#connect() }
-    await this.#discoverLanes(context.client, nowMs)
+    const context = { ...this.#context, connection: await this.#connect() }
+    await this.#discoverLanes(context.connection, nowMs)
     const ready = owned.filter((slot) => slot.isDirty && slot.heldUntilMs <= nowMs)
     await this.#readAndDeliver(context, breaker === 'probing' ? this.#oneOf(ready) : ready)
     const grants = owned.map((slot) => slot.grant)
@@ -257,20 +261,19 @@ export class SubscriptionRunner {
   }
 
   /** A new connection may speak to a server that lost the last commits, or kept one whose answer we never got. */
-  async #connect(): Promise<pg.PoolClient> {
-    const { client, isNew } = await this.#session.open()
+  async #connect(): Promise<CrewConnection> {
+    const { connection, isNew } = await this.#session.open()
     if (isNew) this.#reader.forget()
-    if (!isNew || this.#context.ablation.withoutPositionCheck === true) return client
+    if (!isNew || !this.#context.guards.position) return connection
     const held = [...this.#delivery.slots.values()]
-    const grants = held.map((slot) => slot.grant)
-    const positions = await readPositions(client, this.#options.subscription.name, grants)
+    const positions = await connection.positions(held.map((slot) => slot.grant))
     const moved = held.filter((slot) => slot.position !== (positions.get(slotName(slot.grant)) ?? slot.position))
     for (const slot of moved) {
       slot.position = positions.get(slotName(slot.grant)) ?? slot.position
       slot.isDirty = true
     }
     if (moved.length > 0) this.#options.subscription.released?.(moved.map((slot) => slot.grant.part))
-    return client
+    return connection
   }
 
   /** Any one: the same slot each time might be the one with a poisoned course. */
@@ -286,7 +289,7 @@ export class SubscriptionRunner {
   }
 
   /** Slots of lanes that appeared are made by whoever sees them first. */
-  async #discoverLanes(client: pg.PoolClient, nowMs: number): Promise<void> {
+  async #discoverLanes(connection: CrewConnection, nowMs: number): Promise<void> {
     if (nowMs < this.#discoveryDueMs) return
     const kinds = this.#options.subscription.kinds
     const heads = await this.#options.source.laneHeads()
@@ -297,9 +300,7 @@ export class SubscriptionRunner {
     const dedicated = keys.filter(
       (key) => key.lane > 0 && (kinds?.includes(kindOfPart(key.part, this.#context.parts)) ?? true),
     )
-    if (dedicated.length > 0) {
-      await createSlots(client, this.#options.subscription.name, dedicated, new Map())
-    }
+    if (dedicated.length > 0) await connection.createSlots(dedicated)
     this.#discoveryDueMs = nowMs + jittered(discoveryMs, this.#time)
   }
 
@@ -317,7 +318,7 @@ export class SubscriptionRunner {
     const wanted = (passesPerRead * this.#delivery.eventsMax) / (slots.length * this.#eventsPerEntry)
     const runsMax = Math.max(1, Math.min(runsMost, Math.ceil(wanted)))
     const cursors = slots.map(({ grant, position }) => ({ part: grant.part, lane: grant.lane, after: position }))
-    this.#skips ??= await readSkips(context.client, context.subscription.name)
+    this.#skips ??= await context.connection.skips()
     const skips = this.#skips
     const { entries, full } = await this.#reader.read(cursors, runsMax)
     if (full.size > 0) this.#hasBacklog = true

@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import type { CrewConnection, CrewStore } from './store.ts'
 
 /*
  * The one connection on which a runner does its work. Entries are read while it is open and applied through it: if it
@@ -7,34 +7,31 @@ import type pg from 'pg'
  * a position could hold another entry; a new session therefore reads everything again (streams.md §4.5).
  */
 export class Session {
-  readonly #pool: pg.Pool
+  readonly #store: Pick<CrewStore, 'connect'>
   readonly #onEnd: () => void
-  #client: pg.PoolClient | undefined
+  #connection: CrewConnection | undefined
   /** What the server said when it ended the last connection. */
   #lastWords: unknown
 
-  constructor(pool: pg.Pool, onEnd: () => void) {
-    this.#pool = pool
+  constructor(store: Pick<CrewStore, 'connect'>, onEnd: () => void) {
+    this.#store = store
     this.#onEnd = onEnd
   }
 
   /** The connection; `isNew` when it is not the one of the last call. */
-  async open(): Promise<{ client: pg.PoolClient; isNew: boolean }> {
-    if (this.#client !== undefined) return { client: this.#client, isNew: false }
-    const client = await this.#pool.connect()
-    client.on('error', this.#onError)
-    client.on('end', this.#onError)
-    this.#client = client
+  async open(): Promise<{ connection: CrewConnection; isNew: boolean }> {
+    if (this.#connection !== undefined) return { connection: this.#connection, isNew: false }
+    const connection = await this.#store.connect(this.#onError)
+    this.#connection = connection
     this.#lastWords = undefined
-    return { client, isNew: true }
+    return { connection, isNew: true }
   }
 
   /** Ends the connection: it is broken, or nobody knows what it did last. */
   discard(): void {
-    const client = this.#client
-    this.#client = undefined
-    client?.off('end', this.#onError)
-    client?.release(true)
+    const connection = this.#connection
+    this.#connection = undefined
+    connection?.close()
   }
 
   /** Whether the server ended the transaction because it took too long or sat idle, rather than for its own reasons. */

@@ -3,7 +3,7 @@ import type { LaneEntry } from '#log/log.ts'
 import { jittered, type Time } from '#platform/time.ts'
 import type { CircuitBreaker } from './breaker.ts'
 import { type CatchUpContext, recordFailure, type StepResult, stepException, unblocked } from './catch-up.ts'
-import { type DueException, dueExceptions } from './exceptions.ts'
+import type { DueException } from './exceptions.ts'
 import { slotName } from './ownership.ts'
 import type { CrewEvent } from './run-options.ts'
 import type { SlotGrant } from './slots.ts'
@@ -42,10 +42,10 @@ export class SetAsideWork {
     if (nowMs < this.dueMs) return
     this.dueMs = nowMs + jittered(pollMs, this.#options.time)
     if (grants.length === 0) return
-    const { client, subscription, source } = context
+    const { connection, source } = context
     const parts = [...new Set(grants.map((grant) => grant.part))]
-    const due = await dueExceptions(client, subscription.name, parts, ['retry', 'replay'], dueAtOnce)
-    const blocked = await dueExceptions(client, subscription.name, parts, ['blocked'], blockedAtOnce)
+    const due = await connection.dueExceptions(parts, ['retry', 'replay'], dueAtOnce)
+    const blocked = await connection.dueExceptions(parts, ['blocked'], blockedAtOnce)
     const owned = new Map(grants.map((grant) => [slotName(grant), grant]))
     for (const exception of [...due, ...(await unblocked(source, blocked))]) {
       const grant = owned.get(slotName(exception))

@@ -4,6 +4,7 @@ import type { LaneEntry } from '#log/log.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
+import { allGuards, type Guards } from './guards.ts'
 import type { CrewEvent, LaneSource, RunOptions } from './run-options.ts'
 import { type SubscriptionRunner, startSubscription } from './run-subscription.ts'
 import type { Subscription } from './subscription.ts'
@@ -42,13 +43,14 @@ export class TestCrew {
     return pool
   }
 
-  /** Starts a runner with short leases; `options` override anything. */
+  /** Starts a runner with short leases; `options` override anything, `off` switches guards off. */
   async run(
     subscription: Subscription,
     source: LaneSource & { readonly parts?: number },
     options: Partial<RunOptions> = {},
+    off: Partial<Guards> = {},
   ): Promise<SubscriptionRunner> {
-    const runner = await startSubscription({
+    const given: RunOptions = {
       subscription,
       source,
       pool: this.pool(2),
@@ -57,7 +59,8 @@ export class TestCrew {
       ttlMs: 1000,
       report: (event) => this.events.push(event),
       ...options,
-    })
+    }
+    const runner = await startSubscription(given, { ...allGuards, ...off })
     this.#runners.add(runner)
     return runner
   }

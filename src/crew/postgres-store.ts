@@ -1,0 +1,72 @@
+import type pg from 'pg'
+import { isPassing } from '#platform/postgres.ts'
+import { dueExceptions, endException, findExceptions, moveException, raiseUntil, setAside } from './exceptions.ts'
+import { confirmSlots, lockSlots, readPositions } from './fence.ts'
+import { readSkips } from './skips.ts'
+import { createOwnershipStore, createSlots } from './slots.ts'
+import type { CrewConnection, CrewStore, CrewTransaction } from './store.ts'
+import type { Subscription } from './subscription.ts'
+import { runTransaction, type TransactionLimits } from './transaction.ts'
+
+/** One subscription's store on PostgreSQL: the statements, each beside what it is for. */
+export interface PostgresCrew {
+  readonly pool: pg.Pool
+  readonly heartbeatPool: pg.Pool
+  readonly subscription: Pick<Subscription, 'name' | 'apply'>
+  readonly limits: TransactionLimits
+  readonly build: string
+}
+
+export function postgresCrewStore(crew: PostgresCrew): CrewStore {
+  const { pool, heartbeatPool, subscription, build } = crew
+  return {
+    ownership: createOwnershipStore({ pool: heartbeatPool, subscription: subscription.name, build }),
+    async connect(onEnd) {
+      const client = await pool.connect()
+      client.on('error', onEnd)
+      client.on('end', onEnd)
+      return connectionOn(client, crew, () => {
+        client.off('end', onEnd)
+        client.release(true)
+      })
+    },
+  }
+}
+
+function connectionOn(client: pg.PoolClient, crew: PostgresCrew, close: () => void): CrewConnection {
+  const { limits, subscription } = crew
+  const { name } = subscription
+  return {
+    positions: (grants) => readPositions(client, name, grants),
+    skips: () => readSkips(client, name),
+    dueExceptions: (parts, states, max) => dueExceptions(client, name, parts, states, max),
+    createSlots: (keys) => createSlots(client, name, keys, new Map()),
+    transaction: (work) => runTransaction(client, limits, () => work(transactionOn(client, subscription))),
+    close,
+  }
+}
+
+function transactionOn(client: pg.ClientBase, subscription: PostgresCrew['subscription']): CrewTransaction {
+  const { name } = subscription
+  return {
+    lockSlots: (grants, byToken) => lockSlots(client, name, grants, byToken),
+    findExceptions: (streams, isLocked) => findExceptions(client, name, streams, isLocked),
+    setAside: (failures) => setAside(client, name, failures),
+    raiseUntil: (skipped) => raiseUntil(client, name, skipped),
+    moveException: (exception, progress) => moveException(client, name, exception, progress),
+    endException: (exception) => endException(client, name, exception),
+    confirmSlots: (positions) => confirmSlots(client, name, positions),
+    apply: (entries) => subscription.apply(client, entries),
+    async attempt(entries) {
+      await client.query('savepoint attempt')
+      try {
+        await subscription.apply(client, entries)
+      } catch (error) {
+        // On a broken connection this throws, and the whole pass with it.
+        if (!isPassing(error)) await client.query('rollback to savepoint attempt; release savepoint attempt')
+        throw error
+      }
+      await client.query('release savepoint attempt')
+    },
+  }
+}

@@ -1,0 +1,55 @@
+import type { Uuid } from '#domain/ids.ts'
+import type { LaneEntry } from '#log/log.ts'
+import type { DueException, ExceptionProgress, ExceptionState, SetAside, StreamException } from './exceptions.ts'
+import type { FencedSlot } from './fence.ts'
+import type { SlotKey } from './ownership.ts'
+import type { Skips } from './skips.ts'
+import type { OwnershipStore, SlotGrant } from './slots.ts'
+
+/*
+ * Between the rules of one subscription and the place where its slots, its exceptions and its effects are kept: each
+ * call is one statement with a meaning. Kept on PostgreSQL by postgres-store.ts; tests/simulation keeps it in memory
+ * and on virtual time, with row locks, snapshots, lost answers and failovers, and compares the two.
+ */
+export interface CrewStore {
+  /** On connections of its own, never behind the work. */
+  readonly ownership: OwnershipStore
+  /** The connection for the work. `onEnd`: it broke, with what the server said; not called after `close`. */
+  connect(onEnd: (lastWords?: Error) => void): Promise<CrewConnection>
+}
+
+export interface CrewConnection {
+  /** Where the slots really are, by their tokens and without a lock; lost ones are absent. By `part/lane`. */
+  positions(grants: readonly SlotGrant[]): Promise<Map<string, bigint>>
+  skips(): Promise<Skips>
+  /** Exceptions of these parts in these states whose time has come. */
+  dueExceptions(parts: readonly number[], states: readonly ExceptionState[], max: number): Promise<DueException[]>
+  /** Makes the slots that are not there yet, at position 0. */
+  createSlots(keys: readonly SlotKey[]): Promise<void>
+  /** READ COMMITTED, every wait limited; commits what `work` did, or rolls all of it back when it throws. */
+  transaction<Value>(work: (transaction: CrewTransaction) => Promise<Value>): Promise<Value>
+  close(): void
+}
+
+/** Locks live to the end of the transaction and are taken in one order: slots ascending, exceptions, effects. */
+export interface CrewTransaction {
+  /** Locks what is still held under these tokens; slots absent from the answer are lost. By `part/lane`. */
+  lockSlots(grants: readonly SlotGrant[], byToken: boolean): Promise<Map<string, FencedSlot>>
+  /** Which of these streams are set aside; `isLocked` keeps them so until the end. */
+  findExceptions(streams: readonly PartStream[], isLocked: boolean): Promise<StreamException[]>
+  setAside(failures: readonly SetAside[]): Promise<void>
+  raiseUntil(skipped: readonly (PartStream & { readonly untilNumber: number })[]): Promise<void>
+  moveException(exception: StreamException, progress: ExceptionProgress): Promise<void>
+  endException(exception: StreamException): Promise<void>
+  /** Positions never go back here. */
+  confirmSlots(positions: readonly (SlotKey & { readonly position: bigint })[]): Promise<void>
+  /** The consumer's effects. */
+  apply(entries: readonly LaneEntry[]): Promise<void>
+  /** The same under a savepoint: when it throws, the transaction goes on as if it had not been tried. */
+  attempt(entries: readonly LaneEntry[]): Promise<void>
+}
+
+export interface PartStream {
+  readonly part: number
+  readonly stream: Uuid
+}
