@@ -96,6 +96,13 @@ export interface StudentPickLine {
   readonly exercisesMax: number | undefined
 }
 
+/** What a line that asked for `assigned` was answered by. */
+export interface Assigned {
+  readonly algorithm: string
+  /** `undefined`: no experiment decides; the algorithm is the default one. */
+  readonly experiment: { readonly name: string; readonly version: number } | undefined
+}
+
 /** First match wins: ready, container unknown, subject unknown, unready (api.md §6.22). */
 export interface ClueAnswer {
   readonly status: 'ready' | 'book_container_unknown' | 'subject_unknown' | 'unready'
@@ -105,6 +112,7 @@ export interface ClueAnswer {
   readonly ecosystem: Uuid | undefined
   /** Only of computed answers that are ready, when asked for. */
   readonly explanation?: ClueExplanation
+  readonly assigned?: Assigned
 }
 
 export interface PickAnswer {
@@ -118,6 +126,7 @@ export interface PickAnswer {
   readonly computed?: ComputedPick
   /** The same, when asked for. */
   readonly explanation?: PickExplanation
+  readonly assigned?: Assigned
 }
 
 /** What a computed choice was made from, beside its matrix. */

@@ -28,9 +28,9 @@ export function withReceipts(answers: Answers, queue: Pick<ReceiptQueue, 'note'>
   }
 }
 
-function receiptOf({ status, calculation, matrix, exercises, computed }: PickAnswer): Receipt | undefined {
+function receiptOf({ status, calculation, matrix, exercises, computed, assigned }: PickAnswer): Receipt | undefined {
   const isComplete = status === 'ready' && calculation !== undefined && matrix !== undefined && computed !== undefined
-  return isComplete ? { ...computed, calculation, matrix, exercises } : undefined
+  return isComplete ? { ...computed, calculation, matrix, exercises, experiment: assigned?.experiment } : undefined
 }
 
 /** The same choice again; `past` holds what was known at the receipt's position and time. */

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { ConfigurationError, exitConfiguration } from '#platform/config.ts'
 import { demoCommand } from './demo/command.ts'
+import { experimentsCommand } from './experiments/command.ts'
 import { migrateCommand } from './migrate.ts'
 import { rebuildCommand } from './rebuild.ts'
 import { receiptCommand } from './receipt.ts'
@@ -26,6 +27,7 @@ const commands = [
   rebuildCommand(),
   receiptCommand(),
   streamsCommand(),
+  experimentsCommand(),
   demoCommand(),
   sparfaCommand(),
 ]

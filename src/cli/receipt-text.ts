@@ -24,6 +24,7 @@ export function receiptText({ receipt, again, differences }: ReceiptTextInput): 
     `receipt ${receipt.calculation}`,
     field('for', `${kindText[receipt.kind]} ${receipt.subject}`),
     field('algorithm', receipt.algorithm),
+    ...(receipt.experiment === undefined ? [] : [field('experiment', experimentText(receipt.experiment))]),
     field('matrix', receipt.matrix),
     field('as of', `${new Date(receipt.asOf).toISOString()}, course event ${receipt.position}`),
     field('given', `${receipt.exercises.length} exercises${atMost(receipt.exercisesMax)}`),
@@ -36,6 +37,10 @@ export function receiptText({ receipt, again, differences }: ReceiptTextInput): 
 
 function field(name: string, text: string): string {
   return `  ${name.padEnd(11)}${text}`
+}
+
+function experimentText({ name, version }: NonNullable<Receipt['experiment']>): string {
+  return `${name}, version ${version}; the algorithm is the arm`
 }
 
 function atMost(exercisesMax: number | undefined): string {

@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache'
-import type { Uuid } from '#domain/ids.ts'
 import type { Receipt } from './receipts.ts'
 
 /*
@@ -32,7 +31,7 @@ export function openReceiptQueue(options: ReceiptQueueOptions): ReceiptQueue {
   const counters = { written: 0, dropped: 0 }
   const waiting: Receipt[] = []
   // Clients poll: the same calculation again needs no statement to find out that it is there.
-  const noted = new LRUCache<Uuid, true>({ max: 20_000 })
+  const noted = new LRUCache<string, true>({ max: 20_000 })
   let timer: NodeJS.Timeout | undefined
   let draining: Promise<void> | undefined
   let isClosed = false
@@ -45,7 +44,7 @@ export function openReceiptQueue(options: ReceiptQueueOptions): ReceiptQueue {
         counters.written += batch.length
       } catch (error) {
         counters.dropped += batch.length
-        for (const { calculation } of batch) noted.delete(calculation)
+        for (const receipt of batch) noted.delete(keyOf(receipt))
         failed(error)
       }
     }
@@ -62,12 +61,12 @@ export function openReceiptQueue(options: ReceiptQueueOptions): ReceiptQueue {
   return {
     counters,
     note: (receipt) => {
-      if (noted.has(receipt.calculation)) return
+      if (noted.has(keyOf(receipt))) return
       if (isClosed || waiting.length >= receiptsMax) {
         counters.dropped += 1
         return
       }
-      noted.set(receipt.calculation, true)
+      noted.set(keyOf(receipt), true)
       waiting.push(receipt)
       if (draining === undefined) timer ??= setTimeout(start, delayMs)
     },
@@ -77,4 +76,9 @@ export function openReceiptQueue(options: ReceiptQueueOptions): ReceiptQueue {
       clearTimeout(timer)
     },
   }
+}
+
+/** A calculation that an experiment hands out is noted once more. */
+function keyOf({ calculation, experiment }: Receipt): string {
+  return experiment === undefined ? calculation : `${calculation} ${experiment.name}`
 }

@@ -6,7 +6,7 @@ import type { PickKind } from './results.ts'
 
 /*
  * Receipts of exercises that were handed out (design D24): enough to compute the same choice again, and what came of it
- * then. One per calculation; the first one stays.
+ * then. One per calculation; the first one stays. An experiment is added when it hands out the same calculation later.
  */
 export interface Receipt {
   readonly calculation: Uuid
@@ -24,6 +24,8 @@ export interface Receipt {
   readonly asOf: Instant
   readonly exercisesMax: number | undefined
   readonly exercises: readonly Uuid[]
+  /** The experiment whose arm the algorithm is, where one decided. */
+  readonly experiment?: { readonly name: string; readonly version: number } | undefined
 }
 
 export interface Receipts {
@@ -42,14 +44,18 @@ export function openReceipts(pool: pg.Pool, parts: number = partsDefault): Recei
 
 const putSql = `
   insert into pick_receipt (part, calculation_uuid, kind, subject_uuid, algorithm_name, advisers,
-    ecosystem_matrix_uuid, position, as_of, exercises_max, exercise_uuids)
+    ecosystem_matrix_uuid, position, as_of, exercises_max, exercise_uuids, experiment, experiment_version)
   select part, calculation_uuid, kind, subject_uuid, algorithm_name, advisers::text[], ecosystem_matrix_uuid, position,
-    as_of, exercises_max, exercise_uuids::uuid[]
+    as_of, exercises_max, exercise_uuids::uuid[], experiment, experiment_version
   from unnest($1::smallint[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::integer[],
-      $9::timestamptz[], $10::integer[], $11::text[])
+      $9::timestamptz[], $10::integer[], $11::text[], $12::text[], $13::integer[])
     as line (part, calculation_uuid, kind, subject_uuid, algorithm_name, advisers, ecosystem_matrix_uuid, position,
-      as_of, exercises_max, exercise_uuids)
-  on conflict (part, calculation_uuid) do nothing`
+      as_of, exercises_max, exercise_uuids, experiment, experiment_version)
+  on conflict (part, calculation_uuid) do update
+  set experiment = excluded.experiment,
+    experiment_version = excluded.experiment_version
+  where pick_receipt.experiment is null
+    and excluded.experiment is not null`
 
 async function put(pool: pg.Pool, receipts: readonly Receipt[], place: (calculation: Uuid) => number): Promise<void> {
   // In one order, so that processes that write the same receipts do not wait for each other in a circle.
@@ -66,6 +72,8 @@ async function put(pool: pg.Pool, receipts: readonly Receipt[], place: (calculat
     sorted.map(({ asOf }) => new Date(asOf).toISOString()),
     sorted.map(({ exercisesMax }) => exercisesMax ?? null),
     sorted.map(({ exercises }) => `{${exercises.join(',')}}`),
+    sorted.map(({ experiment }) => experiment?.name ?? null),
+    sorted.map(({ experiment }) => experiment?.version ?? null),
   ])
 }
 
@@ -79,12 +87,14 @@ interface ReceiptRow {
   readonly as_of: Date
   readonly exercises_max: number | null
   readonly exercise_uuids: readonly string[]
+  readonly experiment: string | null
+  readonly experiment_version: number | null
 }
 
 async function read(pool: pg.Pool, calculation: Uuid, part: number): Promise<Receipt | undefined> {
   const rows = await pool.query<ReceiptRow>(
     `select kind, subject_uuid, algorithm_name, advisers, ecosystem_matrix_uuid, position, as_of, exercises_max,
-       exercise_uuids::text[] as exercise_uuids
+       exercise_uuids::text[] as exercise_uuids, experiment, experiment_version
      from pick_receipt
      where part = $1
        and calculation_uuid = $2`,
@@ -95,7 +105,9 @@ async function read(pool: pg.Pool, calculation: Uuid, part: number): Promise<Rec
 }
 
 function receiptOf(row: ReceiptRow): Omit<Receipt, 'calculation'> {
+  const { experiment: name, experiment_version: version } = row
   return {
+    ...(name !== null && version !== null && { experiment: { name, version } }),
     kind: row.kind,
     subject: toUuid(row.subject_uuid),
     algorithm: row.algorithm_name,

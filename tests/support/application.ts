@@ -1,5 +1,5 @@
 import { type Application, startApplication } from '#cli/serve/application.ts'
-import { algorithmsDefault, parseRoles } from '#cli/serve/options.ts'
+import { type AlgorithmName, algorithmsDefault, parseRoles } from '#cli/serve/options.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { createShutdown } from '#platform/shutdown.ts'
 
@@ -12,7 +12,7 @@ export interface TestApplication extends Application {
 
 export async function startTestApplication(
   roles = 'api,learning,due,trainer',
-  algorithms = algorithmsDefault,
+  algorithms: readonly AlgorithmName[] = algorithmsDefault,
   matrixIntervalMs?: number,
 ): Promise<TestApplication> {
   const database = await createMigratedDatabase()
@@ -30,7 +30,7 @@ export async function startTestApplication(
 export async function startApplicationOn(
   databaseUrl: string,
   roles = 'api,learning,due,trainer',
-  algorithms = algorithmsDefault,
+  algorithms: readonly AlgorithmName[] = algorithmsDefault,
   matrixIntervalMs?: number,
 ): Promise<TestApplication> {
   const said: string[] = []

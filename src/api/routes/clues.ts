@@ -18,6 +18,7 @@ import {
   updateStudentCluesExample,
   updateTeacherCluesExample,
 } from '../schemas/examples.ts'
+import { assignedOf } from './assigned.ts'
 
 const fetchDescription =
   'One line per request line, in order, always with clue_data: the default interval 0…1 where nothing is known.'
@@ -123,6 +124,7 @@ function clueLines(
       ...(clue.ecosystem === undefined ? {} : { ecosystem_uuid: clue.ecosystem }),
     },
     clue_status: clueStatus(clue.status, subject),
+    ...assignedOf(clue),
     ...(clue.explanation && { explanation: explanationText(clue.explanation) }),
   }))
 }

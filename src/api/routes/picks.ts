@@ -12,6 +12,7 @@ import {
   updateWorstAreasExample,
 } from '../schemas/examples.ts'
 import * as schemas from '../schemas/picks.ts'
+import { assignedOf } from './assigned.ts'
 
 const fetchDescription =
   'One line per request line, in order. Ready with fewer exercises than asked for, or none, is final; unready means ' +
@@ -67,6 +68,7 @@ const fetchEndpoints: readonly Endpoint[] = [
         exercise_uuids: pick.exercises,
         student_status: `student_${pick.status}`,
         spy_info: pick.spyInfo,
+        ...assignedOf(pick),
         ...explanationOf(pick),
       }))
       return JSON.stringify({ worst_areas_responses: worstAreas })
@@ -154,6 +156,7 @@ function assignmentAnswers(
     exercise_uuids: pick.exercises,
     assignment_status: `assignment_${pick.status}`,
     spy_info: pick.spyInfo,
+    ...assignedOf(pick),
     ...explanationOf(pick),
   }))
 }

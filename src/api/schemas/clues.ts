@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { assignedFields } from './assigned.ts'
 import { algorithmName, batch, batchMax, flag, optional, probability, uuid } from './values.ts'
 
 /** The one object that admits no unknown key (api.md §2). */
@@ -44,6 +45,7 @@ const clueAnswers = Type.Array(
     calculation_uuid: nullableUuid,
     clue_data: clueData,
     clue_status: Type.String({ description: 'clue_ready, clue_unready, book_container_unknown or …_unknown' }),
+    ...assignedFields,
     explanation: Type.Optional(explanation),
   }),
 )

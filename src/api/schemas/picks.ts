@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { assignedFields } from './assigned.ts'
 import { algorithmName, batch, batchMax, optional, uuid } from './values.ts'
 
 const nullableUuid = Type.Union([uuid, Type.Null()])
@@ -72,6 +73,7 @@ const assignmentPicks = Type.Array(
     exercise_uuids: Type.Array(uuid),
     assignment_status: Type.String({ description: 'assignment_ready, assignment_unready or assignment_unknown' }),
     spy_info: spyInfo,
+    ...assignedFields,
     explanation: Type.Optional(explanation),
   }),
 )
@@ -91,6 +93,7 @@ export const fetchWorstAreasResponse = Type.Object({
       exercise_uuids: Type.Array(uuid),
       student_status: Type.String({ description: 'student_ready, student_unready or student_unknown' }),
       spy_info: spyInfo,
+      ...assignedFields,
       explanation: Type.Optional(explanation),
     }),
   ),

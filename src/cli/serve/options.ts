@@ -50,7 +50,7 @@ export function readMilliseconds(environment: NodeJS.ProcessEnv, name: string, f
 /** Algorithms that can answer in this process; any other name is one of a remote algorithm. */
 export const algorithmNames = ['biglearn_sparfa', 'local_query'] as const
 export type AlgorithmName = (typeof algorithmNames)[number]
-export const algorithmsDefault: readonly AlgorithmName[] = ['biglearn_sparfa']
+export const algorithmsDefault: readonly [AlgorithmName] = ['biglearn_sparfa']
 
 /** A comma list, the first one being shown to people; an empty list leaves everything to remote algorithms. */
 export function parseAlgorithms(text: string): readonly AlgorithmName[] {

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { Answers, Forecasts } from '#answers/answers.ts'
+import { withAssigned } from '#answers/assigned.ts'
 import type { AlgorithmContract } from '#answers/contract/contract.ts'
 import { openAlgorithmContract } from '#answers/contract/open.ts'
 import type { Explanations } from '#answers/explain.ts'
@@ -17,8 +18,10 @@ import type { Subscription } from '#crew/subscription.ts'
 import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
+import type { Instant } from '#domain/student.ts'
 import { startCleanUp } from '#due/clean-up.ts'
 import { recordCourseMoves } from '#due/course-moves.ts'
+import { openExperiments } from '#due/experiments.ts'
 import { openMatrixReads } from '#due/matrix-reads.ts'
 import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
 import { openMatrixUpdates } from '#due/matrix-updates.ts'
@@ -42,7 +45,7 @@ import { openPool, withRetry } from '#platform/postgres.ts'
 import type { Shutdown } from '#platform/shutdown.ts'
 import { openAlgorithms } from './algorithms.ts'
 import { fitInThread } from './fit-thread.ts'
-import type { AlgorithmName, Role } from './options.ts'
+import { type AlgorithmName, algorithmsDefault, type Role } from './options.ts'
 import { pastAt, viewOptions } from './past.ts'
 import { createVisibility, type Visibility } from './visibility.ts'
 
@@ -112,9 +115,9 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const views = openKeptViews(reader, viewOptions)
   const orderings = openSubmittedOrderings(pool)
   const clues = openSubmittedClues(pool)
+  const past = (instant: Instant) => pastAt({ reader, log, matrixStore }, instant, options.algorithms)
   const computed = openAnswers({
-    ...{ reader, views, clock, freshness, matrices: matrixStore },
-    past: (instant) => pastAt({ reader, log, matrixStore }, instant, options.algorithms),
+    ...{ reader, views, clock, freshness, past, matrices: matrixStore },
     algorithms: openAlgorithms(options.algorithms, (ecosystem) => matrixStore.current(ecosystem)),
     submitted: { orderings, clues },
   })
@@ -130,7 +133,11 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     pool,
     log,
     reader,
-    answers: withUploaded(withWaiting(computed, waiting), results),
+    answers: withAssigned(withUploaded(withWaiting(computed, waiting), results), {
+      ...{ freshness, clock, experiments: openExperiments(pool) },
+      readerAt: (asOf) => (asOf === undefined ? reader : past(asOf).reader),
+      algorithmDefault: options.algorithms[0] ?? algorithmsDefault[0],
+    }),
     receipts,
     waiting,
     forecasts: computed,
