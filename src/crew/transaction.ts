@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { isUnanswered } from '#platform/postgres.ts'
 
 /*
  * Transactions of the crew: READ COMMITTED whatever the server's default is (streams.md R4), with every wait limited
@@ -45,7 +46,7 @@ export async function runTransaction<Value>(
     return value
   } catch (error) {
     // On a broken connection there is nothing to roll back.
-    await client.query('rollback').catch(() => undefined)
+    if (!isUnanswered(error)) await client.query('rollback').catch(() => undefined)
     throw error
   }
 }

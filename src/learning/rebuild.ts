@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import type { StoredEvent, StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
 import { isPassing } from '#platform/postgres.ts'
+import { connectWriter } from '#platform/servers.ts'
 import { type Difference, firstDifference } from './parity.ts'
 import { createBeside, exchange, rebuildSchema } from './rebuild-schema.ts'
 import { learningSubscription } from './subscription.ts'
@@ -45,9 +46,7 @@ const eventsPerPass = 2000
 const attemptsMax = 20
 
 export async function rebuildLearning(options: RebuildOptions): Promise<RebuildResult> {
-  const client = new pg.Client({ connectionString: options.url, application_name: 'biglearn rebuild learning' })
-  client.on('error', () => undefined)
-  await client.connect()
+  const client = await connectWriter(options.url, { application_name: 'biglearn rebuild learning' })
   const rebuild = new Rebuild(client, options)
   try {
     return await rebuild.run()
@@ -241,11 +240,8 @@ class Rebuild {
   /** The second connection, which keeps slots locked while the first one folds and commits. */
   async #holder(): Promise<pg.Client> {
     if (this.#holding !== undefined) return this.#holding
-    const holder = new pg.Client({ connectionString: this.#options.url, application_name: 'biglearn rebuild holder' })
-    holder.on('error', () => undefined)
-    await holder.connect()
-    this.#holding = holder
-    return holder
+    this.#holding = await connectWriter(this.#options.url, { application_name: 'biglearn rebuild holder' })
+    return this.#holding
   }
 
   async release(): Promise<void> {

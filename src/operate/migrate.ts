@@ -3,9 +3,10 @@ import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import pg from 'pg'
+import type pg from 'pg'
 import { ConfigurationError } from '#platform/config.ts'
 import { isPassing, unreachable } from '#platform/postgres.ts'
+import { connectWriter } from '#platform/servers.ts'
 
 /*
  * Numbered, forward-only migrations (operations.md §4.1–4.2): one runner at a time by a session advisory lock, one
@@ -48,9 +49,7 @@ export function parseMigration(fileName: string, text: string): Migration {
 
 /** Applies what is missing and returns the migrations applied now. A second runner waits for the first. */
 export async function migrate(url: string, migrations: readonly Migration[]): Promise<Migration[]> {
-  const client = new pg.Client({ connectionString: url, application_name: 'biglearn migrate' })
-  client.on('error', () => undefined)
-  await client.connect().catch((error: unknown) => {
+  const client = await connectWriter(url, { application_name: 'biglearn migrate' }).catch((error: unknown) => {
     throw unreachable(error)
   })
   try {

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { ConfigurationError } from './config.ts'
+import { openWriterPool } from './servers.ts'
 import { systemTime, type Time } from './time.ts'
 
 /*
@@ -31,18 +32,9 @@ function parseBigints(text: string): bigint[] {
   return inside === '' ? [] : inside.split(',').map((item) => BigInt(item))
 }
 
+/** Connections to the server that accepts writes; `url` may name several hosts (servers.ts). */
 export function openPool(url: string, options: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString: url,
-    application_name: `biglearn ${options.name}`,
-    max: options.connectionsMax,
-    connectionTimeoutMillis: 5000,
-    statement_timeout: options.statementTimeoutMs ?? 5000,
-    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 5000,
-    types: typeParsers,
-  })
+  const pool = openWriterPool(url, poolConfig(options))
   // An idle connection that breaks is replaced at its next use; without a listener it would end the process.
   pool.on('error', () => undefined)
   // The same for one that breaks while it is checked out, between two statements: the next statement reports it.
@@ -50,15 +42,44 @@ export function openPool(url: string, options: PoolOptions): pg.Pool {
   return pool
 }
 
+/** An answer that takes longer than the server's own limit was lost on its way. */
+const onTheWayMs = 2000
+
+function poolConfig(options: PoolOptions): pg.PoolConfig {
+  const statementMs = options.statementTimeoutMs ?? 5000
+  return {
+    application_name: `biglearn ${options.name}`,
+    max: options.connectionsMax,
+    connectionTimeoutMillis: 5000,
+    statement_timeout: statementMs,
+    query_timeout: statementMs + onTheWayMs,
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5000,
+    types: typeParsers,
+  }
+}
+
 /** A short list of SQLSTATEs after which the same statement may succeed (OP-P5); dropped connections count as well. */
 const passing = new Set(['57P01', '57P02', '57P03', '25006', '40001', '40P01', '55P03', '53300', '25P03', '25P04'])
-const droppedConnection = /terminated|ECONNRESET|ECONNREFUSED|EPIPE|timeout exceeded|Connection ended|not queryable/i
+const droppedConnection = new RegExp(
+  [
+    'terminated|Connection ended|not queryable|timeout exceeded|timeout expired|read timeout',
+    'ECONNRESET|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EPIPE',
+  ].join('|'),
+  'i',
+)
 
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error ? String(error.code) : ''
   if (passing.has(code) || code.startsWith('08')) return true
   return droppedConnection.test(`${code} ${error.message}`)
+}
+
+/** The connection did not answer in time: nothing more can be asked through it. */
+export function isUnanswered(error: unknown): error is Error {
+  return error instanceof Error && error.message === 'Query read timeout'
 }
 
 export interface RetryOptions {
@@ -95,7 +116,8 @@ export async function inTransaction<Value>(
     await client.query('commit')
     return value
   } catch (error) {
-    await client.query('rollback').catch((failure: Error) => (broken = failure))
+    if (isUnanswered(error)) broken = error
+    else await client.query('rollback').catch((failure: Error) => (broken = failure))
     throw error
   } finally {
     client.release(broken)

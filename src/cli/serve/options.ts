@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { ConfigurationError } from '#platform/config.ts'
+import { addressesOf } from '#platform/servers.ts'
 
 /** What a server process does. Any number of processes may hold the same role (design D34). */
 export const allRoles = ['api', 'learning', 'due', 'trainer', 'console'] as const
@@ -31,7 +32,7 @@ export function requireDatabaseUrl(environment: NodeJS.ProcessEnv): string {
 }
 
 export function checkedUrl(url: string): string {
-  if (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) return url
+  if (/^postgres(ql)?:\/\//.test(url) && addressesOf(url).every((address) => URL.canParse(address))) return url
   throw new ConfigurationError(
     'DATABASE_URL is not a postgres:// address',
     'write postgres://USER:PASSWORD@HOST:PORT/NAME',
