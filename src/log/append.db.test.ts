@@ -144,7 +144,7 @@ describe('append, with several processes', () => {
   })
 
   test('answers a request whose connection is cut, and stores it once', async () => {
-    const { log, pool } = await given.another()
+    const { log, pool } = await given.another({ limits: { gatePatienceMs: 2000 } })
     const course = newCourse()
     // A gate held by somebody else keeps the request waiting inside its transaction.
     const release = await holdGates()
@@ -162,7 +162,7 @@ describe('append, with several processes', () => {
     const [frozen, other] = [newCourse(), newCourse()]
     const request = openRequest(responses(frozen, 0, 1))
     assert.ok(!('kind' in request))
-    const statement = appendStatement(planGroup([request], partOf), { events: 100, bytes: 1e6, foldRuns: 10 })
+    const statement = appendStatement(planGroup([request], partOf), { events: 100, bytes: 1e6, foldRuns: 10 }, 0)
     const client = new pg.Client({ connectionString: given.url })
     await client.connect()
     // What a client that is stopped in the middle of its message leaves behind: everything but the Sync.

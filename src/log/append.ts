@@ -1,7 +1,8 @@
 import type { StreamEvent } from '#domain/events.ts'
 import { isPassing } from '#platform/postgres.ts'
 import type { Time } from '#platform/time.ts'
-import type { AppendWindow } from './append-statement.ts'
+import { GateHeld, HeldGates } from './append-gates.ts'
+import { type AppendWindow, binsOf } from './append-statement.ts'
 import { type AppendConflict, type AppendResult, LogOverloaded } from './log.ts'
 import { type PartOfStream, type Plan, planGroup } from './plan.ts'
 import { openRequest, type Request, settle } from './request.ts'
@@ -10,7 +11,8 @@ import type { LogStore, LogWriter } from './store.ts'
 
 /**
  * Group commit without a timer: whatever queued while the last write was in flight is the next transaction (design D9).
- * A request is acknowledged only after its transaction is durable, and refused without touching its neighbours.
+ * A request is acknowledged only after its transaction is durable, and refused without touching its neighbours. While
+ * somebody else holds a gate for long, requests that need it step aside, in order, and all others go on (api.md M16).
  */
 export interface AppendOptions {
   readonly store: LogStore
@@ -30,6 +32,8 @@ export interface AppendLimits {
   readonly groupBytesMax: number
   /** Time for all attempts of a write whose outcome is unknown (OP-P5). */
   readonly retryMs: number
+  /** A gate that is not free by then is held by somebody who does not write a group. */
+  readonly gatePatienceMs: number
 }
 
 /** Design D8. The group limit is about 6,000 answers: a gate is held for some ten milliseconds, and then for others. */
@@ -39,7 +43,13 @@ export const appendLimits: AppendLimits = {
   oldestWaiterMs: 2000,
   groupBytesMax: 512 * 1024,
   retryMs: 25_000,
+  gatePatienceMs: 200,
 }
+
+/** Where many processes queue for the gates of a slow database, the patience of a request doubles up to this. */
+const gatePatienceMaxMs = 2000
+/** Requests that wait for held gates may use this share of what all may use together. */
+const asideShare = 0.5
 
 /** Numbers are stored in four bytes. No stream comes near, so such a number is always far beyond a hole. */
 const numberEnd = 2 ** 31 - 1
@@ -47,6 +57,10 @@ const numberEnd = 2 ** 31 - 1
 interface Waiter {
   readonly request: Request
   readonly since: number
+  /** As `since`, but for the last time that it came back from waiting for a held gate. */
+  queuedAt: number
+  /** How often a gate did not come free in time for its group. */
+  heldUp: number
   /** Set after its group failed for a reason of one of its members: it is tried alone. */
   isAlone: boolean
   resolve(result: AppendResult): void
@@ -56,6 +70,9 @@ interface Waiter {
 export class Appender {
   readonly #options: AppendOptions
   readonly #queue: Waiter[] = []
+  readonly #heldGates: HeldGates
+  /** In order, those that need a held gate. */
+  #aside: Waiter[] = []
   #bytes = 0
   #waiters = 0
   #draining: Promise<void> | undefined
@@ -64,11 +81,12 @@ export class Appender {
 
   constructor(options: AppendOptions) {
     this.#options = options
+    this.#heldGates = new HeldGates(options.store, () => this.#comeBack())
   }
 
   async append(events: readonly StreamEvent[]): Promise<AppendResult> {
     if (events.length === 0) return { kind: 'stored', outcomes: [] }
-    this.#refuseWhenFull()
+    this.#refuseWhenFull(events)
     const unreachable = events.filter((event) => event.number >= numberEnd)
     if (unreachable.length > 0) {
       const missing = await missingBefore(this.#options.store, unreachable)
@@ -98,23 +116,41 @@ export class Appender {
 
   /** Resolves when everything queued so far has its answer. */
   async idle(): Promise<void> {
-    while (this.#draining !== undefined) await this.#draining
+    for (;;) {
+      const work = this.#draining ?? this.#heldGates.watching
+      if (work === undefined) return
+      await work
+    }
   }
 
   #nowMs(): number {
     return this.#options.time.monotonicMs()
   }
 
-  #refuseWhenFull(): void {
-    const { queuedBytesMax, waitersMax, oldestWaiterMs } = this.#options.limits
-    const oldest = this.#queue[0]
-    const isOld = oldest !== undefined && this.#nowMs() - oldest.since > oldestWaiterMs
-    if (isOld || this.#waiters >= waitersMax || this.#bytes >= queuedBytesMax) throw new LogOverloaded(1)
+  /** Who has to wait for a held gate is judged by those that wait for one, all others by those before them. */
+  #refuseWhenFull(events: readonly StreamEvent[]): void {
+    const { queuedBytesMax, waitersMax } = this.#options.limits
+    if (this.#isOld(this.#queue[0]) || this.#waiters >= waitersMax || this.#bytes >= queuedBytesMax) {
+      throw new LogOverloaded(1)
+    }
+    if (!this.#heldGates.areThere || !this.#heldGates.includeAny(this.#binsOf(events))) return
+    const bytes = this.#aside.reduce((sum, { request }) => sum + request.bytes, 0)
+    const isFull = this.#aside.length >= waitersMax * asideShare || bytes >= queuedBytesMax * asideShare
+    if (isFull || this.#isOld(this.#aside[0])) throw new LogOverloaded(1)
+  }
+
+  #isOld(waiter: Waiter | undefined): boolean {
+    return waiter !== undefined && this.#nowMs() - waiter.queuedAt > this.#options.limits.oldestWaiterMs
+  }
+
+  #isOver(waiter: Waiter): boolean {
+    return this.#nowMs() > waiter.since + this.#options.limits.retryMs
   }
 
   #enqueue(request: Request): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, since: this.#nowMs(), isAlone: false, resolve, reject })
+      const since = this.#nowMs()
+      this.#queue.push({ request, since, queuedAt: since, heldUp: 0, isAlone: false, resolve, reject })
       this.#draining ??= this.#drain()
     })
   }
@@ -122,13 +158,48 @@ export class Appender {
   async #drain(): Promise<void> {
     // Requests that arrive in the same turn of the event loop share the first transaction too.
     await Promise.resolve()
-    while (this.#queue.length > 0) await this.#writeGroup(this.#takeGroup())
+    for (;;) {
+      const group = this.#takeGroup()
+      if (group.length === 0) break
+      await this.#writeGroup(group)
+    }
     this.#release()
     // In the same turn as the last look at the queue: whoever comes later starts again.
     this.#draining = undefined
   }
 
+  #binsOf(events: readonly StreamEvent[]): number[] {
+    return binsOf(events.map(({ kind, stream }) => this.#options.partOf(kind, stream)))
+  }
+
+  #needsHeldGate({ request }: Waiter): boolean {
+    return this.#heldGates.includeAny(this.#binsOf(request.given))
+  }
+
+  /** Called after each look at the held gates; false when nobody waits for one. */
+  #comeBack(): boolean {
+    const aside: Waiter[] = []
+    const back: Waiter[] = []
+    for (const waiter of this.#aside) {
+      if (this.#isOver(waiter)) waiter.reject(new GateHeld())
+      else if (this.#needsHeldGate(waiter)) aside.push(waiter)
+      else back.push(Object.assign(waiter, { queuedAt: this.#nowMs() }))
+    }
+    this.#aside = aside
+    this.#queue.unshift(...back)
+    if (back.length > 0) this.#draining ??= this.#drain()
+    return aside.length > 0
+  }
+
+  #stepAside(): void {
+    const needs = this.#queue.map((waiter) => this.#needsHeldGate(waiter))
+    this.#aside.push(...this.#queue.filter((_, index) => needs[index]))
+    const others = this.#queue.filter((_, index) => !needs[index])
+    this.#queue.splice(0, this.#queue.length, ...others)
+  }
+
   #takeGroup(): Waiter[] {
+    if (this.#heldGates.areThere) this.#stepAside()
     const { groupBytesMax } = this.#options.limits
     let bytes = 0
     let count = 0
@@ -151,9 +222,10 @@ export class Appender {
       members = group.filter((_, index) => !putOff.has(index))
       this.#queue.unshift(...group.filter((_, index) => putOff.has(index)))
       await this.#retrying(members, async (writer) => {
-        const outcome = await writer.append(plan, this.#options.window)
+        const outcome = await writer.append(plan, this.#options.window, this.#patienceMs(members))
         if (outcome.kind === 'stored') this.#acknowledge(members, plan)
         else if (outcome.kind === 'overlap') this.#settleOverlaps(members, await writer.overlaps(plan))
+        else if (outcome.kind === 'gate_held') this.#leaveHeldGates(members, outcome.bins)
         else await this.#refuseTooFar(writer, members, plan, outcome.runs)
       })
     } catch (error) {
@@ -182,6 +254,23 @@ export class Appender {
   #release(error?: Error): void {
     this.#writer?.release(error)
     this.#writer = undefined
+  }
+
+  #patienceMs(members: readonly Waiter[]): number {
+    const heldUp = Math.max(...members.map((waiter) => waiter.heldUp))
+    return Math.min(this.#options.limits.gatePatienceMs * 2 ** heldUp, gatePatienceMaxMs)
+  }
+
+  /** Nothing was written. All go again, but for those that need a gate which is still held. */
+  #leaveHeldGates(members: readonly Waiter[], held: readonly number[]): void {
+    const left: Waiter[] = []
+    for (const waiter of members) {
+      waiter.heldUp += 1
+      if (this.#isOver(waiter)) waiter.reject(new GateHeld())
+      else left.push(waiter)
+    }
+    this.#queue.unshift(...left)
+    this.#heldGates.add(held)
   }
 
   #acknowledge(members: readonly Waiter[], plan: Plan): void {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { waitForFreeGates } from './append-gates.ts'
 import { callAppend, readOverlaps } from './append-statement.ts'
 import { foldContiguous } from './fold.ts'
 import { selectLaneEntries, selectLaneHeads } from './lane.ts'
@@ -16,6 +17,7 @@ export function postgresLogStore(pool: pg.Pool, parts: number, partOf: PartOfStr
   return {
     ...runRowsOf(pool),
     openWriter: async () => writerOn(await pool.connect(), partOf),
+    freeGates: (bins) => waitForFreeGates(pool, bins),
     laneEntries: (cursors, runsMax, laneBytes) => selectLaneEntries(pool, cursors, runsMax, laneBytes),
     laneHeads: (known) => selectLaneHeads(pool, known),
     statuses: (streams, gapsMax) => readStatuses(pool, streams, gapsMax, partOf),
@@ -33,7 +35,7 @@ export function postgresLogStore(pool: pg.Pool, parts: number, partOf: PartOfStr
 
 function writerOn(client: pg.PoolClient, partOf: PartOfStream): LogWriter {
   return {
-    append: (plan, window) => callAppend(client, plan, window),
+    append: (plan, window, patienceMs) => callAppend(client, plan, window, patienceMs),
     overlaps: (plan) => readOverlaps(client, plan),
     statuses: (streams, gapsMax) => readStatuses(client, streams, gapsMax, partOf),
     release: (error) => client.release(error),

@@ -22,6 +22,8 @@ import type { StreamSlot } from './stream-audit.ts'
 export interface LogStore extends RunRows {
   /** A connection for appends alone. */
   openWriter(): Promise<LogWriter>
+  /** Which of these gates are free now, after waiting about 100 ms when none is; holds none of them afterwards. */
+  freeGates(bins: readonly number[]): Promise<readonly number[]>
   /** Entries behind each cursor, by cursor and position: `runsMax` a lane at most, and about `laneBytes` of bodies. */
   laneEntries(cursors: readonly LaneCursor[], runsMax: number, laneBytes: number): Promise<LaneRow[]>
   /** Highest position of each lane by `part/lane`. `known` holds, by part, what lane 0 has reached for sure. */
@@ -48,8 +50,8 @@ export interface StreamName {
 
 /** One connection, used by one group at a time. */
 export interface LogWriter {
-  /** One transaction that ends by itself: the whole plan is stored, or nothing. */
-  append(plan: Plan, window: AppendWindow): Promise<CallOutcome>
+  /** One transaction that ends by itself: the whole plan is stored, or nothing. Waits `patienceMs` for each gate. */
+  append(plan: Plan, window: AppendWindow, patienceMs: number): Promise<CallOutcome>
   /** What is stored under the numbers of the plan's runs, by `slotKey`. */
   overlaps(plan: Plan): Promise<Map<string, StoredSlot>>
   statuses(streams: readonly StreamName[], gapsMax: number): Promise<StreamStatus[]>

@@ -7,14 +7,15 @@ import type { Uuid } from '#domain/ids.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
+import { gates } from './append-statement.ts'
 import { type AppendResult, type LaneCursor, type LaneEntry, type Log, LogOverloaded, type OpenedLog } from './log.ts'
 import { openLog } from './open.ts'
 import { courseOf, createCourseOf, eventOf, responseOf, uuidOf } from './sample-events.ts'
 
 /*
- * Several logs on one database under shuffled, repeated, conflicting and racing requests, with readers beside them and,
- * in a second run, connections that are cut; checked against what each client was told. Longer or other runs:
- * BIGLEARN_STRESS_SECONDS=60 BIGLEARN_STRESS_SEED=7.
+ * Several logs on one database under shuffled, repeated, conflicting and racing requests, with readers and somebody who
+ * holds gates beside them and, in a second run, connections that are cut; checked against what each client was told.
+ * Longer or other runs: BIGLEARN_STRESS_SECONDS=60 BIGLEARN_STRESS_SEED=7.
  */
 const seconds = Number(process.env['BIGLEARN_STRESS_SECONDS'] ?? 2)
 const seed = Number(process.env['BIGLEARN_STRESS_SEED'] ?? 1)
@@ -42,7 +43,7 @@ for (const areCut of [false, true]) {
     const pools = Array.from({ length: logsCount }, (_, index) =>
       openPool(database.url, { name: `stressed ${index}`, connectionsMax: 4 }),
     )
-    const logs = await Promise.all(pools.map((pool) => openLog(pool)))
+    const logs = await Promise.all(pools.map((pool) => openLog(pool, { limits: { gatePatienceMs: 30 } })))
     const model = new Model(random, areCut ? 'cut' : 'calm')
     const readers = [new Follower(20), new Follower(20)]
     const late = new Follower(2)
@@ -50,6 +51,7 @@ for (const areCut of [false, true]) {
     const beside = [
       ...readers.map((reader, index) => reader.follow(logs[index]!, state)),
       moveCourses(logs[2]!, model, random, state),
+      holdGates(random, state),
       ...(areCut ? [cutConnections(random, state)] : []),
     ]
     const end = performance.now() + seconds * 1000
@@ -280,6 +282,19 @@ async function moveCourses(
     await log.moveStream('course', course, random() < 0.5 ? 'dedicated' : 'shared', { actor: 'test', reason: 'test' })
     await sleep(20 + random() * 60)
   }
+}
+
+/** Now and then longer than an append waits for a gate, so that requests have to step aside. */
+async function holdGates(random: () => number, state: { readonly isOver: boolean }): Promise<void> {
+  const holder = await administration.connect()
+  while (!state.isOver) {
+    await holder.query('begin')
+    await holder.query('select from gate where bin = $1 for no key update', [Math.floor(random() * gates)])
+    await sleep(random() * 120)
+    await holder.query('commit')
+    await sleep(random() * 60)
+  }
+  holder.release()
 }
 
 async function cutConnections(random: () => number, state: { readonly isOver: boolean }): Promise<void> {

@@ -22,6 +22,8 @@ import { createShutdown } from '#platform/shutdown.ts'
  */
 export interface ContractServer {
   readonly url: string
+  /** Where the log is kept; absent where it is not on PostgreSQL. */
+  readonly databaseUrl?: string
   post(endpoint: string, body: unknown, headers?: Record<string, string>): Promise<Answer>
   send(path: string, request: RequestInit): Promise<Answer>
   stop(): Promise<void>
@@ -80,7 +82,7 @@ async function startPostgresServer(): Promise<ContractServer> {
     await pool.end()
     await database.drop()
   }
-  return serverAt(await server.listen({ port: 0, host: '127.0.0.1' }), stop)
+  return { ...serverAt(await server.listen({ port: 0, host: '127.0.0.1' }), stop), databaseUrl: database.url }
 }
 
 /** As `biglearn serve` runs it, with answers that are computed when asked. */
@@ -102,7 +104,7 @@ async function startProgram(): Promise<ContractServer> {
     },
     shutdown,
   )
-  return serverAt(url, () => shutdown.stop('done'))
+  return { ...serverAt(url, () => shutdown.stop('done')), databaseUrl: database.url }
 }
 
 /**

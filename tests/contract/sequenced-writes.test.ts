@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { toUuid } from '#domain/ids.ts'
+import { partOf } from '#domain/parts.ts'
 import {
   activeDates,
   assignment,
@@ -227,4 +230,43 @@ contractTest('empty outer arrays are 200 with an empty answer', async () => {
     updated_assignments: [],
   })
   assert.deepEqual((await server.post('record_no_ops', { no_ops: [] })).json, { no_op_responses: [] })
+})
+
+const gatesOfLog = 16
+const heldGate = 3
+
+/** A course whose appends take, or do not take, the held gate (docs/adr/0002). */
+function courseWhose(takesHeldGate: boolean): string {
+  for (;;) {
+    const uuid = randomUUID()
+    if ((partOf('course', toUuid(uuid)) % gatesOfLog === heldGate) === takesHeldGate) return uuid
+  }
+}
+
+contractTest('[M16] a course whose writes are held up by somebody else holds up no other course', async () => {
+  if (server.databaseUrl === undefined) return
+  const holder = new pg.Client(server.databaseUrl)
+  await holder.connect()
+  try {
+    const [held, free] = [courseWhose(true), courseWhose(false)]
+    await holder.query('begin')
+    await holder.query(`select from gate where bin = ${heldGate} for no key update`)
+    const order: string[] = []
+    const waiting = [0, 1, 2].map(async (number) => {
+      const answer = await server.post('record_responses', { responses: [response(held, number)] })
+      assert.equal(answer.status, 200)
+      order.push(held)
+    })
+    for (let number = 0; number < 20; number += 1) {
+      const answer = await server.post('record_responses', { responses: [response(free, number)] })
+      assert.equal(answer.status, 200)
+      order.push(free)
+    }
+    await holder.query('commit')
+    await Promise.all(waiting)
+    assert.deepEqual(order, [...Array(20).fill(free), held, held, held])
+    assert.deepEqual(numbersOf(await courseEvents(server, held)), [0, 1, 2])
+  } finally {
+    await holder.end()
+  }
 })

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { StreamEvent } from '#domain/events.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { partOf } from '#domain/parts.ts'
+import { gates } from './append-statement.ts'
+import { type AppendResult, LogOverloaded, type OpenedLog } from './log.ts'
+import { courseOf, numbersOf, responseOf } from './sample-events.ts'
+import { useTestLog } from './test-log.ts'
+
+/* [M16] One gate is held by somebody who does not let go: who needs it waits, nobody else does. */
+const given = useTestLog()
+const all = { from: 0, eventsMax: 1000, bytesMax: 4_000_000 }
+const heldBin = 3
+let names = 0
+
+function courseAt(isWanted: (bin: number) => boolean): Uuid {
+  for (;;) {
+    const course = courseOf(`gates ${++names}`)
+    if (isWanted(partOf('course', course) % gates)) return course
+  }
+}
+const heldCourse = () => courseAt((bin) => bin === heldBin)
+/** Of a gate behind the held one, and of one before it, which a waiting append would hold. */
+const freeCourses = () => [courseAt((bin) => bin > heldBin), courseAt((bin) => bin < heldBin)]
+
+async function hold(bin = heldBin): Promise<() => Promise<void>> {
+  const holder = await given.pool.connect()
+  await holder.query('begin')
+  await holder.query('select from gate where bin = $1 for no key update', [bin])
+  return async () => {
+    await holder.query('rollback')
+    holder.release()
+  }
+}
+
+/** An append, and whether it has its answer. */
+function send(log: OpenedLog, ...events: StreamEvent[]) {
+  const state = { isAnswered: false, result: log.append(events) as Promise<AppendResult> }
+  state.result = state.result.finally(() => (state.isAnswered = true))
+  state.result.catch(() => undefined)
+  return state
+}
+
+const read = async (course: Uuid) => numbersOf(await given.log.readStream('course', course, all))
+const responses = (course: Uuid, count: number) =>
+  Array.from({ length: count }, (_, number) => responseOf(course, number))
+
+describe('while a gate is held, an append', { timeout: 60_000 }, () => {
+  test('to other gates is answered, also from the group that met the held one; its own goes on after', async () => {
+    const { log } = await given.another()
+    const [held, [after, before]] = [heldCourse(), freeCourses()]
+    const release = await hold()
+    const waiting = [send(log, responseOf(held, 0)), send(log, responseOf(held, 1), responseOf(after!, 1))]
+    for (const course of [after!, before!]) assert.equal((await log.append([responseOf(course, 0)])).kind, 'stored')
+    waiting.push(send(log, responseOf(held, 2)))
+    for (let number = 2; number < 20; number += 1) await log.append([responseOf(after!, number)])
+    assert.deepEqual(
+      waiting.map(({ isAnswered }) => isAnswered),
+      [false, false, false],
+    )
+    // What waits behind a number that stands aside is stored all the same.
+    assert.deepEqual(await read(after!), [0])
+    await release()
+    for (const { result } of waiting) assert.equal((await result).kind, 'stored')
+    assert.deepEqual(await read(held), [0, 1, 2])
+    assert.equal((await read(after!)).length, 20)
+  })
+
+  test('that needs it holds no other gate meanwhile', async () => {
+    const { log } = await given.another()
+    const [held, [, before]] = [heldCourse(), freeCourses()]
+    const release = await hold()
+    const waiting = send(log, responseOf(before!, 1), responseOf(held, 0))
+    // Another process has no way to know, and is not made to wait.
+    for (const number of [0, 2, 3, 4]) await given.log.append([responseOf(before!, number)])
+    assert.equal(waiting.isAnswered, false)
+    await release()
+    assert.equal((await waiting.result).kind, 'stored')
+    assert.deepEqual(await read(before!), [0, 1, 2, 3, 4])
+  })
+
+  test('is written in the order in which it came', async () => {
+    const { log } = await given.another()
+    const held = heldCourse()
+    const release = await hold()
+    const order: number[] = []
+    const results = responses(held, 30).map(async (event, index) => {
+      await sleep(index * 10)
+      await log.append([event])
+      order.push(index)
+    })
+    await sleep(500)
+    await release()
+    await Promise.all(results)
+    assert.deepEqual(
+      order,
+      order.toSorted((one, other) => one - other),
+    )
+  })
+
+  test('to one of two held gates goes on as soon as that one is free', async () => {
+    const { log } = await given.another()
+    const [first, second] = [heldCourse(), courseAt((bin) => bin === heldBin + 4)]
+    const releases = [await hold(), await hold(heldBin + 4)]
+    const waiting = [send(log, responseOf(first, 0)), send(log, responseOf(second, 0))]
+    await sleep(700)
+    await releases[1]!()
+    await waiting[1]!.result
+    assert.equal(waiting[0]!.isAnswered, false)
+    await releases[0]!()
+    await waiting[0]!.result
+  })
+})
+
+describe('the limits while a gate is held', { timeout: 60_000 }, () => {
+  test('refuse requests that need it, and no others', async () => {
+    const { log } = await given.another({ limits: { waitersMax: 6, gatePatienceMs: 20 } })
+    const [held, [free]] = [heldCourse(), freeCourses()]
+    const release = await hold()
+    const waiting = [0, 1, 2].map((number) => send(log, responseOf(held, number)))
+    while ((await log.append([responseOf(free!, 0)])).kind !== 'stored');
+    await assert.rejects(log.append([responseOf(held, 3)]), LogOverloaded)
+    await log.append([responseOf(free!, 1)])
+    await release()
+    await Promise.all(waiting.map(({ result }) => result))
+    assert.equal((await log.append([responseOf(held, 3)])).kind, 'stored')
+  })
+
+  test('judge their age apart', async () => {
+    const { log } = await given.another({ limits: { oldestWaiterMs: 300, gatePatienceMs: 20 } })
+    const [held, [free]] = [heldCourse(), freeCourses()]
+    const release = await hold()
+    const waiting = send(log, responseOf(held, 0))
+    await sleep(600)
+    await assert.rejects(log.append([responseOf(held, 1)]), LogOverloaded)
+    await log.append([responseOf(free!, 0)])
+    await release()
+    await waiting.result
+  })
+
+  test('do not count the time aside against those that come later', async () => {
+    const { log } = await given.another({ limits: { oldestWaiterMs: 500, gatePatienceMs: 400 } })
+    const [held, other, [free]] = [heldCourse(), courseAt((bin) => bin === heldBin + 4), freeCourses()]
+    const releases = [await hold(), await hold(heldBin + 4)]
+    const waiting = [send(log, responseOf(held, 0))]
+    await sleep(700)
+    // Keeps the writer busy while the first one is back in the queue.
+    waiting.push(send(log, responseOf(other, 0)))
+    await releases[0]!()
+    await sleep(150)
+    await log.append([responseOf(free!, 0)])
+    await releases[1]!()
+    await Promise.all(waiting.map(({ result }) => result))
+  })
+
+  test('give up on a request after its time, and nobody waits for the gate any more', async () => {
+    const { log } = await given.another({ limits: { retryMs: 300, gatePatienceMs: 20 } })
+    const held = heldCourse()
+    const release = await hold()
+    await assert.rejects(log.append([responseOf(held, 0)]), { code: '55P03' })
+    // Would wait for ever for somebody who watches the gate for nobody.
+    await log.close()
+    await release()
+    assert.deepEqual(await log.append([responseOf(held, 0)]), { kind: 'stored', outcomes: ['recorded'] })
+    assert.deepEqual(log.counters().waitingRequests, 0)
+  })
+})
