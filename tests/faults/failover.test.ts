@@ -109,9 +109,12 @@ describe('the database goes away under load', () => {
     const [first, second] = [randomUUID(), randomUUID()]
     await reader.create()
     await load.more(200)
-    await reader.readUntil(() => reader.count > 100, first)
+    await load.finish()
+    await reader.readAll(load, first)
+    await primary.untilFollowed()
 
     replication.cut()
+    load.start()
     await load.more(300)
     // Fetched in the period that will be lost: by a token from before it, and by one that was granted in it.
     const kept = await reader.fetchAs(first)
@@ -131,8 +134,7 @@ describe('the database goes away under load', () => {
       first,
       kept.batches.filter(({ token_uuid }) => held.has(token_uuid)),
     )
-    assert.ok(byOldToken.includes('cursor_diverged'), `outcomes ${byOldToken}`)
-    assert.ok(!byOldToken.includes('confirmed'), 'a position was confirmed whose events were never seen')
+    assert.deepEqual([...new Set(byOldToken)], ['cursor_diverged'], 'positions that hold nothing, or other events')
     const byLostToken = await reader.confirm(second, lost.batches)
     assert.deepEqual([...new Set(byLostToken)], ['lost_lease'])
 

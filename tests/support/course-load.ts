@@ -53,7 +53,9 @@ export class CourseLoad {
     })
   }
 
+  /** Also goes on after `finish`. */
   start(): void {
+    this.#isOver = false
     for (const course of this.#courses) this.#running.push(this.#teach(course))
   }
 
@@ -64,10 +66,6 @@ export class CourseLoad {
 
   get courses(): readonly Uuid[] {
     return this.#courses.map(({ uuid }) => uuid)
-  }
-
-  get isWaiting(): boolean {
-    return this.#running.length > 0
   }
 
   /** Resolves once `count` more events were acknowledged. */
@@ -83,7 +81,7 @@ export class CourseLoad {
   /** What is on its way is sent until it is acknowledged. */
   async finish(): Promise<void> {
     this.#isOver = true
-    await Promise.all(this.#running)
+    await Promise.all(this.#running.splice(0))
   }
 
   /** The event uuids that were acknowledged, in order. */
@@ -136,8 +134,10 @@ export class CourseLoad {
   }
 
   async #teach(course: SentCourse): Promise<void> {
-    await this.#send('/create_course', course.create)
-    course.acknowledged = 1
+    if (course.acknowledged === 0) {
+      await this.#send('/create_course', course.create)
+      course.acknowledged = 1
+    }
     while (!this.#isOver) {
       const first = course.answers.length + 1
       const numbers = Array.from({ length: this.#options.answersPerRequest ?? 2 }, (_, index) => first + index)

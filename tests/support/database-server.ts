@@ -93,6 +93,17 @@ export class DatabaseServer {
     }
   }
 
+  /** Resolves when every standby has what is committed now. */
+  async untilFollowed(): Promise<void> {
+    for (;;) {
+      const rows = await this.query<{ follows: boolean }>(
+        'select replay_lsn >= pg_current_wal_flush_lsn() as follows from pg_stat_replication',
+      )
+      if (rows.every(({ follows }) => follows)) return
+      await new Promise((done) => setTimeout(done, 20))
+    }
+  }
+
   /** Makes a standby the primary; resolves when it accepts writes, and waits for no other standby. */
   async promote(): Promise<void> {
     await this.query('select pg_promote(true, 60)')
