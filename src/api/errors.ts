@@ -3,7 +3,7 @@
  * the caller should do. docs/errors.md and the OpenAPI document are compared with this list by tests.
  */
 export interface ErrorEntry {
-  readonly status: 400 | 401 | 404 | 409 | 413 | 422 | 500 | 503
+  readonly status: 400 | 401 | 404 | 409 | 410 | 413 | 422 | 500 | 503
   readonly message: string
   readonly advice: string
 }
@@ -48,6 +48,11 @@ export const errorList = {
     status: 409,
     message: 'a subscription of this name exists with other settings',
     advice: 'Use another name, or the settings it was created with. Nothing was changed.',
+  },
+  as_of_gone: {
+    status: 410,
+    message: 'what was known at that time can not be computed again',
+    advice: 'The matrix then in use was removed, as nothing named it. Ask for a later time.',
   },
   body_too_large: {
     status: 413,

@@ -114,6 +114,7 @@ function namesIn(path: string): object[] {
 function canAnswer(endpoint: Endpoint, status: Status): boolean {
   if (status === 401) return endpoint.audience === 'consumer'
   if (status === 409) return endpoint.name === 'subscription_create'
+  if (status === 410) return endpoint.views.includes('explain')
   return status !== 422 || appends(endpoint)
 }
 
@@ -145,6 +146,7 @@ const responseNames: Readonly<Record<Status, string>> = {
   401: 'unauthorised',
   404: 'not_found',
   409: 'differs',
+  410: 'gone',
   413: 'too_large',
   422: 'conflict',
   500: 'internal_error',

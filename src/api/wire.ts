@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { MatrixRemoved } from '#due/matrix-store.ts'
 import { LogOverloaded } from '#log/log.ts'
 import { isPassing, withRetry } from '#platform/postgres.ts'
 import { isJsonContentType, isNestedTooDeep, nestingMax, parseBody } from './body.ts'
@@ -159,6 +160,7 @@ async function runSafely(route: WireRoute, body: object, view: View, names: Path
   try {
     return await withRetry(() => endpoint.run(body, ports, view, names), { budgetMs: route.failoverWaitMs })
   } catch (error) {
+    if (error instanceof MatrixRemoved) return refuse('as_of_gone', [error.message])
     if (error instanceof LogOverloaded) return { refused: 'overloaded', retryAfterSeconds: error.retryAfterSeconds }
     if (isPassing(error) || isOutOfMeans(error)) {
       ports.logger.warn({ route: endpoint.name, error: stackOf(error) }, 'database unavailable')

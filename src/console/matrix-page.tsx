@@ -154,9 +154,15 @@ function HistoryRow({ line, isShown }: { line: MatrixLine; isShown: boolean }): 
   return (
     <tr class={isShown ? 'chosen' : ''}>
       <th scope="row">
-        <Link to={pathOf({ name: 'matrix', matrix: line.matrix })} data-row-link {...currentIf(isShown)}>
-          <ShortUuid uuid={line.matrix} />
-        </Link>
+        {line.isRemoved ? (
+          <span title="superseded long ago, named by nothing, and removed">
+            <ShortUuid uuid={line.matrix} /> (removed)
+          </span>
+        ) : (
+          <Link to={pathOf({ name: 'matrix', matrix: line.matrix })} data-row-link {...currentIf(isShown)}>
+            <ShortUuid uuid={line.matrix} />
+          </Link>
+        )}
       </th>
       <td>{formatDateTime(line.learntAt)}</td>
       <td class="number">{formatCount(line.answers)}</td>

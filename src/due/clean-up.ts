@@ -4,7 +4,8 @@ import { partsDefault } from '#domain/parts.ts'
 
 /*
  * Superseded orders of exercises that no assignment was made from, and calculations handed out long ago, go after a
- * month (scheduler.md §8.5). A sweep takes one part after the other; any number of processes may sweep.
+ * month (scheduler.md §8.5), and so do matrices that no receipt and no assignment names (design D24).
+ * A sweep takes one part after the other; any number of processes may sweep.
  */
 export interface CleanUpOptions {
   readonly keepDays: number
@@ -13,8 +14,8 @@ export interface CleanUpOptions {
 }
 
 export const cleanUpDefaults: CleanUpOptions = { keepDays: 30, rowsMax: 1000 }
-/** All 64 parts within about an hour. */
-const stepMs = 60_000
+/** All parts, those of courses and those of content, within about an hour. */
+const stepMs = 30_000
 
 /** Removes what is due in one part, at most so many rows; returns how many are gone. */
 export async function cleanUpPart(pool: pg.Pool, part: number, options: CleanUpOptions): Promise<number> {
@@ -46,7 +47,38 @@ export async function cleanUpPart(pool: pg.Pool, part: number, options: CleanUpO
          limit $3))`,
     values,
   )
-  return (orderings.rowCount ?? 0) + (handedOut.rowCount ?? 0)
+  const matrices = await emptyMatrices(pool, part, options)
+  return (orderings.rowCount ?? 0) + (handedOut.rowCount ?? 0) + matrices
+}
+
+/** Matrices are large: so many in one statement. */
+const matricesMax = 10
+
+/** The rows stay, empty: which matrix was in use at a time is still known (`MatrixRemoved`). */
+async function emptyMatrices(pool: pg.Pool, part: number, { keepDays }: CleanUpOptions): Promise<number> {
+  const emptied = await pool.query(
+    `update ecosystem_matrix
+     set removed_at = now(),
+       q_ids = '{}', c_ids = '{}', d_data = '{}',
+       w_data = '{}', w_row = '{}', w_col = '{}',
+       h_mask_data = '{}', h_mask_row = '{}', h_mask_col = '{}'
+     where part = $1
+       and matrix = any (array (
+         select old.matrix
+         from ecosystem_matrix as old
+         where old.part = $1
+           and old.removed_at is null
+           and old.superseded_at <= now() - make_interval(days => $2)
+           and old.created_at >= (
+             select (value #>> '{}')::timestamptz from installation where name = 'matrices_named_since'
+           )
+           and not exists (select from pick_receipt where ecosystem_matrix_uuid = old.matrix)
+           and not exists (select from learning_named_matrix as named where named.matrix = old.matrix)
+         order by old.superseded_at
+         limit $3))`,
+    [part, keepDays, matricesMax],
+  )
+  return emptied.rowCount ?? 0
 }
 
 export interface CleanUp {
@@ -57,7 +89,7 @@ export interface CleanUp {
 export function startCleanUp(pool: pg.Pool, failed: (error: unknown) => void): CleanUp {
   const stopping = new AbortController()
   const run = async (): Promise<void> => {
-    for (let part = 0; !stopping.signal.aborted; part = (part + 1) % partsDefault) {
+    for (let part = 0; !stopping.signal.aborted; part = (part + 1) % (2 * partsDefault)) {
       await sleep(stepMs, undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
       await cleanUpPart(pool, part, cleanUpDefaults).catch(failed)

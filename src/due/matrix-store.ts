@@ -21,12 +21,21 @@ export interface MatrixSummary {
   readonly ecosystem: Uuid
   readonly createdAt: Date
   readonly madeBy: MadeBy
+  /** When retention removed what it is made of; how it was made stays. */
+  readonly removedAt: Date | undefined
+}
+
+/** The matrix that was in use at a time was removed by retention, so nothing from then can be computed again. */
+export class MatrixRemoved extends Error {
+  constructor(matrix: Uuid) {
+    super(`matrix ${matrix}, in use then, was superseded long ago, named by nothing, and removed`)
+  }
 }
 
 export interface MatrixStore {
   /** The matrix in use for an ecosystem now; every process changes to a new one at the same time. */
   current(ecosystem: Uuid): Promise<NamedMatrix | undefined>
-  /** The one that was in use at a time. */
+  /** The one that was in use at a time. Throws `MatrixRemoved` if it is no longer kept. */
   inUseAt(ecosystem: Uuid, instant: Instant): Promise<NamedMatrix | undefined>
   byUuid(matrix: Uuid): Promise<NamedMatrix | undefined>
   /** Newest first, superseded ones too. */
@@ -79,7 +88,7 @@ export function openMatrixStore(
     const known = loaded.get(matrix)
     if (known !== undefined) return known
     const rows = await pool.query<MatrixRow>(
-      `select ${columns}, ${withAllDigits} from ecosystem_matrix where matrix = $1`,
+      `select ${columns}, ${withAllDigits} from ecosystem_matrix where matrix = $1 and removed_at is null`,
       [matrix],
     )
     const row = rows.rows[0]
@@ -91,7 +100,10 @@ export function openMatrixStore(
 
   async function inUseAt(known: readonly Start[], instant: Instant): Promise<NamedMatrix | undefined> {
     const start = known.find(({ inUseFrom }) => inUseFrom <= instant)
-    return start === undefined ? undefined : byUuid(start.matrix)
+    if (start === undefined) return undefined
+    const named = await byUuid(start.matrix)
+    if (named === undefined) throw new MatrixRemoved(start.matrix)
+    return named
   }
 
   return {
@@ -136,8 +148,8 @@ async function readStarts(pool: pg.Pool, ecosystem: Uuid, max: number | null): P
 }
 
 async function readHistory(pool: pg.Pool, ecosystem: Uuid, max: number): Promise<MatrixSummary[]> {
-  const rows = await pool.query<{ matrix: string; created_at: Date; made_by: MadeBy }>(
-    `select matrix, created_at, made_by
+  const rows = await pool.query<{ matrix: string; created_at: Date; made_by: MadeBy; removed_at: Date | null }>(
+    `select matrix, created_at, made_by, removed_at
      from ecosystem_matrix
      where part = $1
        and ecosystem = $2
@@ -150,6 +162,7 @@ async function readHistory(pool: pg.Pool, ecosystem: Uuid, max: number): Promise
     ecosystem,
     createdAt: row.created_at,
     madeBy: row.made_by,
+    removedAt: row.removed_at ?? undefined,
   }))
 }
 

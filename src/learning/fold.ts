@@ -45,6 +45,8 @@ export interface Changes {
   readonly preparations: Map<string, PreparationChange>
   readonly maps: MapChange[]
   readonly assignments: Map<string, AssignmentChange>
+  /** Matrices that assignments say their exercises come from. */
+  readonly matrices: Map<string, NamedMatrixChange>
   readonly answers: Map<string, AnswersChange>
   readonly activity: Map<string, ActivityChange>
   readonly skipped: SkippedEvent[]
@@ -78,6 +80,10 @@ export interface MapChange {
 export interface AssignmentChange {
   readonly part: number
   readonly assignment: Assignment
+}
+export interface NamedMatrixChange {
+  readonly part: number
+  readonly matrix: Uuid
 }
 export interface AnswersChange {
   readonly part: number
@@ -125,6 +131,7 @@ export function foldCourses(runs: readonly CourseRun[], before: Before): Changes
     preparations: new Map(),
     maps: [],
     assignments: new Map(),
+    matrices: new Map(),
     answers: new Map(),
     activity: new Map(),
     skipped: [],
@@ -164,6 +171,7 @@ function evolve(state: CourseState, parsed: ParsedEvent, before: Before, changes
       const firstNumber = changes.assignments.get(key)?.assignment.firstNumber ?? event.number
       const assignment = { ...fact.assignment, firstNumber, lastNumber: event.number }
       changes.assignments.set(key, { part, assignment })
+      for (const matrix of fact.matrices) changes.matrices.set(`${part} ${matrix}`, { part, matrix })
       return state
     }
     case 'course_created':

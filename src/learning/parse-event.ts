@@ -35,7 +35,7 @@ export type CourseFact =
       readonly exercises: readonly Uuid[]
       readonly groups: readonly Uuid[]
     }
-  | { readonly type: 'assignment_updated'; readonly assignment: AssignmentState }
+  | { readonly type: 'assignment_updated'; readonly assignment: AssignmentState; readonly matrices: readonly Uuid[] }
   | { readonly type: 'response_recorded'; readonly student: Uuid; readonly answer: Answer }
   | { readonly type: 'nothing' }
 
@@ -160,6 +160,12 @@ function parseResponse(event: StoredEvent): CourseFact | Unreadable {
   return { type: 'response_recorded', student, answer }
 }
 
+/** What assigned exercises are said to come from; anything but a uuid names nothing. */
+function matricesNamed(data: Fields): Uuid[] {
+  const named = ['pes', 'spes'].map((key) => uuidAt(fieldsAt(data, key) ?? {}, 'ecosystem_matrix_uuid'))
+  return named.filter((matrix) => matrix !== undefined)
+}
+
 function parseAssignment(event: StoredEvent): CourseFact | Unreadable {
   const { data } = event
   const uuid = uuidAt(data, 'assignment_uuid')
@@ -188,7 +194,7 @@ function parseAssignment(event: StoredEvent): CourseFact | Unreadable {
     exercises: listAt(data, 'assigned_exercises').flatMap(parseAssignedExercise),
     createdAt: instantAt(data, 'created_at') ?? event.recordedAt.getTime(),
   }
-  return { type: 'assignment_updated', assignment }
+  return { type: 'assignment_updated', assignment, matrices: matricesNamed(data) }
 }
 
 function parseAssignedExercise(fields: Fields): AssignedExercise[] {

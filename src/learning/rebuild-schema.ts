@@ -16,6 +16,7 @@ export const learningTables = [
   'learning_applied_event',
   'learning_container_map',
   'learning_assignment',
+  'learning_named_matrix',
   'learning_answer',
   'learning_learner',
   'learning_activity',

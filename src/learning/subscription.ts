@@ -8,7 +8,7 @@ import { parseCourseEvent, parseEcosystemEvent } from './parse-event.ts'
 import { readCourses, readPreparations, writeCourses, writeExclusions, writePreparations } from './write-course.ts'
 import { type CreatedEcosystem, writeEcosystem, writeMaps } from './write-ecosystem.ts'
 import { writeRosters } from './write-roster.ts'
-import { writeAnswers, writeAssignments } from './write-work.ts'
+import { writeAnswers, writeAssignments, writeNamedMatrices } from './write-work.ts'
 
 /*
  * The `learning` subscription: folds every event of the log into the read models, exactly once, because effects and
@@ -52,6 +52,7 @@ async function applyRuns(client: pg.ClientBase, runs: readonly CourseRun[], skip
   await writeMaps(client, changes.maps)
   await writeRosters(client, [...changes.rosters.values()])
   await writeAssignments(client, [...changes.assignments.values()])
+  await writeNamedMatrices(client, [...changes.matrices.values()])
   await writeAnswers(client, changes.answers.values(), [...changes.activity.values()])
 }
 

@@ -195,3 +195,20 @@ test('a pass that fails leaves nothing of itself', async () => {
   assert.equal(await reader.course(course.stream), undefined)
   assert.deepEqual(await reader.answersOf({ uuid: uuidOf(3, 14), course: course.stream }), [])
 })
+
+test('matrices that assignments name are remembered once', async () => {
+  const course = new TestStream(uuidOf(1, 77)).create(book)
+  const [pes, spes] = [uuidOf(30, 1), uuidOf(30, 2)]
+  const assignment = { assignment_uuid: uuidOf(5, 77), student_uuid: uuidOf(3, 77), ecosystem_uuid: book }
+  const named = { pes: { ecosystem_matrix_uuid: pes }, spes: { ecosystem_matrix_uuid: spes.toUpperCase() } }
+  for (const data of [assignment, { ...assignment, ...named }, { ...assignment, pes: { ecosystem_matrix_uuid: 7 } }]) {
+    course.write('create_update_assignment', { ...data, created_at: at(0) })
+  }
+  await fold(pool, [course])
+  await fold(pool, [course.write('create_update_assignment', { ...assignment, ...named, created_at: at(0) })])
+  const rows = await pool.query('select matrix from learning_named_matrix order by matrix')
+  assert.deepEqual(
+    rows.rows.map(({ matrix }) => matrix),
+    [pes, spes],
+  )
+})

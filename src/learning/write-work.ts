@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { int2Array, int4Array, uuidArray } from '#log/binary-arrays.ts'
-import type { ActivityChange, AnswersChange, AssignmentChange } from './fold.ts'
+import type { ActivityChange, AnswersChange, AssignmentChange, NamedMatrixChange } from './fold.ts'
 import { answerBytes, answersPerRowMax, packAnswer } from './pack-answer.ts'
 import { packAssignment } from './pack-assignment.ts'
 
@@ -112,5 +112,19 @@ export async function writeAssignments(client: pg.ClientBase, changes: readonly 
       int4Array(bodies.map(({ length }) => length)),
       Buffer.concat(bodies),
     ],
+  })
+}
+
+/** Matrices that assignments name are never removed (design D24); who looks for them is the clean-up of `due`. */
+export async function writeNamedMatrices(client: pg.ClientBase, changes: readonly NamedMatrixChange[]): Promise<void> {
+  if (changes.length === 0) return
+  await client.query({
+    name: 'learning_write_named_matrices',
+    text: `
+      insert into learning_named_matrix (part, matrix)
+      select part, matrix
+      from unnest($1::smallint[], $2::uuid[]) as given (part, matrix)
+      on conflict do nothing`,
+    values: [int2Array(changes.map(({ part }) => part)), uuidArray(changes.map(({ matrix }) => matrix))],
   })
 }

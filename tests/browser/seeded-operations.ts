@@ -66,6 +66,7 @@ export function seededMatrix(matrix: Uuid, ecosystem: Uuid, startedAt: number): 
     learners: 1_290 - 110 * age,
     heldOutLogLoss: 0.552 + 0.011 * age,
     stoppedBy: 'patience',
+    isRemoved: age === 2,
   }))
   return {
     matrix,

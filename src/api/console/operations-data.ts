@@ -88,4 +88,6 @@ export interface MatrixLine {
   readonly learners: number
   readonly heldOutLogLoss: number | null
   readonly stoppedBy: string
+  /** Emptied by retention: there is nothing to show but this line. */
+  readonly isRemoved: boolean
 }

@@ -75,7 +75,9 @@ async function matrixView({ matrixStore }: Services, uuid: Uuid): Promise<Matrix
     madeBy: originOf(matrix.madeBy),
     history: history.map((line) => {
       const { answers, learners, heldOutLogLoss, stoppedBy } = originOf(line.madeBy)
-      return { matrix: line.uuid, learntAt: line.createdAt.getTime(), answers, learners, heldOutLogLoss, stoppedBy }
+      const isRemoved = line.removedAt !== undefined
+      const learntAt = line.createdAt.getTime()
+      return { matrix: line.uuid, learntAt, answers, learners, heldOutLogLoss, stoppedBy, isRemoved }
     }),
   }
 }
