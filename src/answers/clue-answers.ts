@@ -31,8 +31,7 @@ export async function studentClues(
   explains: boolean,
 ): Promise<ClueAnswer[]> {
   const students = [...new Set(lines.map(({ student }) => student))]
-  await ports.freshness.untilFresh(students)
-  const records = await ports.records.load(students)
+  const records = await ports.records.load(students, ports.freshness)
   const subjects = new Map<Uuid, Subject>(students.map((student) => [student, optional(records.get(student))]))
   const wanted = lines.map((line) => ({ ...line, subject: line.student }))
   return answerLines(ports, wanted, subjects, { audience: 'student', explains })
@@ -44,11 +43,9 @@ export async function teacherClues(
   explains: boolean,
 ): Promise<ClueAnswer[]> {
   const containers = [...new Set(lines.map(({ courseContainer }) => courseContainer))]
-  await ports.freshness.untilFresh(containers)
   const subjects = new Map<Uuid, Subject>()
   for (const container of containers) {
-    const found = await ports.reader.courseContainer(container)
-    subjects.set(container, found && (await ports.records.loadMembers(found.students)))
+    subjects.set(container, await ports.records.ofContainer(container, ports.freshness))
   }
   const wanted = lines.map((line) => ({ ...line, subject: line.courseContainer }))
   return answerLines(ports, wanted, subjects, { audience: 'teacher', explains })
@@ -89,8 +86,8 @@ async function ecosystemsOf(ports: AnswerPorts, containers: readonly Uuid[]): Pr
   const known = await ports.editions.ecosystemsOfContainers(containers)
   const unknown = containers.filter((container) => !known.has(container))
   if (unknown.length === 0) return known
-  await ports.freshness.untilFresh(unknown)
-  return ports.editions.ecosystemsOfContainers(containers)
+  const hasWaited = await ports.freshness.untilAllApplied()
+  return hasWaited ? ports.editions.ecosystemsOfContainers(containers) : known
 }
 
 interface Basis {

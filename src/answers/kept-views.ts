@@ -13,12 +13,14 @@ export interface KeptViews {
 export interface ViewOptions {
   /** Design D22: without a feedback time, an answer is withheld until a due time in the future. */
   readonly withholdUntilDue: boolean
+  /** Records of students that are kept in memory; 0 reads everything each time. */
+  readonly studentsMax?: number
 }
 
 export function openKeptViews(reader: PastReader, options: ViewOptions): KeptViews {
   return {
     editions: openEditions(reader),
-    records: openStudentRecords(reader),
+    records: openStudentRecords(reader, { recordsMax: options.studentsMax }),
     learners: createLearnerKeeper(options),
   }
 }

@@ -1,36 +1,49 @@
-import { type Learner, learnerOf } from '#choose/clue-inputs.ts'
-import { type Audience, judgeAnswers } from '#choose/visible-answers.ts'
+import { type Learner, learnerAfter, learnerOf } from '#choose/clue-inputs.ts'
+import { type Audience, type JudgeOptions, judgeAnswers, judgeMore } from '#choose/visible-answers.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { remembered } from '#domain/remembered.ts'
 import type { Instant } from '#domain/student.ts'
 import type { Edition } from './editions.ts'
 import type { StudentRecord } from './student-records.ts'
 
 /*
  * One student's answers as they count for one audience in one edition, whatever the algorithm. It is a function of the
- * student's record, the edition and, through withheld answers, the time; it is kept beside the record until one of
- * these changes. So a learner that comes back as the same object has the same answers.
+ * student's record, the edition and, through withheld answers, the time; it is kept until one of these changes. So a
+ * learner that comes back as the same object has the same answers. Of a record that continues an earlier one only the
+ * new answers are judged.
  */
 export interface LearnerKeeper {
   of(record: StudentRecord, edition: Edition, audience: Audience, now: Instant): Learner
 }
 
 interface Kept {
-  readonly learner: Learner
+  readonly record: StudentRecord
   readonly edition: Edition
+  readonly learner: Learner
   /** When the next withheld answer becomes visible, which changes everything above. */
   readonly validUntil: Instant
 }
 
 export function createLearnerKeeper(options: { readonly withholdUntilDue: boolean }): LearnerKeeper {
-  const kept = new WeakMap<StudentRecord, Map<string, Kept>>()
+  const kept = new WeakMap<StudentRecord['history'], Map<string, Kept>>()
+
+  function judge(record: StudentRecord, before: Kept | undefined, rules: JudgeOptions): Learner {
+    const added = before === undefined ? undefined : answersAdded(before.record, record)
+    if (before === undefined || added === undefined) {
+      return learnerOf(record.student.uuid, judgeAnswers(record.answers, rules))
+    }
+    if (added === 0) return before.learner
+    return learnerAfter(before.learner, judgeMore(before.learner.judged, record.answers, added, rules))
+  }
+
   return {
     of: (record, edition, audience, now) => {
-      const ofRecord = kept.get(record) ?? new Map<string, Kept>()
-      kept.set(record, ofRecord)
+      const ofStudent = remembered(kept, record.history, () => new Map<string, Kept>())
       const key = `${audience} ${edition.ecosystem}`
-      const before = ofRecord.get(key)
-      if (before !== undefined && before.edition === edition && now < before.validUntil) return before.learner
-      const judged = judgeAnswers(record.answers, {
+      const known = ofStudent.get(key)
+      const before = known?.edition === edition && now < known.validUntil ? known : undefined
+      if (before?.record === record) return before.learner
+      const learner = judge(record, before, {
         audience,
         now,
         withholdUntilDue: options.withholdUntilDue,
@@ -38,11 +51,21 @@ export function createLearnerKeeper(options: { readonly withholdUntilDue: boolea
         groupOf: edition.groupOf,
         exclusions: record.course.exclusions,
       })
-      const learner = learnerOf(record.student.uuid, judged)
-      ofRecord.set(key, { learner, edition, validUntil: nextChange(judged.withheld) })
+      ofStudent.set(key, { record, edition, learner, validUntil: nextChange(learner.judged.withheld) })
       return learner
     },
   }
+}
+
+/** How many answers `record` has more than `before`; `undefined` when anything else that verdicts rest on differs. */
+function answersAdded(before: StudentRecord, record: StudentRecord): number | undefined {
+  const added = record.answers.length - before.answers.length
+  const isContinued =
+    added >= 0 &&
+    before.answers.at(-1) === record.answers[before.answers.length - 1] &&
+    before.assignmentOfTrial === record.assignmentOfTrial &&
+    before.course.exclusions === record.course.exclusions
+  return isContinued ? added : undefined
 }
 
 /** When the first of these withheld answers becomes visible; infinite when none is withheld. */

@@ -1,4 +1,3 @@
-import type { Uuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
 import type { MatrixStore } from '#due/matrix-store.ts'
 import type { SubmittedClues } from '#due/submitted-clues.ts'
@@ -8,16 +7,11 @@ import type { LearningReader } from '#learning/reader.ts'
 import type { Answers, AnswerView, Forecasts, StudentClueLine, TeacherClueLine } from './answers.ts'
 import { forecast, studentClues, teacherClues } from './clue-answers.ts'
 import { type Explanations, explainClue, explainExercises } from './explain.ts'
+import type { Freshness } from './freshness.ts'
 import type { InProcessAlgorithm, InProcessAlgorithms } from './in-process.ts'
 import type { KeptViews } from './kept-views.ts'
 import { assignmentPes, assignmentSpes, type PickPorts, worstAreasPicks } from './pick-answers.ts'
 import { withSubmitted } from './submitted.ts'
-
-/** Read-your-writes: what was acknowledged before a read began is in what the read sees, within a bounded wait. */
-export interface Freshness {
-  /** `subjects`: students, assignments or course containers, known or not. */
-  untilFresh(subjects: readonly Uuid[]): Promise<void>
-}
 
 /** What the answers of one process are made from. */
 export interface AnswerPorts extends KeptViews {
@@ -106,7 +100,7 @@ function atOneInstant(ports: AnswerPorts): AnswerPorts {
 
 /** Nothing to wait for: what had been recorded by then does not change any more. What was submitted has no history. */
 export function portsOfPast(past: Past, matrices: MatrixStore, instant: Instant): AnswerPorts {
-  const freshness = { untilFresh: async () => undefined }
+  const freshness = { untilApplied: async () => false, untilAllApplied: async () => false }
   return portsOf({ ...past, matrices, submitted: nothingSubmitted, freshness, clock: { now: () => instant } })
 }
 

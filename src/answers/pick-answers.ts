@@ -83,9 +83,7 @@ async function forAssignments<Asked extends Wish>(
   choose: (wish: Asked, assignment: Assignment, basis: Basis) => PickAnswer,
 ): Promise<PickAnswer[]> {
   const wanted = [...new Set(wishes.map(({ line }) => line.assignment))]
-  await ports.freshness.untilFresh(wanted)
-  const found = await ports.reader.assignments(wanted)
-  const records = await ports.records.load([...new Set([...found.values()].map(({ student }) => student))])
+  const records = await ports.records.ofAssignments(wanted, ports.freshness)
   const answers: PickAnswer[] = []
   const breath = createBreath()
   for (let from = 0; from < wishes.length; from += linesPerSlice) {
@@ -93,21 +91,25 @@ async function forAssignments<Asked extends Wish>(
     const bases = await basesOf(
       ports,
       slice.map(({ line, algorithm }) => {
-        const kept = found.get(line.assignment)
-        return { algorithm, record: kept && records.get(kept.student), ecosystem: kept?.ecosystem }
+        const record = records.get(line.assignment)
+        return { algorithm, record, ecosystem: record && assignmentIn(record, line.assignment)?.ecosystem }
       }),
       scope,
     )
     for (const [index, wish] of slice.entries()) {
       await breath.take()
       const basis = bases[index]
-      // The record's own copy, so that assignment and history are of the same position.
-      const assignment = basis?.record.assignments.find(({ uuid }) => uuid === wish.line.assignment)
+      const assignment = basis && assignmentIn(basis.record, wish.line.assignment)
       const answer = basis && assignment ? choose(wish, assignment, basis) : unready
-      answers.push(found.has(wish.line.assignment) ? limited(answer, wish.line.exercisesMax) : unknown)
+      answers.push(records.has(wish.line.assignment) ? limited(answer, wish.line.exercisesMax) : unknown)
     }
   }
   return answers
+}
+
+/** The record's own copy, so that assignment and history are of the same position. */
+function assignmentIn({ assignments }: StudentRecord, assignment: Uuid): Assignment | undefined {
+  return assignments.find(({ uuid }) => uuid === assignment)
 }
 
 interface Sought {
@@ -261,8 +263,7 @@ function personalisedGroups(ports: AnswerPorts, assignment: Assignment, basis: B
 
 export async function worstAreasPicks(ports: PickPorts, lines: readonly StudentPickLine[]): Promise<PickAnswer[]> {
   const students = [...new Set(lines.map(({ student }) => student))]
-  await ports.freshness.untilFresh(students)
-  const records = await ports.records.load(students)
+  const records = await ports.records.load(students, ports.freshness)
   const answers: PickAnswer[] = []
   const breath = createBreath()
   for (let from = 0; from < lines.length; from += linesPerSlice) {

@@ -38,6 +38,22 @@ export function learnerOf(student: Uuid, judged: JudgedAnswers): Learner {
   return { student, judged, inputs: { student, answers } }
 }
 
+/** The same learner after more answers were judged, without sorting all of them again. */
+export function learnerAfter(before: Learner, judged: JudgedAnswers): Learner {
+  const { student } = before
+  const known = before.judged.counted
+  const answers = before.inputs.answers.map((one) => {
+    const isCorrect = judged.counted.get(one.group)?.isCorrect ?? one.isCorrect
+    return isCorrect === one.isCorrect ? one : { group: one.group, isCorrect }
+  })
+  for (const [group, { isCorrect }] of judged.counted) {
+    if (known.has(group)) continue
+    const place = answers.findIndex((other) => group < other.group)
+    answers.splice(place === -1 ? answers.length : place, 0, { group, isCorrect })
+  }
+  return { student, judged, inputs: { student, answers } }
+}
+
 export interface ClueQuestion {
   readonly pools: CluePools
   readonly container: Uuid

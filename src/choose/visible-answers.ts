@@ -41,19 +41,58 @@ export interface JudgeOptions {
 
 /** Judges one student's answers for CLUEs (scheduler.md §5.3 with design D22). Order and duplicates do not matter. */
 export function judgeAnswers(answers: readonly Answer[], options: JudgeOptions): JudgedAnswers {
-  const counted = new Map<Uuid, Answer>()
-  const withheld = new Map<Uuid, Instant>()
-  const first = inOrder(answers).map((answer) => judge(answer, options))
-  for (const { answer, group, verdict, visibleAt } of first) {
+  return judgedWith(
+    inOrder(answers),
+    options,
+    count(inOrder(answers), options, { counted: new Map(), withheld: new Map() }),
+  )
+}
+
+/**
+ * The same for `answers` when all but the last `added` of them were judged before, with the same options, at a time
+ * since when none of the withheld ones became visible.
+ */
+export function judgeMore(
+  before: JudgedAnswers,
+  answers: readonly Answer[],
+  added: number,
+  options: JudgeOptions,
+): JudgedAnswers {
+  const copy = { counted: new Map(before.counted), withheld: new Map(before.withheld) }
+  return judgedWith(answers, options, count(answers.slice(answers.length - added), options, copy))
+}
+
+interface Counts {
+  readonly counted: Map<Uuid, Answer>
+  readonly withheld: Map<Uuid, Instant>
+}
+
+function count(answers: readonly Answer[], options: JudgeOptions, counts: Counts): Counts {
+  const { counted, withheld } = counts
+  for (const answer of answers) {
+    const { group, verdict, visibleAt } = judge(answer, options)
     if (group === undefined) continue
     if (verdict === 'counted') keepLatest(counted, group, answer)
     if (visibleAt !== undefined) withheld.set(group, Math.min(withheld.get(group) ?? visibleAt, visibleAt))
   }
-  const judged = first.map((one): JudgedAnswer => {
-    const isBeaten = one.verdict === 'counted' && one.group !== undefined && counted.get(one.group) !== one.answer
-    return isBeaten ? { ...one, verdict: 'superseded' } : one
-  })
-  return { judged, counted, withheld }
+  return counts
+}
+
+function judgedWith(answers: readonly Answer[], options: JudgeOptions, { counted, withheld }: Counts): JudgedAnswers {
+  let judged: readonly JudgedAnswer[] | undefined
+  return {
+    counted,
+    withheld,
+    // Only explanations ask for the single verdicts, so they are made when one does.
+    get judged() {
+      judged ??= answers.map((answer): JudgedAnswer => {
+        const one = judge(answer, options)
+        const isBeaten = one.verdict === 'counted' && one.group !== undefined && counted.get(one.group) !== answer
+        return isBeaten ? { ...one, verdict: 'superseded' } : one
+      })
+      return judged
+    },
+  }
 }
 
 /** Until when the answers to an assignment stay hidden from the student; undefined when they are visible. */

@@ -110,6 +110,16 @@ export class ByteReader {
     return this.list(() => this.uuid())
   }
 
+  bytes(length: number): Buffer {
+    if (this.#at + length > this.#bytes.length) throw new RangeError('a packed row ends early')
+    this.#at += length
+    return this.#bytes.subarray(this.#at - length, this.#at)
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length
+  }
+
   list<Item>(read: () => Item): Item[] {
     return Array.from({ length: this.count() }, read)
   }

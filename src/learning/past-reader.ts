@@ -8,7 +8,7 @@ import type { Log } from '#log/log.ts'
 import { readWhile, recordedBy } from './as-of.ts'
 import { type CourseState, foldCourses, type ParsedEvent } from './fold.ts'
 import { parseCourseEvent } from './parse-event.ts'
-import type { CourseContainer, CourseDetails, LearningReader, StudentKey } from './reader.ts'
+import type { AssignmentNews, CourseContainer, CourseDetails, LearningReader, StudentNews } from './reader.ts'
 import { containersAfter, studentsAfter } from './write-roster.ts'
 
 /*
@@ -19,14 +19,10 @@ import { containersAfter, studentsAfter } from './write-roster.ts'
  */
 export type PastReader = Pick<
   LearningReader,
-  | 'students'
   | 'courses'
-  | 'courseContainer'
-  | 'courseVersions'
-  | 'studentVersions'
-  | 'assignments'
-  | 'assignmentsOfMany'
-  | 'answersOfMany'
+  | 'studentNews'
+  | 'assignmentNews'
+  | 'containerNews'
   | 'ecosystem'
   | 'ecosystemsOfContainers'
   | 'ecosystemsSharingGroups'
@@ -60,81 +56,74 @@ export function openPastReader(
   const isWithin = position === undefined ? recordedBy(instant) : ({ number }: StoredEvent) => number <= position
   const courseOf = (course: Uuid) => remembered(folded, course, () => foldCourse(log, course, isWithin))
   return {
-    ...pastWork(present, courseOf),
-    ...pastCourses(present, courseOf),
+    ...pastNews(present, courseOf),
+    ...pastCourses(courseOf),
     ...pastEditions(present, instant),
   }
 }
 
 type CourseOf = (course: Uuid) => Promise<PastCourse | undefined>
 
-function pastCourses(present: LearningReader, courseOf: CourseOf) {
-  async function courses(uuids: readonly Uuid[]): Promise<Map<Uuid, CourseDetails>> {
-    const found = new Map<Uuid, CourseDetails>()
-    for (const uuid of new Set(uuids)) {
-      const past = await courseOf(uuid)
-      if (past !== undefined) found.set(uuid, past.details)
-    }
-    return found
-  }
+function pastCourses(courseOf: CourseOf) {
   return {
-    courses,
-    courseVersions: async (uuids: readonly Uuid[]) =>
-      new Map([...(await courses(uuids))].map(([uuid, { version }]) => [uuid, version])),
-    students: async (uuids: readonly Uuid[]) => {
-      const found = new Map<Uuid, Student>()
-      // A student belongs to one course for good; only its place in the roster changes.
-      for (const { uuid, course } of (await present.students(uuids)).values()) {
-        const student = (await courseOf(course))?.students.get(uuid)
-        if (student !== undefined) found.set(uuid, student)
+    courses: async (uuids: readonly Uuid[]) => {
+      const found = new Map<Uuid, CourseDetails>()
+      for (const uuid of new Set(uuids)) {
+        const past = await courseOf(uuid)
+        if (past !== undefined) found.set(uuid, past.details)
       }
       return found
-    },
-    courseContainer: async (uuid: Uuid) => {
-      const now = await present.courseContainer(uuid)
-      const past = now === undefined ? undefined : await courseOf(now.container.course)
-      const container = past?.containers.get(uuid)
-      if (past === undefined || container === undefined) return undefined
-      const members = [...past.students.values()].filter((one) => one.isActive && one.containers.includes(uuid))
-      return { container, students: members.sort((a, b) => (a.uuid < b.uuid ? -1 : 1)) }
     },
   }
 }
 
-function pastWork(present: LearningReader, courseOf: CourseOf) {
-  async function ofStudents<Value>(
-    keys: readonly StudentKey[],
-    value: (past: PastCourse, student: Uuid) => Value,
-  ): Promise<Map<Uuid, Value>> {
-    const found = new Map<Uuid, Value>()
-    for (const { uuid, course } of keys) {
+/** Everything is news to who looks back; nothing is late. */
+function pastNews(present: LearningReader, courseOf: CourseOf) {
+  async function studentNews(uuids: readonly Uuid[]): Promise<StudentNews[]> {
+    const found: StudentNews[] = []
+    // A student belongs to one course for good; only its place in the roster changes.
+    for (const { uuid, course } of (await present.students(uuids)).values()) {
       const past = await courseOf(course)
-      if (past !== undefined) found.set(uuid, value(past, uuid))
+      const student = past?.students.get(uuid)
+      if (past !== undefined && student !== undefined) found.push(newsOf(past, student))
     }
     return found
   }
   return {
-    studentVersions: (keys: readonly StudentKey[]) =>
-      ofStudents(keys, (past, student) => ({
-        answer: Math.max(-1, ...(past.answersOf.get(student) ?? []).map(({ number }) => number)),
-        assignment: Math.max(-1, ...(past.assignmentsOf.get(student) ?? []).map(({ lastNumber }) => lastNumber)),
-      })),
-    answersOfMany: (keys: readonly StudentKey[]) =>
-      ofStudents(keys, (past, student) => [...(past.answersOf.get(student) ?? [])]),
-    assignmentsOfMany: (keys: readonly StudentKey[]) =>
-      ofStudents(keys, (past, student) => [...(past.assignmentsOf.get(student) ?? [])]),
-    assignments: async (uuids: readonly Uuid[]) => {
+    studentNews,
+    assignmentNews: async (uuids: readonly Uuid[]) => {
       const now = await present.assignments(uuids)
-      const owners = await present.students([...now.values()].map(({ student }) => student))
-      const found = new Map<Uuid, Assignment>()
-      for (const { uuid, student } of now.values()) {
-        const course = owners.get(student)?.course
-        const past = course === undefined ? undefined : await courseOf(course)
-        const assignment = past?.assignmentsOf.get(student)?.find((one) => one.uuid === uuid)
-        if (assignment !== undefined) found.set(uuid, assignment)
-      }
-      return found
+      const news = await studentNews([...now.values()].map(({ student }) => student))
+      const newsOfStudent = new Map(news.map((one) => [one.student, one]))
+      return [...now.values()].flatMap(({ uuid, student }): AssignmentNews[] => {
+        const one = newsOfStudent.get(student)
+        return one?.assignments.some((past) => past.uuid === uuid) ? [{ assignment: uuid, news: one }] : []
+      })
     },
+    containerNews: async (uuid: Uuid) => {
+      const now = await present.courseContainer(uuid)
+      const past = now === undefined ? undefined : await courseOf(now.container.course)
+      if (past === undefined || !past.containers.has(uuid)) return undefined
+      const members = [...past.students.values()].filter((one) => one.isActive && one.containers.includes(uuid))
+      return members.sort((a, b) => (a.uuid < b.uuid ? -1 : 1)).map((student) => newsOf(past, student))
+    },
+  }
+}
+
+function newsOf({ details, answersOf, assignmentsOf }: PastCourse, student: Student): StudentNews {
+  const answers = answersOf.get(student.uuid) ?? []
+  const assignments = assignmentsOf.get(student.uuid) ?? []
+  return {
+    student: student.uuid,
+    course: details.uuid,
+    changed: details.version.changed,
+    roster: student,
+    answer: Math.max(-1, ...answers.map(({ number }) => number)),
+    answers,
+    assignment: Math.max(-1, ...assignments.map(({ lastNumber }) => lastNumber)),
+    assignments,
+    assignmentsInAll: assignments.length,
+    late: undefined,
   }
 }
 

@@ -26,6 +26,15 @@ import {
 } from './read-course.ts'
 import { type EcosystemLine, EcosystemReader } from './read-ecosystem.ts'
 import {
+  type AssignmentNews,
+  type LatePosition,
+  type Looked,
+  readAssignmentNews,
+  readContainerNews,
+  readStudentNews,
+  type StudentNews,
+} from './read-news.ts'
+import {
   readAnswers,
   readAssignments,
   readAssignmentsOf,
@@ -36,6 +45,7 @@ import {
 import { readTrainingCounts, readTrainingData, type TrainingAnswer, type TrainingCount } from './training.ts'
 
 export type {
+  AssignmentNews,
   CourseContainer,
   CourseCursor,
   CourseDetails,
@@ -43,9 +53,12 @@ export type {
   CourseLine,
   CourseVersion,
   EcosystemLine,
+  LatePosition,
+  Looked,
   Page,
   PageQuery,
   StudentKey,
+  StudentNews,
   StudentPageQuery,
   StudentVersion,
   TrainingAnswer,
@@ -75,6 +88,16 @@ export interface LearningReader {
   /** In order of recording. */
   answersOf(student: StudentKey): Promise<Answer[]>
   answersOfMany(students: readonly StudentKey[]): Promise<Map<Uuid, Answer[]>>
+
+  /** What is new since a caller looked at these students; without `looked`, everything. */
+  studentNews(students: readonly Uuid[], looked: (student: Uuid) => Looked | undefined): Promise<StudentNews[]>
+  /** The same of the students that these assignments belong to; assignments that are not known are absent. */
+  assignmentNews(
+    assignments: readonly Uuid[],
+    looked: (assignment: Uuid) => Looked | undefined,
+  ): Promise<AssignmentNews[]>
+  /** The same of the active students in a course container; `undefined` when it is not known. */
+  containerNews(container: Uuid, looked: readonly Looked[]): Promise<StudentNews[] | undefined>
 
   courseVersions(courses: readonly Uuid[]): Promise<Map<Uuid, CourseVersion>>
   studentVersions(students: readonly StudentKey[]): Promise<Map<Uuid, StudentVersion>>
@@ -145,6 +168,9 @@ export function openLearningReader(pool: pg.Pool, options: LearningReaderOptions
     assignmentsOfMany: (keys) => readAssignmentsOf(pool, keys, parts),
     answersOf: async (student) => (await readAnswers(pool, [student], parts)).get(student.uuid) ?? [],
     answersOfMany: (keys) => readAnswers(pool, keys, parts),
+    studentNews: (asked, looked) => readStudentNews(pool, asked, looked),
+    assignmentNews: (asked, looked) => readAssignmentNews(pool, asked, looked),
+    containerNews: (container, looked) => readContainerNews(pool, container, looked),
     courseVersions: (keys) => readCourseVersions(pool, keys, parts),
     studentVersions: (keys) => readStudentVersions(pool, keys, parts),
     ecosystem: (ecosystem) => ecosystems.ecosystem(ecosystem),

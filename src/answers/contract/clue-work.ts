@@ -142,9 +142,7 @@ async function dueOf(ports: ContractPorts, look: Look, subjects: readonly ClueSu
   const uuids = subjects.map(({ uuid }) => uuid)
   const submitted = await ports.clues.ofSubjects(kind, algorithm, uuids)
   const calculations = new Map(submitted.map((clue) => [`${clue.subject} ${clue.bookContainer}`, clue.calculation]))
-  const members = new Map(subjects.flatMap(({ students }) => students.map((student) => [student.uuid, student])))
-  const loaded = await ports.records.loadMembers([...members.values()])
-  const recordOf = new Map(loaded.map((record) => [record.student.uuid, record]))
+  const recordOf = await ports.records.load(subjects.flatMap(({ students }) => students.map((student) => student.uuid)))
   const due = new Map<Uuid, DueClues>()
   const breath = createBreath()
   for (const { uuid, students } of subjects) {
@@ -257,8 +255,7 @@ export async function updateClueCalculations(
     await keep('student_clues', student, [record])
   }
   for (const container of subjectsOfKind('teacher_clues')) {
-    const members = (await ports.reader.courseContainer(container))?.students ?? []
-    await keep('teacher_clues', container, await ports.records.loadMembers(members))
+    await keep('teacher_clues', container, (await ports.records.ofContainer(container)) ?? [])
   }
   const clues = updates.map(({ calculation, algorithm, clue, ecosystem }): SubmittedClue | undefined => {
     const work = current.get(calculation)

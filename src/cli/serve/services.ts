@@ -101,7 +101,6 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   if (roles.has('due')) startCleaning(options, shutdown)
   const freshness = openFreshness(
     {
-      reader,
       laneHeads: () => log.laneHeads(),
       applied: async () => (await readProgress(pool, subscriptionName)).confirmed,
       untilApplied: (lane, position, timeoutMs) =>
