@@ -1,13 +1,7 @@
 import { answerJson, type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopy, walPosition } from './support/copy-yardstick.ts'
 import { type LoadRequest, type LoadResult, percentile, runLoad } from './support/http-load.ts'
-import {
-  type BenchDatabase,
-  cpuSecondsOf,
-  cpuSecondsOfPostgres,
-  startBenchDatabase,
-  startProduct,
-} from './support/product.ts'
+import { type BenchDatabase, cpuSecondsOf, startBenchDatabase, startProduct } from './support/product.ts'
 import { verifyStored } from './support/verify.ts'
 
 /*
@@ -105,7 +99,7 @@ async function counters(database: BenchDatabase, pid: number) {
     wal: await walPosition(database.pool),
     stored: Number(stored.rows[0].bytes),
     apiCpu: await cpuSecondsOf(pid),
-    postgresCpu: await cpuSecondsOfPostgres(),
+    postgresCpu: await database.cpuSeconds(),
   }
 }
 

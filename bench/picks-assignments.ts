@@ -6,7 +6,7 @@ import type { PicksOptions } from './picks.ts'
 import { percentile } from './support/http-load.ts'
 import { type Post, poster, startWithClass } from './support/learnt-class.ts'
 import { runOpenLoop } from './support/open-loop.ts'
-import { cpuSecondsOf, type Product, startBenchDatabase } from './support/product.ts'
+import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase } from './support/product.ts'
 
 /*
  * Personalised and spaced exercises of one assignment a request, at a fixed rate, each for another student, who has
@@ -40,7 +40,7 @@ export async function assignmentPicks(options: PicksOptions): Promise<object> {
   try {
     const product = await startWithClass(database.url, classroom, answersPerStudent)
     try {
-      const bench = new PicksBench(product, classroom, options)
+      const bench = new PicksBench({ product, database, classroom, options })
       await bench.prepare()
       return { ...(await bench.measure()), seed: options.seed, ...database.settings }
     } finally {
@@ -51,8 +51,16 @@ export async function assignmentPicks(options: PicksOptions): Promise<object> {
   }
 }
 
+interface PicksWorld {
+  readonly product: Product
+  readonly database: BenchDatabase
+  readonly classroom: Classroom
+  readonly options: PicksOptions
+}
+
 class PicksBench {
   readonly #product: Product
+  readonly #database: BenchDatabase
   readonly #options: PicksOptions
   readonly #post: Post
   readonly #class: Classroom
@@ -63,8 +71,9 @@ class PicksBench {
   #answersSent = 0
   #candidates = 0
 
-  constructor(product: Product, classroom: Classroom, options: PicksOptions) {
+  constructor({ product, database, classroom, options }: PicksWorld) {
     this.#product = product
+    this.#database = database
     this.#options = options
     this.#post = poster(product.port)
     this.#class = classroom
@@ -151,6 +160,10 @@ class PicksBench {
     }
   }
 
+  async #cpuSeconds(): Promise<{ readonly server: number; readonly postgres: number }> {
+    return { server: await cpuSecondsOf(this.#product.pid), postgres: await this.#database.cpuSeconds() }
+  }
+
   async measure(): Promise<object> {
     const perSecond = this.#options.rate
     process.stderr.write(`picks: ${perSecond} requests/s\n`)
@@ -158,7 +171,7 @@ class PicksBench {
     const count = warmUp + Math.round(this.#options.seconds * perSecond)
     this.#answer(answersAhead + answersPerRequest)
     await Promise.all(this.#sending)
-    const cpuBefore = await cpuSecondsOf(this.#product.pid)
+    const cpuBefore = await this.#cpuSeconds()
     const result = await runOpenLoop({
       port: this.#product.port,
       perSecond,
@@ -176,7 +189,7 @@ class PicksBench {
       },
     })
     await Promise.all(this.#sending)
-    const cpuSeconds = (await cpuSecondsOf(this.#product.pid)) - cpuBefore
+    const cpuAfter = await this.#cpuSeconds()
     const measured = (wanted?: Kind): Float64Array =>
       result.latencies.filter(
         (_, index) => index >= warmUp && (wanted ?? this.#turn(index).kind) === this.#turn(index).kind,
@@ -201,7 +214,8 @@ class PicksBench {
       pes_p99_ms: ms(0.99, 'pe'),
       spes_p50_ms: ms(0.5, 'spe'),
       spes_p99_ms: ms(0.99, 'spe'),
-      api_cpu_ms_per_fetch_and_answer: round((cpuSeconds * 1000) / count, 2),
+      server_cpu_ms_per_fetch_and_answer: round(((cpuAfter.server - cpuBefore.server) * 1000) / count, 2),
+      postgres_cpu_ms_per_fetch_and_answer: round(((cpuAfter.postgres - cpuBefore.postgres) * 1000) / count, 2),
       in_flight_max: result.inFlightMax,
       load_average: round(loadavg()[0] ?? 0, 1),
     }

@@ -14,6 +14,8 @@ export interface BenchDatabase {
   readonly url: string
   readonly settings: Readonly<Record<string, string | number>>
   readonly pool: pg.Pool
+  /** CPU seconds so far of the server's processes that are alive. */
+  cpuSeconds(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -35,6 +37,7 @@ export async function startBenchDatabase(settings: Readonly<Record<string, strin
     url: cluster.url,
     settings: await readSettings(pool),
     pool,
+    cpuSeconds: () => cpuSecondsOfServer(join(dataDir, 'postgres')),
     stop: async () => {
       await pool.end()
       await cluster.stop()
@@ -104,13 +107,14 @@ export async function residentBytesOf(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? Number.NaN) * 1024
 }
 
-/** CPU seconds so far of all PostgreSQL processes of this machine user that are alive. */
-export async function cpuSecondsOfPostgres(): Promise<number> {
+/** CPU seconds so far of the processes of one PostgreSQL server that are alive; the server is their parent. */
+async function cpuSecondsOfServer(folder: string): Promise<number> {
+  const [server] = (await readFile(join(folder, 'postmaster.pid'), 'utf8')).split('\n')
   let seconds = 0
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue
-    const program = await readFile(`/proc/${name}/comm`, 'utf8').catch(() => '')
-    if (program.trim() === 'postgres') seconds += await cpuSecondsOf(Number(name))
+    const status = await readFile(`/proc/${name}/status`, 'utf8').catch(() => '')
+    if (/^PPid:\s+(\d+)$/m.exec(status)?.[1] === server) seconds += await cpuSecondsOf(Number(name))
   }
   return seconds
 }

@@ -4,7 +4,8 @@ import type { Instant } from '#domain/student.ts'
 import type { Experiments } from '#due/experiments.ts'
 import type { PastReader } from '#learning/past-reader.ts'
 import type { Answers, AnswerView, Assigned } from './answers.ts'
-import type { Freshness } from './open.ts'
+import type { Freshness } from './freshness.ts'
+import type { StudentRecords } from './student-records.ts'
 
 /*
  * Lines that ask for `assigned` are answered by the algorithm that an experiment gives their course or student, and say
@@ -13,14 +14,17 @@ import type { Freshness } from './open.ts'
  */
 export interface AssignedPorts {
   readonly experiments: Experiments
-  readonly readerAt: (asOf: Instant | undefined) => UnitReader
+  readonly unitsAt: (asOf: Instant | undefined) => UnitSource
   readonly freshness: Freshness
   readonly clock: { now(): number }
   readonly algorithmDefault: string
 }
 
 /** Where students and courses of subjects are looked up. */
-export type UnitReader = Pick<PastReader, 'students' | 'assignments' | 'courseContainer'>
+export interface UnitSource {
+  readonly reader: Pick<PastReader, 'courseContainer'>
+  readonly records: Pick<StudentRecords, 'load' | 'ofAssignments' | 'ofContainer'>
+}
 
 export function withAssigned(answers: Answers, ports: AssignedPorts): Answers {
   const assigning =
@@ -76,8 +80,8 @@ async function armsFor(
   const running = await ports.experiments.running(kind, asOf ?? ports.clock.now())
   if (running === undefined) return () => byDefault
   // A subject that was acknowledged before must be found, or it would be answered apart from its course.
-  if (asOf === undefined) await ports.freshness.untilFresh(subjects)
-  const units = await unitsOf(ports.readerAt(asOf), { kind, subjects, running })
+  const freshness = asOf === undefined ? ports.freshness : undefined
+  const units = await unitsOf(ports.unitsAt(asOf), { kind, subjects, running, freshness })
   const wanted = [...new Set(units.values())]
   const look = asOf === undefined ? ports.experiments.arms : ports.experiments.armsThen
   const arms = wanted.length === 0 ? new Map<Uuid, string>() : await look(running, wanted)
@@ -93,23 +97,36 @@ interface UnitsAsked {
   readonly kind: AnswerKind
   readonly subjects: readonly Uuid[]
   readonly running: RunningExperiment
+  readonly freshness: Freshness | undefined
 }
 
 /** The course or student that each subject belongs to; subjects that are not known are absent. */
-async function unitsOf(reader: UnitReader, { kind, subjects, running }: UnitsAsked): Promise<Map<Uuid, Uuid>> {
-  const isOfCourses = running.experiment.unit === 'course'
+async function unitsOf(source: UnitSource, asked: UnitsAsked): Promise<Map<Uuid, Uuid>> {
+  const { kind, subjects, running, freshness } = asked
+  const units = new Map<Uuid, Uuid>()
   if (kind === 'teacher_clue') {
-    const found = await Promise.all(subjects.map((subject) => reader.courseContainer(subject)))
-    return new Map(found.flatMap((one) => (one ? [[one.container.uuid, one.container.course]] : [])))
+    for (const subject of subjects) {
+      const course = await courseOfContainer(source, subject, freshness)
+      if (course !== undefined) units.set(subject, course)
+    }
+    return units
   }
   const isOfAssignments = kind === 'pe' || kind === 'spe'
-  const assignments = isOfAssignments ? await reader.assignments(subjects) : undefined
-  const studentOf = (subject: Uuid) => (assignments === undefined ? subject : assignments.get(subject)?.student)
-  const students = await reader.students([...new Set(subjects.flatMap((subject) => studentOf(subject) ?? []))])
-  const units = new Map<Uuid, Uuid>()
-  for (const subject of subjects) {
-    const student = students.get(studentOf(subject) ?? subject)
-    if (student !== undefined) units.set(subject, isOfCourses ? student.course : student.uuid)
+  const { records } = source
+  const found = isOfAssignments ? records.ofAssignments(subjects, freshness) : records.load(subjects, freshness)
+  for (const [subject, record] of await found) {
+    if (record !== undefined)
+      units.set(subject, running.experiment.unit === 'course' ? record.course.uuid : record.student.uuid)
   }
   return units
+}
+
+async function courseOfContainer(
+  { reader, records }: UnitSource,
+  container: Uuid,
+  freshness: Freshness | undefined,
+): Promise<Uuid | undefined> {
+  const [member] = (await records.ofContainer(container, freshness)) ?? []
+  // A class without students belongs to a course all the same.
+  return member === undefined ? (await reader.courseContainer(container))?.container.course : member.course.uuid
 }

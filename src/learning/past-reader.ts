@@ -23,6 +23,7 @@ export type PastReader = Pick<
   | 'studentNews'
   | 'assignmentNews'
   | 'containerNews'
+  | 'courseContainer'
   | 'ecosystem'
   | 'ecosystemsOfContainers'
   | 'ecosystemsSharingGroups'
@@ -57,15 +58,16 @@ export function openPastReader(
   const courseOf = (course: Uuid) => remembered(folded, course, () => foldCourse(log, course, isWithin))
   return {
     ...pastNews(present, courseOf),
-    ...pastCourses(courseOf),
+    ...pastCourses(present, courseOf),
     ...pastEditions(present, instant),
   }
 }
 
 type CourseOf = (course: Uuid) => Promise<PastCourse | undefined>
 
-function pastCourses(courseOf: CourseOf) {
+function pastCourses(present: LearningReader, courseOf: CourseOf) {
   return {
+    courseContainer: (uuid: Uuid) => containerThen(present, courseOf, uuid),
     courses: async (uuids: readonly Uuid[]) => {
       const found = new Map<Uuid, CourseDetails>()
       for (const uuid of new Set(uuids)) {
@@ -101,13 +103,19 @@ function pastNews(present: LearningReader, courseOf: CourseOf) {
       })
     },
     containerNews: async (uuid: Uuid) => {
-      const now = await present.courseContainer(uuid)
-      const past = now === undefined ? undefined : await courseOf(now.container.course)
-      if (past === undefined || !past.containers.has(uuid)) return undefined
-      const members = [...past.students.values()].filter((one) => one.isActive && one.containers.includes(uuid))
-      return members.sort((a, b) => (a.uuid < b.uuid ? -1 : 1)).map((student) => newsOf(past, student))
+      const found = await containerThen(present, courseOf, uuid)
+      return found?.students.map((student) => newsOf(found.past, student))
     },
   }
+}
+
+async function containerThen(present: LearningReader, courseOf: CourseOf, uuid: Uuid) {
+  const now = await present.courseContainer(uuid)
+  const past = now === undefined ? undefined : await courseOf(now.container.course)
+  const container = past?.containers.get(uuid)
+  if (past === undefined || container === undefined) return undefined
+  const members = [...past.students.values()].filter((one) => one.isActive && one.containers.includes(uuid))
+  return { past, container, students: members.sort((a, b) => (a.uuid < b.uuid ? -1 : 1)) }
 }
 
 function newsOf({ details, answersOf, assignmentsOf }: PastCourse, student: Student): StudentNews {

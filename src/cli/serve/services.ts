@@ -6,7 +6,7 @@ import { openAlgorithmContract } from '#answers/contract/open.ts'
 import type { Explanations } from '#answers/explain.ts'
 import { openFreshness } from '#answers/freshness.ts'
 import { openKeptViews } from '#answers/kept-views.ts'
-import { openAnswers } from '#answers/open.ts'
+import { openAnswers, type Past } from '#answers/open.ts'
 import { withUploaded } from '#answers/uploaded.ts'
 import { withWaiting } from '#answers/waiting.ts'
 import type { Matrices } from '#api/ports.ts'
@@ -134,7 +134,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     reader,
     answers: withAssigned(withUploaded(withWaiting(computed, waiting), results), {
       ...{ freshness, clock, experiments: openExperiments(pool) },
-      readerAt: (asOf) => (asOf === undefined ? reader : past(asOf).reader),
+      unitsAt: (asOf) => (asOf === undefined ? { reader, ...views } : unitsOfPast(past(asOf))),
       algorithmDefault: options.algorithms[0] ?? algorithmsDefault[0],
     }),
     receipts,
@@ -150,6 +150,8 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     remote: openRemoteAccess({ pool, log }),
   }
 }
+
+const unitsOfPast = ({ reader, views }: Past) => ({ reader, ...views })
 
 function openReceiptWriting({ pool, say }: ServiceOptions, shutdown: Shutdown): ReceiptQueue {
   const receipts = openReceipts(pool)
