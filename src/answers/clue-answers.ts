@@ -86,8 +86,8 @@ async function ecosystemsOf(ports: AnswerPorts, containers: readonly Uuid[]): Pr
   const known = await ports.editions.ecosystemsOfContainers(containers)
   const unknown = containers.filter((container) => !known.has(container))
   if (unknown.length === 0) return known
-  const hasWaited = await ports.freshness.untilAllApplied()
-  return hasWaited ? ports.editions.ecosystemsOfContainers(containers) : known
+  await ports.freshness.untilAllApplied()
+  return ports.editions.ecosystemsOfContainers(containers)
 }
 
 interface Basis {

@@ -6,10 +6,13 @@ import type { LatePosition } from '#learning/reader.ts'
  * from what is there, stale and not wrong.
  */
 export interface Freshness {
-  /** Until learning has applied these. False when there are none. */
-  untilApplied(late: readonly LatePosition[]): Promise<boolean>
-  /** Until it has applied everything that is readable now: for subjects that nobody knows. False when it has. */
-  untilAllApplied(): Promise<boolean>
+  /** Until learning has applied these. */
+  untilApplied(late: readonly LatePosition[]): Promise<void>
+  /**
+   * Until it has applied all that is readable now: for subjects that nobody knows. What was read before has to be
+   * read again in any case: it may have been applied since.
+   */
+  untilAllApplied(): Promise<void>
 }
 
 export interface FreshnessPorts {
@@ -31,9 +34,8 @@ export interface FreshnessOptions {
 }
 
 export function openFreshness(ports: FreshnessPorts, { waitMsMax }: FreshnessOptions): Freshness {
-  async function untilApplied(late: readonly LatePosition[]): Promise<boolean> {
+  async function untilApplied(late: readonly LatePosition[]): Promise<void> {
     await Promise.all(late.map(({ position, ...lane }) => ports.untilApplied(lane, position, waitMsMax)))
-    return late.length > 0
   }
   return { untilApplied, untilAllApplied: async () => untilApplied(await lanesBehind(ports)) }
 }

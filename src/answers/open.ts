@@ -100,7 +100,7 @@ function atOneInstant(ports: AnswerPorts): AnswerPorts {
 
 /** Nothing to wait for: what had been recorded by then does not change any more. What was submitted has no history. */
 export function portsOfPast(past: Past, matrices: MatrixStore, instant: Instant): AnswerPorts {
-  const freshness = { untilApplied: async () => false, untilAllApplied: async () => false }
+  const freshness = { untilApplied: async () => undefined, untilAllApplied: async () => undefined }
   return portsOf({ ...past, matrices, submitted: nothingSubmitted, freshness, clock: { now: () => instant } })
 }
 

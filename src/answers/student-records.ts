@@ -272,8 +272,8 @@ async function fresh<Found>(
   for (const { late: one } of newsIn(found))
     if (one !== undefined) late.set(`${one.part}/${one.lane}/${one.position}`, one)
   // A subject that nobody knows may be in any lane.
-  const hasWaited = isAnyUnknown(found)
-    ? await freshness.untilAllApplied()
-    : await freshness.untilApplied([...late.values()])
-  return hasWaited ? read() : found
+  if (isAnyUnknown(found)) await freshness.untilAllApplied()
+  else if (late.size > 0) await freshness.untilApplied([...late.values()])
+  else return found
+  return read()
 }

@@ -44,6 +44,10 @@ async function work(n: number): Promise<void> {
   await reader.answersOf(student)
   await reader.courseVersions([student.course])
   await reader.studentVersions([student])
+  const looked = { student: student.uuid, course: student.course, changed: n, answer: n, assignment: n }
+  await reader.studentNews([student.uuid], () => looked)
+  await reader.assignmentNews([uuidOf(5, 1)], () => looked)
+  await reader.containerNews(uuidOf(10, 1), [looked])
   await openLearningReader(pool).ecosystem(book)
   await openLearningReader(pool).ecosystemOfContainer(uuidOf(6, 1))
   await openLearningReader(pool).ecosystemsSharingGroups(book)
@@ -74,7 +78,7 @@ const small = ['learning_ecosystem', 'learning_container_map']
 
 async function scannedTables(): Promise<string[]> {
   const found = await pool.query<{ relname: string }>(
-    `select relname from pg_stat_xact_user_tables where relname like 'learning_%' and seq_scan > 0 order by relname`,
+    `select relname from pg_stat_xact_user_tables where (relname like 'learning_%' or relname = 'segment') and seq_scan > 0 order by relname`,
   )
   return found.rows.map(({ relname }) => relname).filter((name) => !small.includes(name))
 }

@@ -27,6 +27,7 @@ import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
 import { openMatrixUpdates } from '#due/matrix-updates.ts'
 import { openReceiptQueue, type ReceiptQueue } from '#due/receipt-queue.ts'
 import { openReceipts } from '#due/receipts.ts'
+import { openRemotePresence, withPresence } from '#due/remote-presence.ts'
 import type { Results } from '#due/results.ts'
 import { createStoredResults } from '#due/stored-results.ts'
 import { openSubmittedClues } from '#due/submitted-clues.ts'
@@ -108,12 +109,10 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     },
     { waitMsMax: freshnessMsMax },
   )
-  const results = createStoredResults({ pool, parts: partsDefault })
+  const { results, orderings, clues } = openRemoteStores(pool)
   const waiting = createWaitingSubjects(pool, placeOf)
   const clock = { now: () => Date.now() }
   const views = openKeptViews(reader, viewOptions)
-  const orderings = openSubmittedOrderings(pool)
-  const clues = openSubmittedClues(pool)
   const past = (instant: Instant) => pastAt({ reader, log, matrixStore }, instant, options.algorithms)
   const computed = openAnswers({
     ...{ reader, views, clock, freshness, past, matrices: matrixStore },
@@ -149,6 +148,12 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     learning,
     remote: openRemoteAccess({ pool, log }),
   }
+}
+
+function openRemoteStores(pool: pg.Pool) {
+  const results = createStoredResults({ pool, parts: partsDefault })
+  const stores = { results, orderings: openSubmittedOrderings(pool), clues: openSubmittedClues(pool) }
+  return withPresence(stores, openRemotePresence(pool))
 }
 
 const unitsOfPast = ({ reader, views }: Past) => ({ reader, ...views })
