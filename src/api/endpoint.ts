@@ -30,9 +30,11 @@ export interface Endpoint {
   readonly run: (body: object, ports: ApiPorts, view: View, path: PathNames) => Promise<string | Refusal>
   /** Query parameters it understands. */
   readonly views: readonly ViewParameter[]
+  /** Changes something that reads show. */
+  readonly writes: boolean
 }
 
-type Defaulted = 'path' | 'audience' | 'keepsNested' | 'views'
+type Defaulted = 'path' | 'audience' | 'keepsNested' | 'views' | 'writes'
 
 interface EndpointDefinition<Request extends TSchema> extends Omit<Endpoint, 'request' | 'check' | 'run' | Defaulted> {
   /** Absent: `/` and the name. */
@@ -57,6 +59,7 @@ export function endpoint<Request extends TSchema>(definition: EndpointDefinition
     audience,
     keepsNested,
     views,
+    writes: audience === 'api' && !definition.name.startsWith('fetch_'),
     check: (body) => check?.(body as Static<Request>) ?? [],
     run: (body, ports, view, names) => run(body as Static<Request>, ports, view, names),
   }

@@ -4,7 +4,7 @@ import { type ErrorCode, type ErrorEntry, errorList } from './errors.ts'
 import { clueData } from './schemas/clues.ts'
 import { subscriptionName as namedInPath } from './schemas/subscriptions.ts'
 import * as values from './schemas/values.ts'
-import type { ViewParameter } from './view.ts'
+import { positionHeader, type ViewParameter } from './view.ts'
 
 /*
  * The OpenAPI 3.1 document, made from the schemas the server validates with, the examples and the error list: nothing
@@ -85,6 +85,12 @@ const viewParameters: Readonly<Record<ViewParameter, object>> = {
       'With 1, ready lines say how their value was made, and the as_of that gives it again; at most 100 lines',
     schema: { type: 'string', enum: ['0', '1'] },
   },
+  position: {
+    name: positionHeader,
+    in: 'header',
+    description: 'Of the answer to a write that this read has to see; only needed where replicas serve reads',
+    schema: { type: 'string' },
+  },
 }
 
 function operation(endpoint: Endpoint): object {
@@ -99,13 +105,22 @@ function operation(endpoint: Endpoint): object {
     ...(parameters.length === 0 ? {} : { parameters }),
     requestBody: { required: true, content: content(endpoint.request, endpoint.examples.request) },
     responses: {
-      200: { description: 'Done, and durable', content: content(endpoint.response, endpoint.examples.response) },
+      200: {
+        description: 'Done, and durable',
+        ...(endpoint.writes && { headers: { [positionHeader]: positionOfWrite } }),
+        content: content(endpoint.response, endpoint.examples.response),
+      },
       ...Object.fromEntries(
         errors.map((status) => [status, { $ref: `#/components/responses/${responseName(status)}` }]),
       ),
     },
   }
 }
+
+const positionOfWrite = {
+  description: 'Where replicas serve reads: the place of this write, for a read that has to see it',
+  schema: { type: 'string' },
+} as const
 
 function namesIn(path: string): object[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: namedInPath }))

@@ -9,6 +9,8 @@ import type { Log } from '#log/log.ts'
 /** Everything the HTTP interface needs from the rest of the program. */
 export interface ApiPorts {
   readonly log: Log
+  /** Absent where no replica is configured. */
+  readonly replicas?: Replicas | undefined
   readonly answers: Answers
   readonly results: Results
   readonly waiting: WaitingSubjects
@@ -20,6 +22,14 @@ export interface ApiPorts {
   readonly remote?: RemoteAccess | undefined
   readonly readiness: Readiness
   readonly logger: ApiLogger
+}
+
+/** Replicas of the database, for reads of the log that may be a little old. */
+export interface Replicas {
+  /** Reads that see at least what was committed at this position; some replica or, where none is good enough, not. */
+  at(position: string | undefined): Pick<Log, 'readStreams' | 'readMetadata'>
+  /** Of everything that is committed now; undefined where it can not be told. */
+  position(): Promise<string | undefined>
 }
 
 /** Matrices of SPARFA fits, one per ecosystem and fit (design D31). */

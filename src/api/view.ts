@@ -1,4 +1,5 @@
 import type { Instant } from '#domain/student.ts'
+import { positionPattern } from '#platform/readers.ts'
 
 /*
  * Query parameters of our own on the wire's reads; absent ones leave the original contract as it is. `as_of` (a
@@ -7,9 +8,14 @@ import type { Instant } from '#domain/student.ts'
 export interface View {
   readonly asOf: Instant | undefined
   readonly explains: boolean
+  /** Of a write that has to be seen. */
+  readonly position?: string
 }
 
-export type ViewParameter = 'as_of' | 'explain'
+/** On answers to writes, and on reads that have to see one. */
+export const positionHeader = 'Biglearn-Position'
+
+export type ViewParameter = 'as_of' | 'explain' | 'position'
 
 export const plainView: View = { asOf: undefined, explains: false }
 
@@ -17,6 +23,7 @@ export const plainView: View = { asOf: undefined, explains: false }
 export function parseView(
   query: Readonly<Record<string, unknown>>,
   parameters: readonly ViewParameter[],
+  position?: unknown,
 ): View | { readonly problem: string } {
   let view = plainView
   const asOf = parameters.includes('as_of') ? query['as_of'] : undefined
@@ -24,6 +31,12 @@ export function parseView(
     const instant = typeof asOf === 'string' && dateTime.test(asOf) ? Date.parse(asOf) : Number.NaN
     if (Number.isNaN(instant)) return { problem: 'the query parameter as_of must be one date-time with a time zone' }
     view = { ...view, asOf: instant }
+  }
+  if (parameters.includes('position') && position !== undefined) {
+    if (typeof position !== 'string' || !positionPattern.test(position)) {
+      return { problem: `the header ${positionHeader} must be one that a write was answered with` }
+    }
+    view = { ...view, position }
   }
   const explain = parameters.includes('explain') ? query['explain'] : undefined
   if (explain === undefined) return view

@@ -13,7 +13,7 @@ import type { ApiPorts } from './ports.ts'
 import { jsonType, type RefusalContext, sendRefusal } from './replies.ts'
 import { tokenCheck } from './tokens.ts'
 import { compileValidation, type Validation } from './validation.ts'
-import { parseView, plainView, tooMuchToExplain, type View } from './view.ts'
+import { parseView, plainView, positionHeader, tooMuchToExplain, type View } from './view.ts'
 
 /*
  * The routes of the wire. Order of checks: token, content type, parse, schema, effect (api.md §1). Everything happens
@@ -128,14 +128,25 @@ async function handle(route: WireRoute, exchange: Exchange): Promise<FastifyRepl
   if ('problem' in parsed) return refusalOf(refuse('body_not_json', [parsed.problem]))
   const problems = validate(route, parsed.object)
   if (problems.length > 0) return refusalOf(refuse('body_invalid', problems))
-  const view = route.endpoint.views.length === 0 ? plainView : parseView(queryOf(request), route.endpoint.views)
+  const view = route.endpoint.views.length === 0 ? plainView : viewOf(request, route.endpoint)
   if ('problem' in view) return refusalOf(refuse('body_invalid', [view.problem]))
   const tooMuch = tooMuchToExplain(view, parsed.object)
   if (tooMuch !== undefined) return refusalOf(refuse('body_invalid', [tooMuch]))
   const outcome = await runSafely(route, parsed.object, view, namesOf(request))
   if (isRefusal(outcome)) return refusalOf(outcome)
+  if (route.endpoint.writes) await tellPosition(route, reply)
   route.metrics.answered(200, secondsSince(request.arrivedAt))
   return reply.header('content-type', jsonType).send(outcome)
+}
+
+function viewOf(request: FastifyRequest, { views }: Endpoint): ReturnType<typeof parseView> {
+  return parseView(queryOf(request), views, request.headers[positionHeader.toLowerCase()])
+}
+
+/** Reads that name it see this write, whichever replica serves them. */
+async function tellPosition({ ports }: WireRoute, reply: FastifyReply): Promise<void> {
+  const position = await ports.replicas?.position()
+  if (position !== undefined) void reply.header(positionHeader, position)
 }
 
 function namesOf({ params }: FastifyRequest): PathNames {

@@ -19,6 +19,7 @@ import {
   nackRemote,
   releaseRemote,
 } from './remote-confirm.ts'
+import type { LaneSource } from './run-options.ts'
 
 /*
  * Everything a program may do to its remote subscription, in one port for the HTTP interface. A call that names a
@@ -44,6 +45,8 @@ export interface RemoteConfirmed {
 export interface RemoteAccessOptions {
   readonly pool: pg.Pool
   readonly log: Log
+  /** What fetches read; may be a little behind the log, which confirmations are compared with. */
+  readonly readFrom?: LaneSource
   readonly parts?: number
   readonly waitingMax?: number
 }
@@ -54,7 +57,7 @@ const waitingMaxDefault = 200
 /** `undefined` from any call: there is no such remote subscription. */
 export function openRemoteAccess(options: RemoteAccessOptions): RemoteAccess {
   const { pool, log, parts = partsDefault, waitingMax = waitingMaxDefault } = options
-  const remote = new RemoteSubscriptions({ pool, source: log, parts })
+  const remote = new RemoteSubscriptions({ pool, source: options.readFrom ?? log, parts })
   const context = { pool, source: log }
   let waiting = 0
   const known = async <Answer>(name: string, work: () => Promise<Answer>): Promise<Answer | undefined> =>

@@ -9,20 +9,17 @@ import { runRowsOf } from './read.ts'
 import { forgetRejected, recordRejected } from './rejected.ts'
 import { replaceSecondCopy } from './second-copy.ts'
 import { readBlockedStreams, readMetadata, readStatuses } from './status.ts'
-import type { LogStore, LogWriter } from './store.ts'
+import type { LogStore, LogWriter, RunRows } from './store.ts'
 import { readAudits, writeAudit } from './stream-audit.ts'
 
 /** The log's store on PostgreSQL: the statements, each beside what it is for. The pool stays the caller's. */
 export function postgresLogStore(pool: pg.Pool, parts: number, partOf: PartOfStream): LogStore {
   return {
-    ...runRowsOf(pool),
+    ...readingStore(pool, parts),
     openWriter: async () => writerOn(await pool.connect(), partOf),
     freeGates: (bins) => waitForFreeGates(pool, bins),
-    laneEntries: (cursors, runsMax, laneBytes) => selectLaneEntries(pool, cursors, runsMax, laneBytes),
     laneHeads: (known) => selectLaneHeads(pool, known),
     statuses: (streams, gapsMax) => readStatuses(pool, streams, gapsMax, partOf),
-    metadata: (kind, from, max) => readMetadata(pool, kind, from, max),
-    blocked: (max) => readBlockedStreams(pool, max, parts),
     move: (slot, to, by) => moveStream(pool, slot, to, by),
     fold: () => foldContiguous(pool),
     keepRejected: (conflicts, events) => recordRejected({ pool, partOf }, conflicts, events),
@@ -30,6 +27,19 @@ export function postgresLogStore(pool: pg.Pool, parts: number, partOf: PartOfStr
     writeAudit: (slot, action, by, detail) => writeAudit(pool, slot, action, by, detail),
     audits: (slot, max) => readAudits(pool, slot, max),
     replaceSecondCopy: (slot) => replaceSecondCopy(pool, slot),
+  }
+}
+
+/** The part that takes no lock and may be a little old: a replica can keep it. */
+export function readingStore(
+  database: pg.Pool | pg.ClientBase,
+  parts: number,
+): RunRows & Pick<LogStore, 'laneEntries' | 'metadata' | 'blocked'> {
+  return {
+    ...runRowsOf(database),
+    laneEntries: (cursors, runsMax, laneBytes) => selectLaneEntries(database, cursors, runsMax, laneBytes),
+    metadata: (kind, from, max) => readMetadata(database, kind, from, max),
+    blocked: (max) => readBlockedStreams(database, max, parts),
   }
 }
 

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { ConfigurationError } from './config.ts'
-import { openWriterPool } from './servers.ts'
+import { openReaderPool, openWriterPool } from './servers.ts'
 import { systemTime, type Time } from './time.ts'
 
 /*
@@ -34,7 +34,16 @@ function parseBigints(text: string): bigint[] {
 
 /** Connections to the server that accepts writes; `url` may name several hosts (servers.ts). */
 export function openPool(url: string, options: PoolOptions): pg.Pool {
-  const pool = openWriterPool(url, poolConfig(options))
+  return withoutOutcry(openWriterPool(url, poolConfig(options)))
+}
+
+/** Connections to replicas, spread over the hosts of `url`. Long reads may take their time there (OP-T4). */
+export function openReaderConnections(url: string, options: PoolOptions): pg.Pool {
+  const config = poolConfig({ statementTimeoutMs: 30_000, ...options })
+  return withoutOutcry(openReaderPool(url, config))
+}
+
+function withoutOutcry(pool: pg.Pool): pg.Pool {
   // An idle connection that breaks is replaced at its next use; without a listener it would end the process.
   pool.on('error', () => undefined)
   // The same for one that breaks while it is checked out, between two statements: the next statement reports it.

@@ -114,6 +114,18 @@ export function openWriterPool(url: string, config: pg.PoolConfig): pg.Pool {
   })
 }
 
+/** A pool of connections to any server, each new one to the next host. */
+export function openReaderPool(url: string, config: pg.PoolConfig): pg.Pool {
+  const route = new Route(url)
+  class ReaderClient extends RoutedClient {
+    constructor(given?: pg.ClientConfig) {
+      super({ ...given, connectionString: route.current }, route, () => undefined)
+      this.leave()
+    }
+  }
+  return new pg.Pool({ ...config, Client: ReaderClient })
+}
+
 /** One connection to the server that accepts writes; the caller ends it. */
 export async function connectWriter(url: string, config: pg.ClientConfig): Promise<pg.Client> {
   const route = routeOf(url)

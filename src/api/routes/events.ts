@@ -9,6 +9,7 @@ import { toUuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
 import type { Log, StreamAnswer, StreamLine } from '#log/log.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
+import type { ApiPorts } from '../ports.ts'
 import {
   fetchCourseEventsRequest,
   fetchCourseEventsResponse,
@@ -16,6 +17,7 @@ import {
   fetchEcosystemEventsResponse,
 } from '../schemas/events.ts'
 import { courseEventsExample, ecosystemEventsExample } from '../schemas/examples.ts'
+import type { View } from '../view.ts'
 
 /** Bytes of event_data in one answer (api.md §4, rule 4; design D16). */
 const bytesMax = 4_000_000
@@ -34,10 +36,10 @@ export const eventEndpoints: readonly Endpoint[] = [
     request: fetchCourseEventsRequest,
     response: fetchCourseEventsResponse,
     examples: courseEventsExample,
-    views: ['as_of'],
-    run: async ({ course_event_requests: requests, max_num_events: eventsMax }, { log }, { asOf }) => {
+    views: ['as_of', 'position'],
+    run: async ({ course_event_requests: requests, max_num_events: eventsMax }, ports, view) => {
       const lines = requests.map((line) => ({ ...line, stream_uuid: line.course_uuid }))
-      return `{"course_event_responses":[${await fetchEvents(log, 'course', { lines, eventsMax, asOf })}]}`
+      return `{"course_event_responses":[${await fetchEvents(ports, 'course', { lines, eventsMax, view })}]}`
     },
   }),
   endpoint({
@@ -48,10 +50,10 @@ export const eventEndpoints: readonly Endpoint[] = [
     request: fetchEcosystemEventsRequest,
     response: fetchEcosystemEventsResponse,
     examples: ecosystemEventsExample,
-    views: ['as_of'],
-    run: async ({ ecosystem_event_requests: requests, max_num_events: eventsMax }, { log }, { asOf }) => {
+    views: ['as_of', 'position'],
+    run: async ({ ecosystem_event_requests: requests, max_num_events: eventsMax }, ports, view) => {
       const lines = requests.map((line) => ({ ...line, stream_uuid: line.ecosystem_uuid }))
-      return `{"ecosystem_event_responses":[${await fetchEvents(log, 'ecosystem', { lines, eventsMax, asOf })}]}`
+      return `{"ecosystem_event_responses":[${await fetchEvents(ports, 'ecosystem', { lines, eventsMax, view })}]}`
     },
   }),
 ]
@@ -64,17 +66,22 @@ interface EventRequest {
   readonly event_types?: readonly string[] | null
 }
 
+type EventPorts = Pick<ApiPorts, 'log' | 'replicas'>
+
 interface EventsAsked {
   readonly lines: readonly EventRequest[]
   readonly eventsMax: number
-  readonly asOf: Instant | undefined
+  readonly view: View
 }
 
-async function fetchEvents(log: Log, kind: StreamKind, { lines, eventsMax, asOf }: EventsAsked): Promise<string> {
+async function fetchEvents(ports: EventPorts, kind: StreamKind, asked: EventsAsked): Promise<string> {
+  const { lines, eventsMax, view } = asked
+  const { asOf, position } = view
   if (lines.length === 0) return ''
   const streamLines = lines.map((line) => streamLine(kind, line))
-  const answers = await log.readStreams(streamLines, { eventsMax, bytesMax })
-  const seen = asOf === undefined ? answers : await answersAsOf(log, { streamLines, answers, asOf })
+  const source = ports.replicas?.at(position) ?? ports.log
+  const answers = await source.readStreams(streamLines, { eventsMax, bytesMax })
+  const seen = asOf === undefined ? answers : await answersAsOf(ports.log, { streamLines, answers, asOf })
   return seen.map((answer, index) => answerText(kind, lines[index], answer)).join(',')
 }
 

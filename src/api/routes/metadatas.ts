@@ -20,8 +20,10 @@ export const metadataEndpoints: readonly Endpoint[] = [
     request: fetchMetadatasRequest,
     response: fetchCourseMetadatasResponse,
     examples: courseMetadatasExample,
-    run: async ({ metadata_sequence_number_offset: offset, max_num_metadatas: max }, { log }) => {
-      const rows = offset > sequenceNumberMax ? [] : await log.readMetadata('course', offset, max)
+    views: ['position'],
+    run: async ({ metadata_sequence_number_offset: offset, max_num_metadatas: max }, ports, { position }) => {
+      const source = ports.replicas?.at(position) ?? ports.log
+      const rows = offset > sequenceNumberMax ? [] : await source.readMetadata('course', offset, max)
       const lines = rows.map((row) => ({
         uuid: row.uuid,
         initial_ecosystem_uuid: row.initialEcosystem,
@@ -38,8 +40,10 @@ export const metadataEndpoints: readonly Endpoint[] = [
     request: fetchMetadatasRequest,
     response: fetchEcosystemMetadatasResponse,
     examples: ecosystemMetadatasExample,
-    run: async ({ metadata_sequence_number_offset: offset, max_num_metadatas: max }, { log }) => {
-      const rows = offset > sequenceNumberMax ? [] : await log.readMetadata('ecosystem', offset, max)
+    views: ['position'],
+    run: async ({ metadata_sequence_number_offset: offset, max_num_metadatas: max }, ports, { position }) => {
+      const source = ports.replicas?.at(position) ?? ports.log
+      const rows = offset > sequenceNumberMax ? [] : await source.readMetadata('ecosystem', offset, max)
       const lines = rows.map((row) => ({ uuid: row.uuid, metadata_sequence_number: row.number }))
       return JSON.stringify({ ecosystem_responses: lines })
     },

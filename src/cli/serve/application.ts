@@ -17,6 +17,7 @@ import { prepareDrain } from './drain.ts'
 import { createLiveConsole, type LiveConsole } from './live-console.ts'
 import type { AlgorithmName, Role } from './options.ts'
 import { createReadiness } from './readiness.ts'
+import { collectReplicaMetrics, type ReplicaSettings } from './replicas.ts'
 import { openServices, type Services } from './services.ts'
 import { registerStatus } from './status.ts'
 import { collectStreamMetrics } from './stream-metrics.ts'
@@ -35,6 +36,7 @@ export interface ApplicationOptions {
   readonly managementPort: number | undefined
   readonly tokens: Tokens
   readonly lameDuckMs: number
+  readonly replicas?: ReplicaSettings | undefined
   /** Least time between two matrix updates that remote algorithms are asked for; a minute when absent. */
   readonly matrixIntervalMs?: number
   readonly settings?: ApiSettings
@@ -68,7 +70,9 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
 
   const metrics = createMetrics()
   collectProcessMetrics(metrics.registry)
-  collectStreamMetrics(metrics.registry, services)
+  const { replicas, log } = services
+  collectStreamMetrics(metrics.registry, { pool, log: replicas?.source(log) ?? log })
+  if (replicas !== undefined) collectReplicaMetrics(metrics.registry, replicas.readers)
   collectReceipts(metrics.registry, services.receipts.counters)
   // Receipts are of what goes over the wire; people who look at the console leave none.
   const answers = withReceipts(services.answers, services.receipts)

@@ -13,6 +13,7 @@ import {
   parseRoles,
   type Role,
   readMilliseconds,
+  readReplicaSettings,
   requireDatabaseUrl,
 } from './options.ts'
 
@@ -52,6 +53,10 @@ export function serveCommand(): Command {
 Secrets come from the environment, each also as …_FILE, each a comma list for rotation:
   BIGLEARN_API_TOKEN, BIGLEARN_SCHEDULER_TOKEN, BIGLEARN_SPARFA_TOKEN, BIGLEARN_OPERATOR_TOKEN
 
+Replicas of the database, optional:
+  DATABASE_READER_URL (reads that may be a little old go there; several hosts are possible),
+  BIGLEARN_REPLICA_LAG_MS (1000; a replica that is further behind serves nothing)
+
 Settings of the API, each optional:
   BIGLEARN_PATH_PREFIX (also served below this path), BIGLEARN_BODY_BYTES_MAX (64 MiB),
   BIGLEARN_STRICT=1 (apply every limit that was ever declared; for contract tests)`,
@@ -73,6 +78,7 @@ async function serve(options: ServeOptions): Promise<void> {
         port: options.port,
         managementPort: options.managementPort,
         tokens: readTokens(process.env),
+        replicas: readReplicaSettings(process.env),
         lameDuckMs: readMilliseconds(process.env, 'BIGLEARN_LAME_DUCK_MS', lameDuckMs),
         settings: readApiSettings(process.env),
         say,

@@ -9,6 +9,8 @@ import { loadMatrix, type StoredMatrix } from '#estimate/sparfa/matrix.ts'
  */
 export interface FitOrder {
   readonly databaseUrl: string
+  /** Of a replica that has what training reads. */
+  readonly readerUrl: string | undefined
   readonly ecosystem: Uuid
 }
 

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import type pg from 'pg'
 import { indexEcosystem } from '#choose/ecosystem-index.ts'
 import type { Ecosystem } from '#domain/ecosystem.ts'
 import { openMatrixStore } from '#due/matrix-store.ts'
@@ -6,7 +7,7 @@ import { fitMatrix } from '#estimate/sparfa/fit.ts'
 import { type FitInput, prepareFit } from '#estimate/sparfa/input.ts'
 import { type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { type LearningReader, openLearningReader, type TrainingAnswer } from '#learning/reader.ts'
-import { openPool } from '#platform/postgres.ts'
+import { openPool, openReaderConnections } from '#platform/postgres.ts'
 import type { FitOrder, FitReply } from './fit-thread.ts'
 
 /*
@@ -17,7 +18,7 @@ const fitSecondsMax = 600
 const seed = 1
 
 async function fit(order: FitOrder): Promise<{ matrix: SparfaMatrix; answers: number }> {
-  const pool = openPool(order.databaseUrl, { name: 'fit', connectionsMax: 2, statementTimeoutMs: 60_000 })
+  const pool = openAnswers(order)
   try {
     const reader = openLearningReader(pool)
     const ecosystem = await reader.ecosystem(order.ecosystem)
@@ -38,6 +39,13 @@ async function fit(order: FitOrder): Promise<{ matrix: SparfaMatrix; answers: nu
   } finally {
     await pool.end()
   }
+}
+
+/** One connection to a replica: a second one might lead to an older one, where counted answers are missing. */
+function openAnswers({ databaseUrl, readerUrl }: FitOrder): pg.Pool {
+  const options = { name: 'fit', statementTimeoutMs: 60_000 }
+  if (readerUrl !== undefined) return openReaderConnections(readerUrl, { ...options, connectionsMax: 1 })
+  return openPool(databaseUrl, { ...options, connectionsMax: 2 })
 }
 
 async function inputOf(reader: LearningReader, ecosystem: Ecosystem): Promise<FitInput> {

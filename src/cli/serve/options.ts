@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from 'commander'
 import { ConfigurationError } from '#platform/config.ts'
+import { lagMsMaxDefault } from '#platform/readers.ts'
 import { addressesOf } from '#platform/servers.ts'
+import type { ReplicaSettings } from './replicas.ts'
 
 /** What a server process does. Any number of processes may hold the same role (design D34). */
 export const allRoles = ['api', 'learning', 'due', 'trainer', 'console'] as const
@@ -31,12 +33,16 @@ export function requireDatabaseUrl(environment: NodeJS.ProcessEnv): string {
   )
 }
 
-export function checkedUrl(url: string): string {
+export function checkedUrl(url: string, name = 'DATABASE_URL'): string {
   if (/^postgres(ql)?:\/\//.test(url) && addressesOf(url).every((address) => URL.canParse(address))) return url
-  throw new ConfigurationError(
-    'DATABASE_URL is not a postgres:// address',
-    'write postgres://USER:PASSWORD@HOST:PORT/NAME',
-  )
+  throw new ConfigurationError(`${name} is not a postgres:// address`, 'write postgres://USER:PASSWORD@HOST:PORT/NAME')
+}
+
+export function readReplicaSettings(environment: NodeJS.ProcessEnv): ReplicaSettings | undefined {
+  const url = environment['DATABASE_READER_URL']
+  if (url === undefined || url === '') return undefined
+  const lagMsMax = readMilliseconds(environment, 'BIGLEARN_REPLICA_LAG_MS', lagMsMaxDefault)
+  return { readerUrl: checkedUrl(url, 'DATABASE_READER_URL'), lagMsMax }
 }
 
 /** Milliseconds from the environment, such as BIGLEARN_LAME_DUCK_MS. */

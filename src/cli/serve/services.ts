@@ -48,6 +48,7 @@ import { openAlgorithms } from './algorithms.ts'
 import { fitInThread } from './fit-thread.ts'
 import { type AlgorithmName, algorithmsDefault, type Role } from './options.ts'
 import { pastAt, viewOptions } from './past.ts'
+import { type OpenReplicas, openReplicasOf, type ReplicaSettings } from './replicas.ts'
 import { createVisibility, type Visibility } from './visibility.ts'
 
 /** Everything below HTTP, opened on one database; what runs in the background depends on the roles. */
@@ -67,6 +68,7 @@ export interface Services {
   readonly visibility: Visibility
   readonly learning: SubscriptionRunner | undefined
   readonly remote: RemoteAccess
+  readonly replicas: OpenReplicas | undefined
 }
 
 export interface ServiceOptions {
@@ -76,6 +78,8 @@ export interface ServiceOptions {
   readonly pool: pg.Pool
   readonly say: (line: string) => void
   readonly matrixIntervalMs?: number
+  /** Absent: every read is served by the primary. */
+  readonly replicas?: ReplicaSettings | undefined
 }
 
 const subscriptionName = 'learning'
@@ -94,11 +98,12 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const log = await openLog(logPool)
   shutdown.add('the log', 5000, () => log.close())
 
+  const replicas = options.replicas && openReplicasOf(pool, options.replicas, shutdown)
   const reader = openLearningReader(pool)
   const matrixStore = openMatrixStore(pool, { freshMs: 1000, matricesMax: 32 })
   const visibility = createVisibility()
   const learning = roles.has('learning') ? await startLearning(options, log, visibility, shutdown) : undefined
-  if (roles.has('trainer')) startTraining(options, reader, matrixStore, shutdown)
+  if (roles.has('trainer')) startTraining(options, { reader, matrixStore, replicas }, shutdown)
   if (roles.has('due')) startCleaning(options, shutdown)
   const freshness = openFreshness(
     {
@@ -146,7 +151,8 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     matrixStore,
     visibility,
     learning,
-    remote: openRemoteAccess({ pool, log }),
+    remote: openRemoteAccess({ pool, log, readFrom: replicas?.source(log) ?? log }),
+    replicas,
   }
 }
 
@@ -179,15 +185,15 @@ function startCleaning({ pool, say }: ServiceOptions, shutdown: Shutdown): void 
 
 function startTraining(
   { pool, databaseUrl, say }: ServiceOptions,
-  reader: LearningReader,
-  matrixStore: MatrixStore,
+  { reader, matrixStore, replicas }: Pick<Services, 'reader' | 'matrixStore' | 'replicas'>,
   shutdown: Shutdown,
 ): void {
   const trainer = startTrainer({
     pool,
     counts: async () =>
       (await reader.trainingCounts()).map(({ ecosystem, realAnswers }) => ({ ecosystem, answers: realAnswers })),
-    fit: (ecosystem, _fits, signal) => fitInThread({ databaseUrl, ecosystem }, signal),
+    fit: (ecosystem, _fits, signal) =>
+      fitInThread({ databaseUrl, readerUrl: replicas?.urlForLongReads(), ecosystem }, signal),
     stored: (ecosystem) => matrixStore.forget(ecosystem),
     failed: (ecosystem, error) => say(`fit of ${ecosystem ?? 'due ecosystems'} failed: ${reasonOf(error)}`),
   })
