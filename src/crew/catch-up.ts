@@ -1,7 +1,7 @@
 import { kindOfPart } from '#domain/parts.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
 import { isPassing } from '#platform/postgres.ts'
-import type { DueException, StreamException } from './exceptions.ts'
+import { type DueException, isPassedByLanes, type StreamException } from './exceptions.ts'
 import { attemptsMax, awaitedBy, blockedPauseMs, errorText, pauseBeforeAttempt } from './failure.ts'
 import { slotName } from './ownership.ts'
 import type { PassContext } from './pass.ts'
@@ -92,7 +92,8 @@ async function applyOwed(
     if (locked === undefined) return { kind: 'stale' }
     if (entry !== undefined) await transaction.apply([entry])
     const nextNumber = exception.nextNumber + (entry?.events.length ?? 0)
-    if (nextNumber >= locked.exception.untilNumber && locked.position >= exception.afterPosition) {
+    const owesNothing = nextNumber >= locked.exception.untilNumber
+    if (owesNothing && (await isPassedByLanes(transaction, locked.exception, locked.position))) {
       await transaction.endException(exception)
       return { kind: 'ended', entry }
     }

@@ -5,7 +5,7 @@ import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import type { Log } from '#log/log.ts'
 import { inTransaction } from '#platform/postgres.ts'
-import { countExceptions, type ExceptionState } from './exceptions.ts'
+import { countExceptions, type ExceptionState, keepUntil } from './exceptions.ts'
 import { slotName } from './ownership.ts'
 
 /*
@@ -86,8 +86,6 @@ export interface StreamChoice {
   readonly kind: StreamKind
   readonly stream: Uuid
   readonly parts?: number
-  /** 0 for all but hot streams. */
-  readonly lane?: number
 }
 
 /**
@@ -102,7 +100,8 @@ export async function replayStream(
   from: number,
 ): Promise<boolean> {
   const { kind, stream } = choice
-  const slot = { part: partOf(kind, stream, choice.parts ?? partsDefault), lane: choice.lane ?? 0 }
+  // Whichever lanes the stream is or was in: the shared one is always there.
+  const slot = { part: partOf(kind, stream, choice.parts ?? partsDefault), lane: 0 }
   // The end first, the head after: every event below the end is at a position up to the head.
   const [status] = await source.statuses([{ kind, stream }], 0)
   const heads = await source.laneHeads()
@@ -112,15 +111,26 @@ export async function replayStream(
     await lockSlot(transaction, deed.subscription, slot.part)
     const added = await transaction.query(
       `insert into course_exception
-         (part, stream, subscription, lane, state, next_number, until_number, after_position)
-       values ($1, $2, $3, $4, 'replay', $5, $6, $7)
+         (part, stream, subscription, lane, state, next_number, until_number)
+       values ($1, $2, $3, $4, 'replay', $5, $6)
        on conflict (part, stream, subscription) do nothing`,
-      [slot.part, stream, deed.subscription, slot.lane, from, until, heads.get(slotName(slot)) ?? 0n],
+      [slot.part, stream, deed.subscription, slot.lane, from, until],
     )
     if (added.rowCount === 0) return false
     await countExceptions(transaction, deed.subscription, slot, 1)
+    for (const lane of lanesOf(heads, slot.part)) {
+      const head = heads.get(slotName({ part: slot.part, lane })) ?? 0n
+      await keepUntil(transaction, deed.subscription, { part: slot.part, lane }, [stream], head)
+    }
     await audit(transaction, deed, 'replay', { stream, from })
     return true
+  })
+}
+
+function lanesOf(heads: ReadonlyMap<string, bigint>, part: number): number[] {
+  return [...heads.keys()].flatMap((name) => {
+    const [ofPart, lane] = name.split('/').map(Number)
+    return ofPart === part && lane !== undefined ? [lane] : []
   })
 }
 
@@ -161,14 +171,20 @@ export async function listSetAside(pool: pg.Pool, subscription: string, max: num
   }))
 }
 
-/** Tries a stream again now, from the event that failed: after a fix. False when it is not set aside. */
+const retrySql = `state = case when awaited_lane is null then 'retry' else state end,
+              attempts = 0, next_at = now(), awaited_kind = null, awaited = null`
+
+/**
+ * Tries a stream again now, from the event that failed: after a fix. One that waits for another lane goes on waiting.
+ * False when it is not set aside.
+ */
 export function retryStream(pool: pg.Pool, deed: Deed, choice: StreamChoice): Promise<boolean> {
   return inTransaction(pool, async (transaction) => {
     const part = partOf(choice.kind, choice.stream, choice.parts ?? partsDefault)
     await lockSlot(transaction, deed.subscription, part)
     const changed = await transaction.query(
       `update course_exception
-          set state = 'retry', attempts = 0, next_at = now(), awaited_kind = null, awaited = null
+          set ${retrySql}
         where part = $1 and stream = $2 and subscription = $3`,
       [part, choice.stream, deed.subscription],
     )
@@ -188,7 +204,7 @@ export function skipEvent(pool: pg.Pool, deed: Deed, choice: StreamChoice, numbe
     await lockSlot(transaction, deed.subscription, part)
     const changed = await transaction.query(
       `update course_exception
-          set state = 'retry', attempts = 0, next_at = now(), awaited_kind = null, awaited = null
+          set ${retrySql}
         where part = $1 and stream = $2 and subscription = $3 and next_number = $4`,
       [part, choice.stream, deed.subscription, number],
     )

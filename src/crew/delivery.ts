@@ -35,6 +35,9 @@ export interface SlotState {
   heldUntilMs: number
 }
 
+/** A lane that waits for another one, which may be somebody else's, looks this often. */
+const handOverPauseMs = 50
+
 export interface DeliveryOptions {
   readonly subscription: Pick<Subscription, 'committed'>
   readonly time: Time
@@ -157,6 +160,7 @@ export class Delivery {
       const position = result.positions.get(slotName(batch.grant))
       if (state?.grant.token !== batch.grant.token || position === undefined) continue
       if (position !== batch.entries.at(-1)?.position) state.isDirty = true
+      if (result.waiting.has(slotName(batch.grant))) state.heldUntilMs = this.#time.monotonicMs() + handOverPauseMs
       state.position = position
       state.failures = 0
     }

@@ -1,7 +1,9 @@
 import type pg from 'pg'
 import type { StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
-import type { SlotKey } from './ownership.ts'
+import type { LaneEntry } from '#log/log.ts'
+import { type SlotKey, slotName } from './ownership.ts'
+import type { CrewTransaction } from './store.ts'
 
 /*
  * Streams that are set aside for one subscription: a failing course waits with its own row while its lane goes on
@@ -18,6 +20,10 @@ export interface StreamException extends SlotKey {
   readonly untilNumber: number
   /** The row stays until the lane has confirmed this position. */
   readonly afterPosition: bigint
+  /** The same for other lanes of the part, through which the stream came as well. */
+  readonly afterLanes: readonly { readonly lane: number; readonly position: bigint }[]
+  /** What is owed begins after a run that another lane has still to deliver. */
+  readonly isHandedOver: boolean
   readonly attempts: number
 }
 
@@ -34,10 +40,13 @@ export interface ExceptionRow {
   readonly next_number: bigint
   readonly until_number: bigint
   readonly after_position: bigint
+  readonly after_lanes: { readonly [lane: string]: string }
+  readonly awaited_lane: number | null
   readonly attempts: number
 }
 
-export const exceptionColumns = 'part, lane, stream, state, next_number, until_number, after_position, attempts'
+export const exceptionColumns =
+  'part, lane, stream, state, next_number, until_number, after_position, after_lanes, awaited_lane, attempts'
 
 export function exceptionOf(row: ExceptionRow): StreamException {
   return {
@@ -48,11 +57,20 @@ export function exceptionOf(row: ExceptionRow): StreamException {
     nextNumber: Number(row.next_number),
     untilNumber: Number(row.until_number),
     afterPosition: row.after_position,
+    afterLanes: Object.entries(row.after_lanes).map(([lane, at]) => ({ lane: Number(lane), position: BigInt(at) })),
+    isHandedOver: row.awaited_lane !== null,
     attempts: row.attempts,
   }
 }
 
 type Queryable = Pick<pg.ClientBase, 'query'>
+
+/** Whether the row, and not the lane, delivers this entry. */
+export function isOwed(exception: StreamException | undefined, entry: LaneEntry): boolean {
+  if (exception === undefined) return false
+  // The old lane still delivers what comes before.
+  return !exception.isHandedOver || (entry.events[0]?.number ?? 0) >= exception.nextNumber
+}
 
 /** Which of these streams are set aside; `isLocked` keeps them so until commit. */
 export async function findExceptions(
@@ -74,6 +92,15 @@ export async function findExceptions(
   return found.rows.map(exceptionOf)
 }
 
+/** What the row waits for in another lane, if anything, is confirmed. */
+export const isHandedOverSql = `(awaited_lane is null or exists (
+          select
+            from slot
+           where slot.part = course_exception.part
+             and slot.lane = course_exception.awaited_lane
+             and slot.subscription = course_exception.subscription
+             and slot.position >= course_exception.awaited_position))`
+
 export interface DueException extends StreamException {
   readonly awaited: Awaited | undefined
 }
@@ -93,6 +120,7 @@ export async function dueExceptions(
         and part = any($2::smallint[])
         and state = any($3)
         and next_at <= now()
+        and ${isHandedOverSql}
       order by next_at
       limit $4`,
     [subscription, parts, states, max],
@@ -115,18 +143,28 @@ export interface SetAside extends SlotKey {
   readonly retryAfterMs: number
 }
 
-/** Adds rows for streams that have none; the caller holds the locks of their slots. */
+/**
+ * Adds rows for streams; the caller holds the locks of their slots. A stream may have a row already if that owes what
+ * comes after a change of lanes: then the failure came before it, and the row owes both.
+ */
 export async function setAside(
   transaction: Queryable,
   subscription: string,
   failures: readonly SetAside[],
 ): Promise<void> {
   for (const failure of failures) {
-    await transaction.query(
+    const added = await transaction.query<{ is_new: boolean }>(
       `insert into course_exception
          (part, stream, subscription, lane, state, next_number, until_number, attempts, next_at,
           awaited_kind, awaited, error)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 millisecond', $10, $11, $12)`,
+       values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 millisecond', $10, $11, $12)
+       on conflict (part, stream, subscription)
+       do update set state = excluded.state, next_number = excluded.next_number, attempts = excluded.attempts,
+                     next_at = excluded.next_at, awaited_kind = excluded.awaited_kind, awaited = excluded.awaited,
+                     error = excluded.error, awaited_lane = null, awaited_position = null,
+                     until_number = greatest(course_exception.until_number, excluded.until_number)
+         where course_exception.awaited_lane is not null
+       returning xmax = 0 as is_new`,
       [
         failure.part,
         failure.stream,
@@ -142,8 +180,73 @@ export async function setAside(
         failure.error,
       ],
     )
-    await countExceptions(transaction, subscription, failure, 1)
+    const [row] = added.rows
+    if (row === undefined) throw new Error(`${failure.stream} is set aside already`)
+    if (row.is_new) await countExceptions(transaction, subscription, failure, 1)
   }
+}
+
+/**
+ * The streams of these runs wait aside until the runs before theirs, in other lanes, are confirmed. A row that is there
+ * already owes these runs too, and stays until the other lane has passed what it holds of them.
+ */
+export async function waitAside(
+  transaction: Queryable,
+  subscription: string,
+  early: readonly LaneEntry[],
+): Promise<void> {
+  for (const { part, lane, events, waitsFor } of early) {
+    const [first] = events
+    if (first === undefined || waitsFor === undefined) throw new Error('an early run waits for another one')
+    const { stream, number } = first
+    const added = await transaction.query(
+      `insert into course_exception
+         (part, stream, subscription, lane, state, next_number, until_number, awaited_lane, awaited_position, error)
+       values ($1, $2, $3, $4, 'blocked', $5, $6, $7, $8, $9)
+       on conflict (part, stream, subscription) do nothing`,
+      [
+        ...[part, stream, subscription, lane, number, number + events.length, waitsFor.lane, waitsFor.position],
+        `it changed lanes: waits until lane ${waitsFor.lane} has confirmed position ${waitsFor.position}`,
+      ],
+    )
+    if (added.rowCount === 1) await countExceptions(transaction, subscription, { part, lane }, 1)
+    await keepUntil(transaction, subscription, { part, lane: waitsFor.lane }, [stream], waitsFor.position)
+  }
+}
+
+/** The rows of these streams stay until the lane has confirmed `position`. */
+export async function keepUntil(
+  transaction: Queryable,
+  subscription: string,
+  slot: SlotKey,
+  streams: readonly Uuid[],
+  position: bigint,
+): Promise<void> {
+  await transaction.query(
+    `update course_exception
+        set after_position = case when lane = $2 then greatest(after_position, $5) else after_position end,
+            after_lanes = case
+              when lane = $2 then after_lanes
+              else after_lanes || jsonb_build_object(
+                $2::text, greatest((after_lanes ->> $2::text)::bigint, $5)::text)
+            end
+      where part = $1
+        and subscription = $3
+        and stream = any($4::uuid[])`,
+    [slot.part, slot.lane, subscription, streams, position],
+  )
+}
+
+/** Whether every lane has passed what the row of a stream was kept for; `position` is that of the row's own lane. */
+export async function isPassedByLanes(
+  transaction: Pick<CrewTransaction, 'lanePositions'>,
+  { part, afterPosition, afterLanes }: StreamException,
+  position: bigint,
+): Promise<boolean> {
+  if (position < afterPosition) return false
+  if (afterLanes.length === 0) return true
+  const positions = await transaction.lanePositions([part])
+  return afterLanes.every((after) => (positions.get(slotName({ part, lane: after.lane })) ?? 0n) >= after.position)
 }
 
 /** The lane passed more numbers of streams that are set aside. */
@@ -187,7 +290,8 @@ export async function moveException(
   await transaction.query(
     `update course_exception
         set state = $4, next_number = $5, attempts = $6, next_at = now() + $7 * interval '1 millisecond',
-            error = coalesce($8, error), awaited_kind = $9, awaited = $10
+            error = coalesce($8, error), awaited_kind = $9, awaited = $10,
+            awaited_lane = null, awaited_position = null
       where part = $1 and stream = $2 and subscription = $3`,
     [
       exception.part,

@@ -10,7 +10,7 @@ import type { SlotGrant } from './slots.ts'
 export interface FencedSlot {
   /** The confirmed position. It differs from the caller's when the outcome of an earlier commit was unknown. */
   readonly position: bigint
-  /** Streams of this slot that are set aside. */
+  /** Streams that are set aside in any lane of the part: one that changed lanes is passed over in all of them. */
   readonly exceptions: number
 }
 
@@ -22,7 +22,12 @@ export async function lockSlots(
   byToken = true,
 ): Promise<Map<string, FencedSlot>> {
   const locked = await transaction.query<SlotKey & FencedSlot>(
-    `select slot.part, slot.lane, slot.position, slot.exceptions
+    `select slot.part, slot.lane, slot.position,
+            slot.exceptions + (select coalesce(sum(other.exceptions), 0)
+                                 from slot other
+                                where other.part = slot.part
+                                  and other.lane <> slot.lane
+                                  and other.subscription = $1)::int as exceptions
        from unnest($2::smallint[], $3::int[], $4::uuid[]) as held (part, lane, token)
        join slot
          on slot.part = held.part

@@ -9,6 +9,8 @@ export interface Guards {
   readonly position: boolean
   /** Whether a run is passed over is decided under the locks. */
   readonly recheck: boolean
+  /** A stream that changed lanes waits until its old lane is confirmed. */
+  readonly handOver: boolean
 }
 
-export const allGuards: Guards = { token: true, position: true, recheck: true }
+export const allGuards: Guards = { token: true, position: true, recheck: true, handOver: true }

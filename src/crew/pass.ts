@@ -2,9 +2,10 @@ import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { isPassing } from '#platform/postgres.ts'
 import type { CircuitBreaker } from './breaker.ts'
-import type { SetAside, StreamException } from './exceptions.ts'
+import { isOwed, type SetAside, type StreamException } from './exceptions.ts'
 import { awaitedBy, blockedPauseMs, errorText, pauseBeforeAttempt } from './failure.ts'
 import type { Guards } from './guards.ts'
+import { type HandOvers, inHandOverOrder, partsWithHandOvers } from './hand-over.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import type { SlotGrant } from './slots.ts'
 import type { CrewConnection, CrewTransaction } from './store.ts'
@@ -34,6 +35,8 @@ export interface PassResult {
   /** Slots that the fence refused. */
   readonly lost: readonly SlotGrant[]
   readonly setAside: readonly SetAside[]
+  /** Slots, by `part/lane`, that stopped where a stream came from a lane that is not as far yet. */
+  readonly waiting: ReadonlySet<string>
 }
 
 /** Nobody is set aside while a dependency is down. */
@@ -70,18 +73,39 @@ export async function runPass(
       const slot = fenced.get(slotName(batch.grant))
       return slot !== undefined && (slot.position === batch.from || !guards.position)
     })
-    const entries = ours.flatMap((batch) => batch.entries)
-    const hasExceptions = ours.some((batch) => (fenced.get(slotName(batch.grant))?.exceptions ?? 0) > 0)
+    const parts = partsWithHandOvers(ours.flatMap((batch) => batch.entries))
+    const { batches: passable, entries, early } = await handOver(context, transaction, ours, positions, parts)
+    await transaction.waitAside(early)
+    // The old lane may have set a stream aside since the fence; its position was read after that.
+    const hasExceptions =
+      parts.length > 0 || ours.some((batch) => (fenced.get(slotName(batch.grant))?.exceptions ?? 0) > 0)
     const exceptions = unlocked ?? (hasExceptions ? await transaction.findExceptions(streamsOf(entries), true) : [])
     const wanted = await passOver(transaction, entries, exceptions)
     const failures = await applyAll(transaction, wanted, isolation)
     await transaction.setAside(failures)
-    const reached = ours.flatMap((batch) => reachedBy(batch))
+    const reached = passable.flatMap((batch) => reachedBy(batch))
     if (reached.length > 0) await transaction.confirmSlots(reached)
     for (const slot of reached) positions.set(slotName(slot), slot.position)
     const failed = new Set(failures.map((failure) => failure.stream))
-    return { positions, applied: wanted.filter((entry) => !failed.has(streamOf(entry))), lost, setAside: failures }
+    const applied = wanted.filter((entry) => !failed.has(streamOf(entry)))
+    const stopped = ours.filter((batch, index) => passable[index]?.entries.length !== batch.entries.length)
+    const waiting = new Set(stopped.map((batch) => slotName(batch.grant)))
+    return { positions, applied, lost, setAside: failures, waiting }
   })
+}
+
+/** `parts` are those in which a stream changed lanes; `positions` the confirmed ones of the batches' slots. */
+async function handOver(
+  { guards }: PassContext,
+  transaction: CrewTransaction,
+  batches: readonly SlotBatch[],
+  positions: ReadonlyMap<string, bigint>,
+  parts: readonly number[],
+): Promise<HandOvers> {
+  if (parts.length === 0 || !guards.handOver) {
+    return { batches, entries: batches.flatMap((batch) => batch.entries), early: [] }
+  }
+  return inHandOverOrder(batches, new Map([...(await transaction.lanePositions(parts)), ...positions]))
 }
 
 /**
@@ -93,9 +117,10 @@ export function setAsideFirst(context: PassContext, batch: SlotBatch, error: unk
   return connection.transaction(async (transaction) => {
     const entries = batch.entries.slice(0, 1)
     const slot = (await transaction.lockSlots([batch.grant], guards.token)).get(slotName(batch.grant))
-    if (slot === undefined) return { positions: new Map(), applied: [], lost: [batch.grant], setAside: [] }
+    const nothing = { applied: [], lost: [], setAside: [], waiting: new Set<string>() }
+    if (slot === undefined) return { ...nothing, positions: new Map(), lost: [batch.grant] }
     const positions = new Map([[slotName(batch.grant), slot.position]])
-    if (slot.position !== batch.from) return { positions, applied: [], lost: [], setAside: [] }
+    if (slot.position !== batch.from) return { ...nothing, positions }
     const exceptions = await transaction.findExceptions(streamsOf(entries), true)
     const tried = await passOver(transaction, entries, exceptions)
     const failures = tried.map((entry) => asideOf([entry], error))
@@ -103,7 +128,7 @@ export function setAsideFirst(context: PassContext, batch: SlotBatch, error: unk
     const reached = reachedBy({ ...batch, entries })
     await transaction.confirmSlots(reached)
     for (const { position } of reached) positions.set(slotName(batch.grant), position)
-    return { positions, applied: [], lost: [], setAside: failures }
+    return { ...nothing, positions, setAside: failures }
   })
 }
 
@@ -113,7 +138,7 @@ export function streamOf(entry: LaneEntry): Uuid {
   return first.stream
 }
 
-function streamsOf(entries: readonly LaneEntry[]): { part: number; stream: Uuid }[] {
+export function streamsOf(entries: readonly LaneEntry[]): { part: number; stream: Uuid }[] {
   const partOfStream = new Map(entries.map((entry) => [streamOf(entry), entry.part]))
   return [...partOfStream].map(([stream, part]) => ({ stream, part }))
 }
@@ -130,11 +155,19 @@ async function passOver(
   exceptions: readonly StreamException[],
 ): Promise<readonly LaneEntry[]> {
   if (exceptions.length === 0) return entries
-  const aside = new Set(exceptions.map((exception) => exception.stream))
-  const skipped = entries.filter((entry) => aside.has(streamOf(entry)))
-  const ends = new Map(skipped.map((entry) => [streamOf(entry), { part: entry.part, untilNumber: endOf(entry) }]))
-  await transaction.raiseUntil([...ends].map(([stream, end]) => ({ stream, ...end })))
-  return entries.filter((entry) => !aside.has(streamOf(entry)))
+  const aside = new Map(exceptions.map((exception) => [exception.stream, exception]))
+  const isSkipped = (entry: LaneEntry): boolean => isOwed(aside.get(streamOf(entry)), entry)
+  await transaction.raiseUntil(endsOf(entries.filter(isSkipped)))
+  return entries.filter((entry) => !isSkipped(entry))
+}
+
+/** Where each stream ends in these entries. They may hold it out of order: it is owed from several lanes. */
+export function endsOf(entries: readonly LaneEntry[]): { part: number; stream: Uuid; untilNumber: number }[] {
+  const groups = Map.groupBy(entries, streamOf)
+  return [...groups].map(([stream, [first, ...others]]) => {
+    if (first === undefined) throw new Error('a group of no entries ends nowhere')
+    return { part: first.part, stream, untilNumber: Math.max(...[first, ...others].map(endOf)) }
+  })
 }
 
 function endOf(entry: LaneEntry): number {

@@ -1,7 +1,16 @@
 import type pg from 'pg'
 import { isPassing } from '#platform/postgres.ts'
-import { dueExceptions, endException, findExceptions, moveException, raiseUntil, setAside } from './exceptions.ts'
+import {
+  dueExceptions,
+  endException,
+  findExceptions,
+  moveException,
+  raiseUntil,
+  setAside,
+  waitAside,
+} from './exceptions.ts'
 import { confirmSlots, lockSlots, readPositions } from './fence.ts'
+import { readLanePositions } from './hand-over.ts'
 import { readSkips } from './skips.ts'
 import { createOwnershipStore, createSlots } from './slots.ts'
 import type { CrewConnection, CrewStore, CrewTransaction } from './store.ts'
@@ -52,6 +61,8 @@ function transactionOn(client: pg.ClientBase, subscription: PostgresCrew['subscr
     lockSlots: (grants, byToken) => lockSlots(client, name, grants, byToken),
     findExceptions: (streams, isLocked) => findExceptions(client, name, streams, isLocked),
     setAside: (failures) => setAside(client, name, failures),
+    waitAside: (early) => waitAside(client, name, early),
+    lanePositions: (parts) => readLanePositions(client, name, parts),
     raiseUntil: (skipped) => raiseUntil(client, name, skipped),
     moveException: (exception, progress) => moveException(client, name, exception, progress),
     endException: (exception) => endException(client, name, exception),

@@ -4,6 +4,7 @@ import type { LaneEntry } from '#log/log.ts'
 import {
   type Awaited,
   findExceptions,
+  keepUntil,
   moveException,
   raiseUntil,
   type StreamException,
@@ -12,9 +13,9 @@ import {
 import { attemptsMax, blockedPauseMs, pauseBeforeAttempt } from './failure.ts'
 import { confirmSlots, type FencedSlot, lockSlots } from './fence.ts'
 import { type SlotKey, slotName } from './ownership.ts'
-import { streamOf } from './pass.ts'
+import { endsOf, streamsOf } from './pass.ts'
 import { entriesAheadMax, entryName, remoteLimits } from './remote.ts'
-import { endSettled, withhold } from './remote-exceptions.ts'
+import { endSettled } from './remote-exceptions.ts'
 import type { LaneSource } from './run-options.ts'
 import { createOwnershipStore } from './slots.ts'
 import { runTransactionOn } from './transaction.ts'
@@ -114,14 +115,9 @@ async function passOver(
   batch: BatchConfirmation,
   passed: readonly LaneEntry[],
 ): Promise<void> {
-  const ends = new Map(passed.map((entry) => [streamOf(entry), (entry.events.at(-1)?.number ?? -1) + 1]))
-  const items = [...ends.keys()].map((stream) => ({ part: batch.part, stream }))
-  const aside = await findExceptions(transaction, subscription, items, true)
-  await raiseUntil(
-    transaction,
-    subscription,
-    aside.map(({ part, stream }) => ({ part, stream, untilNumber: ends.get(stream) ?? 0 })),
-  )
+  // Locks the rows in their order before they are changed.
+  await findExceptions(transaction, subscription, streamsOf(passed), true)
+  await raiseUntil(transaction, subscription, endsOf(passed))
   await endSettled(transaction, subscription, batch, batch.position)
 }
 
@@ -168,14 +164,16 @@ export function nackRemote(context: RemoteContext, nack: Nack): Promise<NackOutc
     const slot = locked.get(slotName(nack))
     if (slot === undefined) return 'lost_lease'
     const [known] = await findExceptions(transaction, subscription, [nack], true)
-    if (known !== undefined) return countFailure(transaction, nack, known)
+    // One that waits for this lane owes only what comes after it.
+    const isBefore = known?.isHandedOver === true && nack.number < known.nextNumber
+    if (known !== undefined && !isBefore) return countFailure(transaction, nack, known)
     // What is confirmed took effect: there is nothing in hand that could fail.
     if (nack.received <= slot.position) return 'already_confirmed'
     const { part, lane, stream, number, error } = nack
     const retryAfterMs = nack.awaited === undefined ? pauseBeforeAttempt(1) : blockedPauseMs
     const failure = { part, lane, stream, nextNumber: number, untilNumber: number + 1, error, retryAfterMs }
     await setAside(transaction, subscription, [{ ...failure, awaited: nack.awaited }])
-    await withhold(transaction, subscription, nack, [stream], nack.received)
+    await keepUntil(transaction, subscription, nack, [stream], nack.received)
     return 'set_aside'
   })
 }

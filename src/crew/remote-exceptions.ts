@@ -1,7 +1,16 @@
 import type pg from 'pg'
-import { toUuid, type Uuid } from '#domain/ids.ts'
-import { type ExceptionRow, exceptionColumns, exceptionOf, type StreamException } from './exceptions.ts'
-import type { SlotKey } from './ownership.ts'
+import type { Uuid } from '#domain/ids.ts'
+import {
+  type ExceptionRow,
+  endException,
+  exceptionColumns,
+  exceptionOf,
+  isHandedOverSql,
+  isPassedByLanes,
+  type StreamException,
+} from './exceptions.ts'
+import { readLanePositions } from './hand-over.ts'
+import { type SlotKey, slotName } from './ownership.ts'
 
 /*
  * Streams set aside by a remote consumer. It confirms its lanes and these streams with separate calls, so an exception
@@ -9,50 +18,49 @@ import type { SlotKey } from './ownership.ts'
  * confirmed that far.
  */
 
-/** Keeps the exceptions of these streams until `position`; returns the streams that still have one. */
-export async function withhold(
-  transaction: pg.ClientBase,
-  subscription: string,
-  slot: SlotKey,
-  streams: readonly Uuid[],
-  position: bigint,
-): Promise<ReadonlySet<Uuid>> {
-  const kept = await transaction.query<{ stream: string }>(
-    `update course_exception
-        set after_position = greatest(after_position, $5)
-      where part = $1
-        and lane = $2
-        and subscription = $3
-        and stream = any($4::uuid[])
-     returning stream`,
-    [slot.part, slot.lane, subscription, streams, position],
-  )
-  return new Set(kept.rows.map((row) => toUuid(row.stream)))
-}
-
-/** Exceptions of the slot that owe nothing, and whose lane has come far enough, join it again. */
+/** Exceptions of the slot that owe nothing, and whose lanes have come far enough, join them again. */
 export async function endSettled(
   transaction: pg.ClientBase,
   subscription: string,
   slot: SlotKey,
   position: bigint,
 ): Promise<void> {
-  const ended = await transaction.query(
-    `delete from course_exception
+  const found = await transaction.query<ExceptionRow>(
+    `select ${exceptionColumns}
+       from course_exception
       where part = $1
         and lane = $2
         and subscription = $3
         and next_number >= until_number
-        and after_position <= $4`,
+        and after_position <= $4
+      order by part, stream
+        for update`,
     [slot.part, slot.lane, subscription, position],
   )
-  if (ended.rowCount === 0) return
-  await transaction.query(
-    `update slot
-        set exceptions = exceptions - $4
-      where part = $1 and lane = $2 and subscription = $3`,
-    [slot.part, slot.lane, subscription, ended.rowCount],
+  const lanes = { lanePositions: (parts: readonly number[]) => readLanePositions(transaction, subscription, parts) }
+  for (const exception of found.rows.map(exceptionOf)) {
+    if (await isPassedByLanes(lanes, exception, position)) {
+      await endException(transaction, subscription, exception)
+    }
+  }
+}
+
+/** Slots with exceptions that owe nothing and are kept for another lane, whose confirmation does not end them. */
+export async function slotsToSettle(
+  pool: pg.Pool,
+  subscription: string,
+  parts: readonly number[],
+): Promise<ReadonlySet<string>> {
+  const found = await pool.query<SlotKey>(
+    `select distinct part, lane
+       from course_exception
+      where subscription = $1
+        and part = any($2::smallint[])
+        and next_number >= until_number
+        and after_lanes <> '{}'`,
+    [subscription, parts],
   )
+  return new Set(found.rows.map(slotName))
 }
 
 /** Takes exceptions of these parts that are due and owe something, and keeps them from the next fetch for `leaseMs`. */
@@ -91,11 +99,13 @@ export async function unblock(
   if (streams.length === 0) return
   await pool.query(
     `update course_exception
-        set state = 'retry', next_at = now(), awaited_kind = null, awaited = null
+        set state = 'retry', next_at = now(), awaited_kind = null, awaited = null,
+            awaited_lane = null, awaited_position = null
       where subscription = $1
         and part = any($2::smallint[])
         and stream = any($3::uuid[])
-        and state = 'blocked'`,
+        and state = 'blocked'
+        and ${isHandedOverSql}`,
     [subscription, streams.map((item) => item.part), streams.map((item) => item.stream)],
   )
 }

@@ -5,6 +5,7 @@ import { toUuid, type Uuid } from '#domain/ids.ts'
 import { listSetAside, pauseSubscription, replayStream } from './control.ts'
 import { type FetchAnswer, type RemoteBatch, RemoteSubscriptions } from './remote.ts'
 import { confirmRemote, extendRemote, nackRemote, releaseRemote } from './remote-confirm.ts'
+import { createSlotsOfLanes } from './slots.ts'
 import { eventually, TestCrew } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
@@ -228,9 +229,9 @@ function randomOf(seed: number): () => number {
  * A consumer that forgets, fails, loses its lease and hears late, at random. Its guard says what must never happen: an
  * event before the one it follows.
  */
-async function randomRun(seed: number): Promise<void> {
+async function randomRun(seed: number, changesLanes: boolean): Promise<void> {
   const random = randomOf(seed)
-  const name = `random_${seed}`
+  const name = `random_${seed}_${changesLanes}`
   const { lanes, instance } = await open(name, 2)
   const streams = Array.from({ length: 4 }, newStream)
   const applied = new Map<Uuid, number>(streams.map((stream) => [stream, 0]))
@@ -241,12 +242,15 @@ async function randomRun(seed: number): Promise<void> {
     assert.ok(number <= next, `seed ${seed}: ${number} of a stream that is at ${next}`)
     if (number === next) applied.set(stream, next + 1)
   }
+  const own = streams.flatMap((_, index) => [0, 1].map((part) => ({ part, lane: index + 1 })))
+  if (changesLanes) await createSlotsOfLanes(crew.admin, own)
   let instances = [instance(), instance()]
   for (let step = 0; step < 60; step += 1) {
     const isSettling = step >= 40
     const stream = pick(streams)
     if (!isSettling) {
       const count = 1 + Math.floor(random() * 3)
+      if (changesLanes && random() < 0.4) lanes.move(stream, random() < 0.5 ? 0 : 1 + streams.indexOf(stream))
       lanes.add(stream, count)
       added.set(stream, (added.get(stream) ?? 0) + count)
     }
@@ -261,7 +265,10 @@ async function randomRun(seed: number): Promise<void> {
     if (!isSettling && random() < 0.05) instances = [instance(), pick(instances)]
     await consumeOnce(pick(instances), isSettling)
   }
-  for (let round = 0; round < 12; round += 1) {
+  const isOwed = async (): Promise<boolean> =>
+    streams.some((stream) => applied.get(stream) !== added.get(stream)) ||
+    (await listSetAside(crew.admin, name, 1)).length > 0
+  for (let round = 0; round < 100 && (await isOwed()); round += 1) {
     await crew.admin.query(`update course_exception set next_at = now(), attempts = 0 where subscription = $1`, [name])
     for (const one of instances) await consumeOnce(one, true)
   }
@@ -277,7 +284,8 @@ async function randomRun(seed: number): Promise<void> {
       for (const event of batch.events) {
         if (dropped.has(event.stream)) continue
         if (!isFine && random() < 0.1) {
-          const ends = batches.filter((one) => one.part === batch.part).map((one) => one.position)
+          const ofLane = batches.filter((one) => one.part === batch.part && one.lane === batch.lane)
+          const ends = ofLane.map((one) => one.position)
           const received = ends.sort((a, b) => Number(a - b)).at(-1) ?? 0n
           const outcome = await consumer.nack(batch, event.stream, event.number, received)
           dropped.add(event.stream)
@@ -303,7 +311,60 @@ async function randomRun(seed: number): Promise<void> {
 }
 
 test('S1, S6, scenarios 22 and 23: whatever a consumer does, events come in order and none is lost', async () => {
-  for (let seed = 1; seed <= 6; seed += 1) await randomRun(seed)
+  for (let seed = 1; seed <= 6; seed += 1) await randomRun(seed, false)
+})
+
+test('B8: … also while streams change lanes', async () => {
+  for (let seed = 1; seed <= 6; seed += 1) await randomRun(seed, true)
+})
+
+test('scenario 49, remote: a lane of its own is handed out up to a stream that another lane has to finish', async () => {
+  const { lanes, instance } = await open('own_lane', 1)
+  const [stream, other, consumer] = [newStream(), newStream(), instance()]
+  await createSlotsOfLanes(crew.admin, [{ part: 0, lane: 1 }])
+  lanes.add(stream, 2)
+  lanes.move(other, 1)
+  lanes.add(other, 1)
+  lanes.move(stream, 1)
+  lanes.add(stream, 2)
+  const first = await consumer.fetch()
+  assert.deepEqual(
+    first.batches.map((batch) => [batch.lane, batch.events.length]).sort(),
+    [
+      [0, 2],
+      [1, 1],
+    ],
+    'nothing of the stream from its new lane while the old one is not confirmed',
+  )
+  await consumer.confirm(first.batches)
+  assert.deepEqual(numbersOf(await consumer.fetch()), [2, 3])
+})
+
+test('scenario 49, remote: in the shared lane only that stream waits aside until its own lane is confirmed', async () => {
+  const { lanes, instance } = await open('shared_lane', 1)
+  const [stream, other, consumer] = [newStream(), newStream(), instance()]
+  await createSlotsOfLanes(crew.admin, [{ part: 0, lane: 1 }])
+  lanes.move(stream, 1)
+  lanes.add(stream, 2)
+  lanes.move(stream, 0)
+  lanes.add(stream, 1)
+  lanes.add(other, 1)
+  const { batches } = await consumer.fetch()
+  const shared = batches.filter(({ lane }) => lane === 0)
+  assert.deepEqual(
+    shared.flatMap(({ events }) => events.map((event) => event.stream)),
+    [other],
+  )
+  await consumer.confirm(shared)
+  assert.deepEqual((await consumer.fetch()).retries, [], 'its own lane is in hand and not confirmed')
+  await consumer.confirm(batches)
+  const { retries } = await consumer.fetch()
+  assert.deepEqual(
+    retries.map(({ nextNumber, events }) => [nextNumber, events.length]),
+    [[3, 1]],
+  )
+  await consumer.confirm([], retries)
+  assert.deepEqual(await listSetAside(crew.admin, 'shared_lane', 1), [])
 })
 
 test('scenario 46, remote: a stream is replayed from the start while others go on', async () => {

@@ -7,11 +7,12 @@ import type { LaneEntry } from '#log/log.ts'
 import { jittered, systemTime, type Time } from '#platform/time.ts'
 import { chunkBatches } from './batches.ts'
 import { unblocked } from './catch-up.ts'
-import { dueExceptions, findExceptions } from './exceptions.ts'
+import { dueExceptions, findExceptions, isOwed, keepUntil, waitAside } from './exceptions.ts'
 import { lockSlots } from './fence.ts'
+import { inHandOverOrder, partsWithHandOvers, readLanePositions } from './hand-over.ts'
 import { decideOwnership, type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
-import { type SlotBatch, streamOf } from './pass.ts'
-import { takeDue, unblock, withhold } from './remote-exceptions.ts'
+import { type SlotBatch, streamOf, streamsOf } from './pass.ts'
+import { endSettled, slotsToSettle, takeDue, unblock } from './remote-exceptions.ts'
 import type { LaneSource } from './run-options.ts'
 import { readSkips, withoutSkipped } from './skips.ts'
 import { createOwnershipStore, registerSubscription, type SlotGrant } from './slots.ts'
@@ -91,6 +92,11 @@ const bytesMax = 1_000_000
 const retriesMax = 10
 const pollMs = 1000
 
+/** What is handed out of a lane, and which of it without its events. */
+interface RemoteReading extends SlotBatch {
+  readonly withheld: ReadonlySet<LaneEntry>
+}
+
 interface Waiting {
   readonly wake: Wake
   parts: ReadonlySet<number>
@@ -161,9 +167,7 @@ export class RemoteSubscriptions {
       isPaused: found.isPaused,
       slots,
       batches: batches.map(({ withheld, ...batch }) =>
-        remoteBatch(batch, (entry) => {
-          return withheld.has(streamOf(entry)) ? [] : withoutSkipped(entry, skips).events.filter(wanted)
-        }),
+        remoteBatch(batch, (entry) => (withheld.has(entry) ? [] : withoutSkipped(entry, skips).events.filter(wanted))),
       ),
       retries: await this.#readRetries(request, slots, wanted),
     }
@@ -182,10 +186,7 @@ export class RemoteSubscriptions {
     return [...held.filter((grant) => !releasing.has(slotName(grant))), ...gained]
   }
 
-  async #readBatches(
-    request: FetchRequest,
-    slots: readonly SlotGrant[],
-  ): Promise<(SlotBatch & { withheld: ReadonlySet<Uuid> })[]> {
+  async #readBatches(request: FetchRequest, slots: readonly SlotGrant[]): Promise<RemoteReading[]> {
     const received = new Map(request.received.map((item) => [`${slotName(item)} ${item.token}`, item.position]))
     const open = slots.flatMap((grant) => {
       const got = received.get(`${slotName(grant)} ${grant.token}`) ?? 0n
@@ -195,28 +196,58 @@ export class RemoteSubscriptions {
     if (open.length === 0) return []
     const cursors = open.map(({ grant, after }) => ({ part: grant.part, lane: grant.lane, after }))
     const runsMax = Math.max(1, Math.min(runsMost, Math.ceil(request.eventsMax / open.length)))
-    const entries = Map.groupBy(await this.#source.readLanes(cursors, runsMax), slotName)
-    const batches = open.flatMap(({ grant, after }): SlotBatch[] => {
-      const found = entries.get(slotName(grant)) ?? []
-      return found.length === 0 ? [] : [{ grant, from: after, entries: found }]
+    const read = await this.#source.readLanes(cursors, runsMax)
+    const positions = await readLanePositions(this.#pool, request.subscription, partsWithHandOvers(read))
+    const entries = Map.groupBy(read, slotName)
+    // Each alone: what is only handed out is not confirmed. Lanes that wait must not take the room of others.
+    const batches = open.flatMap(({ grant, after }): readonly SlotBatch[] => {
+      const batch = { grant, from: after, entries: entries.get(slotName(grant)) ?? [] }
+      return inHandOverOrder([batch], positions).batches.filter((cut) => cut.entries.length > 0)
     })
     const [chunk] = chunkBatches(batches, request.eventsMax)
     const chosen = withinBytes(chunk ?? [])
-    return Promise.all(chosen.map((batch) => this.#withheldFrom(request.subscription, batch)))
+    const readings = await Promise.all(chosen.map((batch) => this.#withheldFrom(request.subscription, batch)))
+    return readings.filter((batch) => batch.entries.length > 0)
   }
 
-  /** Streams that are set aside stay with their exceptions; decided under the lock of their slot. */
-  async #withheldFrom(subscription: string, batch: SlotBatch): Promise<SlotBatch & { withheld: ReadonlySet<Uuid> }> {
-    const streams = [...new Set(batch.entries.map(streamOf))]
-    const items = streams.map((stream) => ({ part: batch.grant.part, stream }))
+  /**
+   * Streams that are set aside stay with their exceptions; decided under the lock of their slot. A lane is handed out
+   * up to where a stream came from another lane that is not confirmed as far yet.
+   */
+  async #withheldFrom(subscription: string, batch: SlotBatch): Promise<RemoteReading> {
+    const parts = partsWithHandOvers(batch.entries)
+    const items = streamsOf(batch.entries)
     const known = await findExceptions(this.#pool, subscription, items, false)
-    if (known.length === 0) return { ...batch, withheld: new Set() }
-    const position = batch.entries.at(-1)?.position ?? batch.from
-    const withheld = await runTransactionOn(this.#pool, remoteLimits, async (transaction) => {
+    if (known.length === 0 && parts.length === 0) return { ...batch, withheld: new Set() }
+    return runTransactionOn(this.#pool, remoteLimits, async (transaction) => {
       const locked = await lockSlots(transaction, subscription, [batch.grant])
-      return locked.size === 0 ? new Set<Uuid>() : withhold(transaction, subscription, batch.grant, streams, position)
+      if (locked.size === 0) return { ...batch, withheld: new Set() }
+      const positions = await readLanePositions(transaction, subscription, parts)
+      const { batches, early } = inHandOverOrder([batch], positions)
+      const [passable = batch] = batches
+      await waitAside(transaction, subscription, early)
+      const exceptions = await findExceptions(transaction, subscription, items, true)
+      const aside = new Map(exceptions.map((exception) => [exception.stream, exception]))
+      const withheld = new Set(passable.entries.filter((entry) => isOwed(aside.get(streamOf(entry)), entry)))
+      const streams = [...new Set([...withheld].map(streamOf))]
+      const position = passable.entries.at(-1)?.position ?? batch.from
+      await keepUntil(transaction, subscription, batch.grant, streams, position)
+      return { ...passable, withheld }
     })
-    return { ...batch, withheld }
+  }
+
+  /** Streams that caught up and were kept for another lane join their lane again once that has passed. */
+  async #settle(subscription: string, slots: readonly SlotGrant[], parts: readonly number[]): Promise<void> {
+    const names = await slotsToSettle(this.#pool, subscription, parts)
+    const grants = slots.filter((grant) => names.has(slotName(grant)))
+    if (grants.length === 0) return
+    await runTransactionOn(this.#pool, remoteLimits, async (transaction) => {
+      const locked = await lockSlots(transaction, subscription, grants)
+      for (const grant of grants) {
+        const slot = locked.get(slotName(grant))
+        if (slot !== undefined) await endSettled(transaction, subscription, grant, slot.position)
+      }
+    })
   }
 
   async #readRetries(
@@ -226,6 +257,7 @@ export class RemoteSubscriptions {
   ): Promise<RemoteRetry[]> {
     const { subscription, leaseMs, eventsMax } = request
     const parts = [...new Set(slots.map((slot) => slot.part))]
+    await this.#settle(subscription, slots, parts)
     const blocked = await dueExceptions(this.#pool, subscription, parts, ['blocked'], 1000)
     await unblock(this.#pool, subscription, await unblocked(this.#source, blocked))
     const due = await takeDue(this.#pool, subscription, parts, leaseMs, retriesMax)

@@ -17,7 +17,7 @@ import type { CrewEvent, RunOptions, SubscriptionStatus } from './run-options.ts
 import { Session } from './session.ts'
 import { SetAsideWork } from './set-aside-work.ts'
 import { type Skips, withoutSkipped } from './skips.ts'
-import { forgetDeadMembers, registerSubscription, type SlotGrant } from './slots.ts'
+import { forgetDeadMembers, ownLanes, registerSubscription, type SlotGrant } from './slots.ts'
 import type { CrewConnection, CrewStore } from './store.ts'
 import type { Subscription } from './subscription.ts'
 import { supportsTransactionTimeout } from './transaction.ts'
@@ -288,17 +288,12 @@ export class SubscriptionRunner {
     return Math.max(0, Math.min(this.#pollDueMs, this.#setAside.dueMs, ...ready) - nowMs)
   }
 
-  /** Slots of lanes that appeared are made by whoever sees them first. */
+  /** Whoever moves a stream makes the slots of its lane; this is for one that died in between. */
   async #discoverLanes(connection: CrewConnection, nowMs: number): Promise<void> {
     if (nowMs < this.#discoveryDueMs) return
     const kinds = this.#options.subscription.kinds
-    const heads = await this.#options.source.laneHeads()
-    const keys = [...heads.keys()].map((name): SlotKey => {
-      const [part, lane] = name.split('/')
-      return { part: Number(part), lane: Number(lane) }
-    })
-    const dedicated = keys.filter(
-      (key) => key.lane > 0 && (kinds?.includes(kindOfPart(key.part, this.#context.parts)) ?? true),
+    const dedicated = ownLanes(await this.#options.source.laneHeads()).filter(
+      ({ part }) => kinds?.includes(kindOfPart(part, this.#context.parts)) ?? true,
     )
     if (dedicated.length > 0) await connection.createSlots(dedicated)
     this.#discoveryDueMs = nowMs + jittered(discoveryMs, this.#time)

@@ -213,7 +213,7 @@ export interface SubscriptionSetup {
   readonly eventTypes?: readonly string[]
 }
 
-/** Creates the subscription and the slots of all shared lanes; does nothing to one that exists. */
+/** Creates the subscription and the slots of the lanes there are; does nothing to one that exists. */
 export async function registerSubscription(
   pool: pg.Pool,
   setup: SubscriptionSetup,
@@ -229,9 +229,18 @@ export async function registerSubscription(
   const parts = setup.parts ?? partsDefault
   const first = setup.kinds.includes('course') ? 0 : parts
   const last = setup.kinds.includes('ecosystem') ? 2 * parts : parts
-  const keys = Array.from({ length: last - first }, (_, index): SlotKey => ({ part: first + index, lane: 0 }))
-  const positions = setup.startsAt === 'now' ? await heads() : new Map<string, bigint>()
-  await createSlots(pool, setup.name, keys, positions)
+  const shared = Array.from({ length: last - first }, (_, index): SlotKey => ({ part: first + index, lane: 0 }))
+  const known = await heads()
+  const own = ownLanes(known).filter(({ part }) => first <= part && part < last)
+  await createSlots(pool, setup.name, [...shared, ...own], setup.startsAt === 'now' ? known : new Map())
+}
+
+/** Lanes that hold, or held, one stream; keys are `part/lane`. */
+export function ownLanes(heads: ReadonlyMap<string, unknown>): SlotKey[] {
+  return [...heads.keys()].flatMap((name) => {
+    const [part, lane] = name.split('/').map(Number)
+    return part === undefined || lane === undefined || lane === 0 ? [] : [{ part, lane }]
+  })
 }
 
 async function requireMode(pool: pg.Pool, setup: SubscriptionSetup): Promise<void> {
@@ -244,7 +253,27 @@ async function requireMode(pool: pg.Pool, setup: SubscriptionSetup): Promise<voi
   )
 }
 
-/** Lanes that got their first entry after the subscription began: their slots start at 0, whatever the policy. */
+/**
+ * Slots of lanes that appeared, for every subscription that reads their part. They start at 0 whatever its policy: what
+ * they hold came after it began.
+ */
+export async function createSlotsOfLanes(
+  database: Pick<pg.ClientBase, 'query'>,
+  lanes: readonly SlotKey[],
+): Promise<void> {
+  if (lanes.length === 0) return
+  await database.query(
+    `insert into slot (part, lane, subscription)
+     select wanted.part, wanted.lane, shared.subscription
+       from unnest($1::smallint[], $2::int[]) as wanted (part, lane)
+       join slot shared
+         on shared.part = wanted.part
+        and shared.lane = 0
+     on conflict (part, lane, subscription) do nothing`,
+    [lanes.map(({ part }) => part), lanes.map(({ lane }) => lane)],
+  )
+}
+
 export async function createSlots(
   pool: Pick<pg.ClientBase, 'query'>,
   subscription: string,

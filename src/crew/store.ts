@@ -38,6 +38,10 @@ export interface CrewTransaction {
   /** Which of these streams are set aside; `isLocked` keeps them so until the end. */
   findExceptions(streams: readonly PartStream[], isLocked: boolean): Promise<StreamException[]>
   setAside(failures: readonly SetAside[]): Promise<void>
+  /** Sets the streams of these runs aside until the runs before them, in other lanes, are confirmed. */
+  waitAside(early: readonly LaneEntry[]): Promise<void>
+  /** What is confirmed of all lanes of these parts, without a lock. By `part/lane`. */
+  lanePositions(parts: readonly number[]): Promise<Map<string, bigint>>
   raiseUntil(skipped: readonly (PartStream & { readonly untilNumber: number })[]): Promise<void>
   moveException(exception: StreamException, progress: ExceptionProgress): Promise<void>
   endException(exception: StreamException): Promise<void>

@@ -80,10 +80,11 @@ export class TestCrew {
   async slot(
     subscription: string,
     part: number,
+    lane = 0,
   ): Promise<{ position: bigint; owner: Uuid | null; epoch: bigint; exceptions: number }> {
     const found = await this.admin.query(
-      `select position, owner, epoch, exceptions from slot where subscription = $1 and part = $2 and lane = 0`,
-      [subscription, part],
+      `select position, owner, epoch, exceptions from slot where subscription = $1 and part = $2 and lane = $3`,
+      [subscription, part, lane],
     )
     return found.rows[0]
   }

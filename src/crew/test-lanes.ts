@@ -9,6 +9,9 @@ import type { LaneSource } from './run-options.ts'
 export class TestLanes implements LaneSource {
   readonly #lanes = new Map<string, LaneEntry[]>()
   readonly #streams = new Map<Uuid, StoredEvent[]>()
+  /** Where streams are, and the run at which they changed lanes. */
+  readonly #laneOf = new Map<Uuid, number>()
+  readonly #lastRun = new Map<Uuid, { lane: number; position: bigint }>()
   readonly #listeners = new Set<(parts: readonly number[]) => void>()
   /** Signals are optional (streams.md W1): off, readers find everything by polling. */
   isSignalling = true
@@ -20,7 +23,12 @@ export class TestLanes implements LaneSource {
     this.parts = parts
   }
 
-  /** Adds the next `count` events of a stream as one entry at the end of its part's shared lane. */
+  /** From its next run on the stream comes in this lane of its part. */
+  move(stream: Uuid, lane: number): void {
+    this.#laneOf.set(stream, lane)
+  }
+
+  /** Adds the next `count` events of a stream as one entry at the end of its lane. */
   add(
     stream: Uuid,
     count = 1,
@@ -43,9 +51,14 @@ export class TestLanes implements LaneSource {
       }),
     )
     this.#streams.set(stream, [...known, ...events])
-    const entries = this.#lanes.get(`${part}/0`) ?? []
-    const entry = { part, lane: 0, position: BigInt(entries.length + 1), events }
-    this.#lanes.set(`${part}/0`, [...entries, entry])
+    const lane = this.#laneOf.get(stream) ?? 0
+    const entries = this.#lanes.get(`${part}/${lane}`) ?? []
+    const position = BigInt(entries.length + 1)
+    const waitsFor = this.#lastRun.get(stream)
+    const hasMoved = waitsFor !== undefined && waitsFor.lane !== lane
+    const entry = { part, lane, position, events, ...(hasMoved ? { waitsFor } : {}) }
+    this.#lanes.set(`${part}/${lane}`, [...entries, entry])
+    this.#lastRun.set(stream, { lane, position })
     if (this.isSignalling) for (const listener of this.#listeners) listener([part])
     return entry
   }
