@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { loadavg } from 'node:os'
+import type { Pool } from 'pg'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { HttpOptions } from './http.ts'
@@ -34,8 +35,10 @@ export async function eventReading(options: HttpOptions): Promise<object> {
       const reader = new Reader(world, perCourse)
       const memory = watchMemory(product.pid)
       const cpuBefore = await cpuSecondsOf(product.pid)
+      const postgresBefore = await cpuSecondsOfReaders(database.pool)
       const result = await read(product.port, reader, Number.POSITIVE_INFINITY)
       const serverCpu = (await cpuSecondsOf(product.pid)) - cpuBefore
+      const postgresCpu = (await cpuSecondsOfReaders(database.pool)) - postgresBefore
       const { first, last } = memory.stop()
       reader.verify()
       assert.ok(first > 0 && last > 0, 'the memory of the server could not be read')
@@ -54,6 +57,7 @@ export async function eventReading(options: HttpOptions): Promise<object> {
         p50_ms: round(percentile(result.latencies, 0.5), 2),
         p99_ms: round(percentile(result.latencies, 0.99), 2),
         api_cpu_us_per_event: round((serverCpu * 1e6) / events, 2),
+        postgres_cpu_us_per_event: round((postgresCpu * 1e6) / events, 2),
         client_cpu_us_per_event: round((result.generatorCpuSeconds * 1e6) / events, 2),
         resident_first_tenth_mb: round(first / 1e6, 1),
         resident_last_tenth_mb: round(last / 1e6, 1),
@@ -87,6 +91,15 @@ function read(port: number, reader: Reader, seconds: number) {
     connections: 1,
     next: () => (performance.now() < until ? reader.request() : undefined),
   })
+}
+
+/** CPU seconds so far of the connections that the server reads with. */
+async function cpuSecondsOfReaders(pool: Pool): Promise<number> {
+  const found = await pool.query<{ pid: number }>(
+    `select pid from pg_stat_activity where application_name like 'biglearn %'`,
+  )
+  const seconds = await Promise.all(found.rows.map(({ pid }) => cpuSecondsOf(pid)))
+  return seconds.reduce((sum, each) => sum + each, 0)
 }
 
 /** Resident memory all along; means of the first and the last tenth. */

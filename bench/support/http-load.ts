@@ -91,29 +91,41 @@ interface Answer {
   readonly body: Buffer
 }
 
-/** One answer at a time, with a Content-Length (the server always sends one for JSON). */
+/** One answer at a time, with a Content-Length (the server always sends one for JSON); joined once it is whole. */
 function createParser(): (chunk: Buffer) => Answer | undefined {
-  let pending: Buffer = Buffer.alloc(0)
-  let wanted = -1
-  let headLength = 0
-  let status = 0
+  let chunks: Buffer[] = []
+  let received = 0
+  let head: { readonly status: number; readonly length: number; readonly end: number } | undefined
   return (chunk) => {
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
-    if (wanted < 0) {
-      const end = pending.indexOf(headEnd)
-      if (end < 0) return undefined
-      const head = pending.toString('latin1', 0, end)
-      status = Number(head.slice(9, 12))
-      headLength = end + 4
-      wanted = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? Number.NaN)
-      if (Number.isNaN(wanted)) throw new Error(`an answer without Content-Length: ${head.slice(0, 200)}`)
+    chunks.push(chunk)
+    received += chunk.length
+    if (head === undefined) {
+      chunks = [joined(chunks)]
+      head = parseHead(chunks[0] ?? chunk)
     }
-    if (pending.length < headLength + wanted) return undefined
-    const body = pending.subarray(headLength, headLength + wanted)
-    pending = pending.subarray(headLength + wanted)
-    wanted = -1
-    return { status, body }
+    if (head === undefined || received < head.end) return undefined
+    const { status, length, end } = head
+    const all = joined(chunks)
+    const rest = all.subarray(end)
+    chunks = rest.length === 0 ? [] : [rest]
+    received = rest.length
+    head = undefined
+    return { status, body: all.subarray(end - length, end) }
   }
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [only] = chunks
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks)
+}
+
+function parseHead(bytes: Buffer): { status: number; length: number; end: number } | undefined {
+  const headLength = bytes.indexOf(headEnd) + headEnd.length
+  if (headLength < headEnd.length) return undefined
+  const head = bytes.toString('latin1', 0, headLength)
+  const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? Number.NaN)
+  if (Number.isNaN(length)) throw new Error(`an answer without Content-Length: ${head.slice(0, 200)}`)
+  return { status: Number(head.slice(9, 12)), length, end: headLength + length }
 }
 
 /** `share` 0.5 is the median. */

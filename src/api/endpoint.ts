@@ -6,6 +6,9 @@ import type { View, ViewParameter } from './view.ts'
 /** What the path of a request names, such as the subscription. */
 export type PathNames = Readonly<Record<string, string>>
 
+/** JSON as text, or as its UTF-8. */
+export type Answer = string | Buffer
+
 /*
  * One endpoint of the wire: its schemas, and what it does with a valid body. Validation, static types and the OpenAPI
  * document all come from `request` and `response`.
@@ -27,7 +30,7 @@ export interface Endpoint {
   /** Rules that a schema can not say; each text names the JSON path. */
   readonly check: (body: object) => readonly string[]
   /** The JSON text of the answer, or a refusal. `body` has passed the request's schema. */
-  readonly run: (body: object, ports: ApiPorts, view: View, path: PathNames) => Promise<string | Refusal>
+  readonly run: (body: object, ports: ApiPorts, view: View, path: PathNames) => Promise<Answer | Refusal>
   /** Query parameters it understands. */
   readonly views: readonly ViewParameter[]
   /** Changes something that reads show. */
@@ -44,7 +47,7 @@ interface EndpointDefinition<Request extends TSchema> extends Omit<Endpoint, 're
   readonly views?: readonly ViewParameter[]
   readonly request: Request
   readonly check?: (body: Static<Request>) => readonly string[]
-  readonly run: (body: Static<Request>, ports: ApiPorts, view: View, path: PathNames) => Promise<string | Refusal>
+  readonly run: (body: Static<Request>, ports: ApiPorts, view: View, path: PathNames) => Promise<Answer | Refusal>
 }
 
 /**
@@ -65,4 +68,6 @@ export function endpoint<Request extends TSchema>(definition: EndpointDefinition
   }
 }
 
-export const isRefusal = (outcome: string | Refusal): outcome is Refusal => typeof outcome !== 'string'
+export const isRefusal = (outcome: Answer | Refusal): outcome is Refusal => {
+  return typeof outcome !== 'string' && !Buffer.isBuffer(outcome)
+}

@@ -5,7 +5,7 @@ import { isPassing, withRetry } from '#platform/postgres.ts'
 import { isJsonContentType, isNestedTooDeep, nestingMax, parseBody } from './body.ts'
 import { type BodyBudget, countedFromBytes, createBodyBudget } from './body-budget.ts'
 import type { ApiConfig } from './config.ts'
-import { type Endpoint, isRefusal, type PathNames } from './endpoint.ts'
+import { type Answer, type Endpoint, isRefusal, type PathNames } from './endpoint.ts'
 import { type Refusal, refuse } from './errors.ts'
 import { internalError, stackOf } from './failure.ts'
 import type { ApiMetrics, RouteMetrics } from './metrics.ts'
@@ -165,7 +165,7 @@ function validate({ endpoint, validation, metrics }: WireRoute, body: object): r
 }
 
 /** Every failure becomes a refusal here; what is not foreseen is logged once, with an id the caller gets as well. */
-async function runSafely(route: WireRoute, body: object, view: View, names: PathNames): Promise<string | Refusal> {
+async function runSafely(route: WireRoute, body: object, view: View, names: PathNames): Promise<Answer | Refusal> {
   const { endpoint, ports } = route
   if (ports.readiness.isFailing()) return refuse('database_unavailable')
   try {

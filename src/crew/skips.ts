@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { StoredEvent } from '#domain/events.ts'
+import { eventWith } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 
@@ -24,8 +24,8 @@ export function withoutSkipped(entry: LaneEntry, skips: Skips): LaneEntry {
   const [first] = entry.events
   const numbers = first === undefined ? undefined : skips.get(first.stream)
   if (numbers === undefined) return entry
-  const events = entry.events.map((event): StoredEvent => {
-    return numbers.has(event.number) ? { ...event, type: 'no_op', data: {} } : event
+  const events = entry.events.map((event) => {
+    return numbers.has(event.number) ? eventWith(event, { type: 'no_op', data: {} }) : event
   })
   return { ...entry, events }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
+import { eventWith } from '#domain/events.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { resetSubscription } from './control.ts'
 import { deleteSubscription, listSubscriptions, positionsAt } from './subscriptions.ts'
@@ -65,7 +66,7 @@ test('positions of a moment, for any lanes', async () => {
       const entry = (part: number, index: number): LaneEntry[] => {
         const recordedAt = new Date(lanes[part]?.[index] ?? Number.NaN)
         if (Number.isNaN(recordedAt.getTime())) return []
-        const events = template.map((event) => ({ ...event, recordedAt }))
+        const events = template.map((event) => eventWith(event, { recordedAt }))
         return [{ part, lane: 0, position: BigInt(index + 1), events }]
       }
       const source = {

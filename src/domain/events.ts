@@ -35,7 +35,26 @@ export interface StreamEvent {
   readonly data: EventData
 }
 
-/** One event as it is read back. `recordedAt` is the database's clock when the event became readable. */
-export interface StoredEvent extends StreamEvent {
-  readonly recordedAt: Date
+/** One event as it is read back. */
+export interface StoredEvent extends WorkedOutWhenAsked {}
+
+/**
+ * The fields of an event that was read are worked out of its stored form when they are asked for, so they are no
+ * properties of its own and are lost when it is spread. Declared as a class's, because the compiler then says so.
+ */
+declare abstract class WorkedOutWhenAsked {
+  get kind(): StreamKind
+  get stream(): Uuid
+  get number(): number
+  get eventUuid(): Uuid
+  get type(): EventType
+  get data(): EventData
+  /** The database's clock when the event became readable. */
+  get recordedAt(): Date
+}
+
+/** The event with some fields changed, as a plain object. */
+export function eventWith(event: StoredEvent, changes: Partial<StoredEvent>): StoredEvent {
+  const { kind, stream, number, eventUuid, type, data, recordedAt } = event
+  return { kind, stream, number, eventUuid, type, data, recordedAt, ...changes }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type pg from 'pg'
-import type { EventData } from '#domain/events.ts'
+import { type EventData, eventWith } from '#domain/events.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
@@ -77,7 +77,7 @@ test('a container belongs to the first edition that listed it', async () => {
   assert.equal(await reader.ecosystemOfContainer(shared), undefined)
   await fold(pool, [createBook(12, bookOf(shared, [[20, 1]]))])
   const later = createBook(11, bookOf(shared, [[21, 1]])).take()
-  const event = { ...later[0]!, recordedAt: new Date(noon + 60_000) }
+  const event = eventWith(later[0]!, { recordedAt: new Date(noon + 60_000) })
   await foldEntries(pool, [entryOf([event])])
   assert.equal(await reader.ecosystemOfContainer(shared), uuidOf(2, 12))
 })

@@ -127,8 +127,8 @@ test('of an exclusion that names both, the group counts', () => {
 })
 
 test('a book: nulls in pools are dropped, absent pools are empty, a repeated exercise counts once', () => {
-  const fact = parseEcosystemEvent({
-    ...event('create_ecosystem', {
+  const fact = parseEcosystemEvent(
+    event('create_ecosystem', {
       book: {
         contents: [
           { container_uuid: uuidOf(6, 1), container_parent_uuid: course, pools: [{ use_for_clue: true }] },
@@ -150,8 +150,7 @@ test('a book: nulls in pools are dropped, absent pools are empty, a repeated exe
         { exercise_uuid: uuidOf(4, 1), group_uuid: uuidOf(9, 2), version: 4 },
       ],
     }),
-    kind: 'ecosystem',
-  })
+  )
   assert.ok(fact.type === 'ecosystem_created')
   assert.deepEqual(fact.ecosystem, {
     uuid: course,

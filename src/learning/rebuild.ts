@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import type { StoredEvent, StreamKind } from '#domain/events.ts'
+import { eventWith, type StoredEvent, type StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
@@ -217,7 +217,7 @@ class Rebuild {
 
   #asDelivered(event: StoredEvent): StoredEvent {
     if (!this.#skipped.has(`${event.stream} ${event.number}`)) return event
-    return { ...event, type: 'no_op', data: {} }
+    return eventWith(event, { type: 'no_op', data: {} })
   }
 
   async #apply(entries: readonly LaneEntry[]): Promise<void> {

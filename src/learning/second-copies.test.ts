@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import type { StoredEvent, StreamKind } from '#domain/events.ts'
+import { eventWith, type StoredEvent, type StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 import type { OpenedLog, ReadStreamOptions } from '#log/log.ts'
@@ -36,7 +36,7 @@ class MemoryLog implements Pick<OpenedLog, 'readStream' | 'replaceSecondCopy'> {
     const events = this.events.get(stream) ?? []
     const copy = events[number]
     const isCopy = events.slice(0, number).some(({ eventUuid }) => eventUuid === copy?.eventUuid)
-    if (isCopy && copy !== undefined) events[number] = { ...copy, eventUuid: toUuid(randomUUID()) }
+    if (isCopy && copy !== undefined) events[number] = eventWith(copy, { eventUuid: toUuid(randomUUID()) })
     return Promise.resolve(isCopy)
   }
 }

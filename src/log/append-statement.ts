@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { isLockTimeout, selectHeldGates } from './append-gates.ts'
 import { byteaArray, int2Array, int4Array, uuidArray } from './binary-arrays.ts'
-import { eventType, scanBody, slotUuid } from './codec.ts'
+import { scanBody } from './codec.ts'
 import type { Plan } from './plan.ts'
 import type { StoredSlot } from './request.ts'
 import { slotKey } from './request.ts'
@@ -152,9 +152,9 @@ export async function readOverlaps(client: pg.ClientBase, plan: Plan): Promise<M
   const stored = new Map<string, StoredSlot>()
   for (const row of answer.rows) {
     const { kind, stream } = streams[runs[Number(row.run) - 1]!.streamIndex]!
-    for (const slot of scanBody(row.body, row.next_number - row.events)) {
-      const type = eventType(kind, slot.code)
-      stored.set(slotKey({ kind, stream, number: slot.number }), { eventUuid: slotUuid(row.body, slot), type })
+    for (const event of scanBody(row.body, { kind, stream, start: row.next_number - row.events })) {
+      const { number, eventUuid, type } = event
+      stored.set(slotKey({ kind, stream, number }), { eventUuid, type })
     }
   }
   return stored

@@ -10,7 +10,7 @@ import { type Log, LogOverloaded } from './log.ts'
 import { planGroup } from './plan.ts'
 import { forgetRejected } from './rejected.ts'
 import { openRequest } from './request.ts'
-import { courseOf, eventOf, numbersOf, responseOf, uuidOf } from './sample-events.ts'
+import { bareEvent, courseOf, eventOf, numbersOf, responseOf, uuidOf } from './sample-events.ts'
 import { useTestLog } from './test-log.ts'
 
 /* The promises of append on a real database, one test each. */
@@ -25,10 +25,7 @@ describe('append', () => {
     const events = [0, 1, 2].map((number) => responseOf(course, number))
     assert.deepEqual(await given.log.append(events), { kind: 'stored', outcomes: ['recorded', 'recorded', 'recorded'] })
     const read = await given.log.readStream('course', course, all)
-    assert.deepEqual(
-      read.map(({ recordedAt, ...event }) => event),
-      events,
-    )
+    assert.deepEqual(read.map(bareEvent), events)
     for (const { recordedAt } of read) assert.ok(Math.abs(recordedAt.getTime() - Date.now()) < 10_000)
   })
 
@@ -192,7 +189,7 @@ describe('an event under a second number', () => {
       reason: `event ${eventUuid} is stored as number ${first}`,
     },
   })
-  const bare = (events: readonly StoredEvent[]) => events.map(({ recordedAt: _, ...event }) => event)
+  const bare = (events: readonly StoredEvent[]) => events.map(bareEvent)
   const under = (event: StreamEvent, number: number): StreamEvent => ({
     ...event,
     number,
@@ -321,10 +318,7 @@ describe('append, in every size', () => {
     const events = sizes.map((bytes, number) => eventOf(course, number, 'update_roster', bytes))
     await given.log.append(events)
     const stored = await given.log.readStream('course', course, { from: 0, eventsMax: 100, bytesMax: 1e8 })
-    assert.deepEqual(
-      stored.map(({ recordedAt, ...event }) => event),
-      events,
-    )
+    assert.deepEqual(stored.map(bareEvent), events)
   })
 
   test('refuses at once when the queue is full, and takes requests again when it is not', async () => {

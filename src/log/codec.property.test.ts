@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { courseEventCodes, type EventData, type EventType, type StreamEvent } from '#domain/events.ts'
+import { courseEventCodes, type EventData, type EventType, type StoredEvent, type StreamEvent } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
-import { decodeBody, encodeBody, prepareEvent, scanBody, slotUuid, slotWireBytes } from './codec.ts'
+import { decodeBody, encodeBody, prepareEvent, scanBody } from './codec.ts'
+import { eventDataBytes, eventHeadBytesMax, writeEvent } from './event-text.ts'
+import { bareEvent } from './sample-events.ts'
+import { TextBuffer } from './text-buffer.ts'
 
 /* What goes in comes out: every event_data as equal JSON, packed or not, alone or among others (design D15). */
 const course = toUuid('6f2b5c1e-0d5a-4a8e-9a43-0e6d3a3c1b11')
@@ -123,6 +126,14 @@ function encode(events: readonly StreamEvent[]): string {
   return encodeBody(events.map(prepareEvent)).toString('hex')
 }
 
+/** In a buffer of the size that is reckoned with, behind something else. */
+function textOf(event: StoredEvent): string {
+  const target = new TextBuffer(1 + eventDataBytes(event) + eventHeadBytesMax)
+  target.ascii(' ')
+  writeEvent(target, event)
+  return target.written().toString().slice(1)
+}
+
 function canonical(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value))
 }
@@ -133,25 +144,49 @@ describe('a body', () => {
       fc.property(run, (events) => {
         const context = { kind: 'course', stream: course, start: events[0]!.number, recordedAt } as const
         const decoded = decodeBody(encode(events), context)
-        const expected = events.map((event) => ({ ...event, data: canonical(event.data), recordedAt }))
-        assert.deepEqual(decoded, expected)
+        const expected = events.map((event) => ({ ...event, data: canonical(event.data) }))
+        assert.deepEqual(decoded.map(bareEvent), expected)
+        for (const event of decoded) assert.equal(event.recordedAt, recordedAt)
       }),
       { numRuns: 500 },
     )
   })
 
-  test('is scanned for numbers, uuids, types and bytes on the wire without being decoded', () => {
+  test('is scanned for numbers, uuids and types, also when its last event is cut', () => {
     fc.assert(
       fc.property(run, (events) => {
         const hex = encode(events)
-        const slots = [...scanBody(hex, events[0]!.number)]
-        assert.deepEqual(
-          slots.map((slot) => [slot.number, slotUuid(hex, slot), slot.code, slotWireBytes(hex, slot)]),
-          events.map(({ number, eventUuid, type, data }) => {
-            const code = courseEventCodes[type as keyof typeof courseEventCodes]
-            return [number, eventUuid, code, Buffer.byteLength(JSON.stringify(data))]
-          }),
+        const place = { kind: 'course', stream: course, start: events[0]!.number } as const
+        const last = decodeBody(hex, { ...place, recordedAt }).at(-1)!
+        for (const body of last.isPacked ? [hex] : [hex, hex.slice(0, last.at + 2 * 21)]) {
+          assert.deepEqual(
+            scanBody(body, place).map(({ number, eventUuid, type, code }) => [number, eventUuid, type, code]),
+            events.map(({ number, eventUuid, type }) => {
+              return [number, eventUuid, type, courseEventCodes[type as keyof typeof courseEventCodes]]
+            }),
+          )
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('is written for the wire as JSON.stringify would, to the byte', () => {
+    fc.assert(
+      fc.property(fc.array(run, { minLength: 1, maxLength: 3 }), (runs) => {
+        const given = runs.flatMap((events) =>
+          decodeBody(encode(events), { kind: 'course', stream: course, start: events[0]!.number, recordedAt }),
         )
+        const appended = runs.flat()
+        const dataBytes = appended.map(({ data }) => Buffer.byteLength(JSON.stringify(data)))
+        assert.deepEqual(given.map(eventDataBytes), dataBytes)
+        const plain = given.map((event) => ({ ...bareEvent(event), recordedAt }))
+        for (const events of [given, plain]) {
+          for (const [index, { number, eventUuid, type, data }] of appended.entries()) {
+            const wire = { sequence_number: number, event_uuid: eventUuid, event_type: type, event_data: data }
+            assert.equal(textOf(events[index]!), JSON.stringify(wire))
+          }
+        }
       }),
       { numRuns: 500 },
     )

@@ -1,31 +1,14 @@
-import {
-  courseEventCodes,
-  type EventData,
-  type EventType,
-  ecosystemEventCodes,
-  type StoredEvent,
-  type StreamEvent,
-  type StreamKind,
-} from '#domain/events.ts'
-import type { Uuid } from '#domain/ids.ts'
-import {
-  appendPacked,
-  locatePacked,
-  type PackedResponse,
-  packedTag,
-  packResponse,
-  responseData,
-  responseWireBytes,
-} from './response-codec.ts'
-import { uuidFromHex, writeUuid } from './uuid-bytes.ts'
+import { courseEventCodes, type StreamEvent } from '#domain/events.ts'
+import { type Body, type BodyContext, DecodedEvent, jsonBytes, jsonHeaderBytes } from './decoded-event.ts'
+import { eventCode, typesMask } from './event-types.ts'
+import { appendPacked, type PackedCursor, packedTag, packResponse, passPacked } from './response-codec.ts'
+import { byteFromHex, writeUuid } from './uuid-bytes.ts'
 
 /*
  * The body of a segment: its events, one after the other, without numbers (they follow from the segment's end). Each
  * starts with a tag: 0x80 and above is a packed response, below it is the event's code + 1, followed by
  *   event uuid 16 | length 4 | event_data as JSON in UTF-8
- * Decoding works on hexadecimal text, the form in which the driver delivers bytes: uuids are slices of it.
  */
-const jsonHeaderBytes = 1 + 16 + 4
 
 /** An event with its stored form, made once, before it is queued; `json` and `packed` exclude each other. */
 export interface PreparedEvent {
@@ -69,96 +52,39 @@ function appendJson(body: Buffer, end: number, { event, json }: PreparedEvent): 
   return end + jsonHeaderBytes + json.copy(body, end + jsonHeaderBytes)
 }
 
-/** Where one event stands in a body; made by `scanBody` without decoding anything. */
-export interface EventSlot {
-  readonly number: number
-  readonly code: number
-  readonly at: number
-  readonly packed: PackedResponse | undefined
+/** Which events of a body are wanted, and how many of them at most. `mask` is that of `typesMask`. */
+export interface Wanted {
+  readonly from: number
+  readonly mask: number
+  readonly eventsMax: number
 }
 
-/** What a body does not say about itself. */
-export interface BodyContext {
-  readonly kind: StreamKind
-  readonly stream: Uuid
-  /** Number of the first event. */
-  readonly start: number
-  readonly recordedAt: Date
-}
+const all: Wanted = { from: 0, mask: typesMask(undefined), eventsMax: Number.POSITIVE_INFINITY }
 
-/** The events of a body, in order. `hex` is the body as hexadecimal text without prefix. */
-export function* scanBody(hex: string, start: number): Generator<EventSlot> {
-  let at = 0
-  let number = start
-  let previous: PackedResponse | undefined
-  while (at < hex.length) {
-    const tag = Number.parseInt(hex.slice(at, at + 2), 16)
-    if (tag >= packedTag) {
-      previous = locatePacked(hex, at, previous)
-      yield { number, code: courseEventCodes.record_response, at, packed: previous }
-      at = previous.next
-    } else {
-      yield { number, code: tag - 1, at, packed: undefined }
-      at += 2 * (jsonHeaderBytes + jsonLength(hex, at))
+/** The wanted events of a body, in order. The body may be cut behind the header of its last event. */
+export function decodeBody(hex: string, context: BodyContext, { from, mask, eventsMax }: Wanted = all): DecodedEvent[] {
+  const body: Body = { ...context, hex }
+  const events: DecodedEvent[] = []
+  const cursor: PackedCursor = { at: 0, ecosystemAt: -1, studentAt: -1 }
+  for (let number = context.start; cursor.at < hex.length && events.length < eventsMax; number += 1) {
+    const { at } = cursor
+    const tag = byteFromHex(hex, at)
+    const isPacked = tag >= packedTag
+    const code = isPacked ? courseEventCodes.record_response : tag - 1
+    if (isPacked) passPacked(hex, cursor)
+    else cursor.at += 2 * (jsonHeaderBytes + jsonBytes(hex, at))
+    if (number >= from && (mask & (1 << (code + 1))) !== 0) {
+      const { ecosystemAt, studentAt } = cursor
+      events.push(new DecodedEvent(body, number, code, { at, ecosystemAt, studentAt: isPacked ? studentAt : -1 }))
     }
-    number += 1
   }
-}
-
-export function decodeBody(hex: string, context: BodyContext): StoredEvent[] {
-  const events: StoredEvent[] = []
-  for (const slot of scanBody(hex, context.start)) events.push(decodeSlot(hex, slot, context))
   return events
 }
 
-export function decodeSlot(hex: string, slot: EventSlot, context: BodyContext): StoredEvent {
-  const { kind, stream, recordedAt } = context
-  const data: EventData =
-    slot.packed === undefined ? JSON.parse(jsonText(hex, slot.at)) : responseData(hex, slot.packed, stream, slot.number)
-  const eventUuid = slotUuid(hex, slot)
-  return { kind, stream, number: slot.number, eventUuid, type: eventType(kind, slot.code), data, recordedAt }
+/** The same for who asks neither for data nor for times. */
+export function scanBody(hex: string, place: Omit<BodyContext, 'recordedAt'>, wanted: Wanted = all): Scanned[] {
+  return decodeBody(hex, { ...place, recordedAt: unknownTime }, wanted)
 }
 
-export function slotUuid(hex: string, slot: EventSlot): Uuid {
-  return uuidFromHex(hex, slot.at + 2) as Uuid
-}
-
-/** UTF-8 bytes of `event_data` as it is sent (design D16). */
-export function slotWireBytes(hex: string, slot: EventSlot): number {
-  return slot.packed === undefined ? jsonLength(hex, slot.at) : responseWireBytes(hex, slot.packed, slot.number)
-}
-
-function jsonLength(hex: string, at: number): number {
-  return Number.parseInt(hex.slice(at + 34, at + 42), 16)
-}
-
-function jsonText(hex: string, at: number): string {
-  const from = at + 2 * jsonHeaderBytes
-  return Buffer.from(hex.slice(from, from + 2 * jsonLength(hex, at)), 'hex').toString('utf8')
-}
-
-export function eventCode(type: EventType): number {
-  if (type === 'create_ecosystem') return ecosystemEventCodes.create_ecosystem
-  return courseEventCodes[type]
-}
-
-const courseTypes = typesByCode(courseEventCodes)
-const ecosystemTypes = typesByCode(ecosystemEventCodes)
-
-export function eventType(kind: StreamKind, code: number): EventType {
-  const type = (kind === 'course' ? courseTypes : ecosystemTypes).get(code)
-  if (type === undefined) throw new Error(`a ${kind} stream holds an event of unknown code ${code}`)
-  return type
-}
-
-function typesByCode<Type extends EventType>(codes: Readonly<Record<Type, number>>): ReadonlyMap<number, Type> {
-  return new Map((Object.keys(codes) as Type[]).map((type) => [codes[type], type]))
-}
-
-/** Column `types` of a segment: bit (code + 1) of each type asked for; all bits when nothing is asked for. */
-export function typesMask(types: ReadonlySet<EventType> | undefined): number {
-  if (types === undefined) return 0x7fff
-  let mask = 0
-  for (const type of types) mask |= 1 << (eventCode(type) + 1)
-  return mask
-}
+type Scanned = Pick<DecodedEvent, 'number' | 'eventUuid' | 'code' | 'type'>
+const unknownTime = new Date(Number.NaN)

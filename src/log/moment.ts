@@ -1,3 +1,5 @@
+import { numberFromHex } from './uuid-bytes.ts'
+
 /**
  * RFC 3339 times in 8 or 10 bytes, so that exactly the received text comes back: 5 bytes of local seconds since 1970,
  * 3 bytes with the number of fraction digits (0…6) above 20 bits of microseconds, then, unless the zone is Z, the
@@ -7,6 +9,9 @@ export const momentBytesMax = 10
 const utc = 'Z'.charCodeAt(0)
 const plus = '+'.charCodeAt(0)
 const minus = '-'.charCodeAt(0)
+const point = '.'.charCodeAt(0)
+const colon = ':'.charCodeAt(0)
+const zero = '0'.charCodeAt(0)
 const scale = [1_000_000, 100_000, 10_000, 1000, 100, 10, 1]
 const daysInMonth = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
@@ -34,24 +39,35 @@ export function writeMoment(target: Buffer, offset: number, text: unknown): numb
   return 10
 }
 
-/** The text that was written. `hasOffset` says whether 10 or 8 bytes stand at `at` of the hexadecimal body. */
-export function momentFromHex(hex: string, at: number, hasOffset: boolean): string {
-  const seconds = Number.parseInt(hex.slice(at, at + 10), 16)
-  const packed = Number.parseInt(hex.slice(at + 10, at + 16), 16)
-  const local = localText(seconds)
+/** Writes the text again, `momentLength` bytes; `hasOffset` says whether 10 or 8 bytes stand at `from` of the body. */
+export function writeMomentText(target: Uint8Array, at: number, hex: string, from: number, hasOffset: boolean): number {
+  let end = writeLocal(target, at, numberFromHex(hex, from, 10))
+  const packed = numberFromHex(hex, from + 10, 6)
   const digits = packed >>> 20
-  const fraction =
-    digits === 0
-      ? ''
-      : `.${String(packed & 0xfffff)
-          .padStart(6, '0')
-          .slice(0, digits)}`
-  return `${local}${fraction}${hasOffset ? offsetText(hex, at + 16) : 'Z'}`
+  if (digits > 0) target[end] = point
+  let rest = packed & 0xfffff
+  for (let place = 0; place < digits; place += 1) {
+    const unit = scale[place + 1]!
+    const digit = Math.floor(rest / unit)
+    target[end + 1 + place] = zero + digit
+    rest -= digit * unit
+  }
+  end += digits > 0 ? digits + 1 : 0
+  if (hasOffset) return writeOffset(target, end, numberFromHex(hex, from + 16, 4))
+  target[end] = utc
+  return end + 1
+}
+
+const scratch = Buffer.alloc(32)
+
+/** The same as a string. */
+export function momentFromHex(hex: string, from: number, hasOffset: boolean): string {
+  return scratch.toString('latin1', 0, writeMomentText(scratch, 0, hex, from, hasOffset))
 }
 
 /** Length of the text that `momentFromHex` gives, without making it. */
 export function momentLength(hex: string, at: number, hasOffset: boolean): number {
-  const digits = Number.parseInt(hex.slice(at + 10, at + 11), 16)
+  const digits = numberFromHex(hex, at + 10, 1)
   return 19 + (digits === 0 ? 0 : digits + 1) + (hasOffset ? 6 : 1)
 }
 
@@ -103,26 +119,37 @@ function offsetMinutes(text: string, at: number): number | undefined {
 }
 
 let lastDay = -1
-let lastDayText = ''
+let lastDayText = Buffer.alloc(11)
 
 /** Answers of one body are mostly of one day, whose text is kept. */
-function localText(seconds: number): string {
+function writeLocal(target: Uint8Array, at: number, seconds: number): number {
   const day = Math.floor(seconds / 86_400)
   if (day !== lastDay) {
     lastDay = day
-    lastDayText = new Date(day * 86_400_000).toISOString().slice(0, 11)
+    lastDayText = Buffer.from(new Date(day * 86_400_000).toISOString().slice(0, 11), 'latin1')
   }
+  for (let index = 0; index < 11; index += 1) target[at + index] = lastDayText[index]!
   const rest = seconds - day * 86_400
-  return `${lastDayText}${two(Math.floor(rest / 3600))}:${two(Math.floor(rest / 60) % 60)}:${two(rest % 60)}`
+  writeTwo(target, at + 11, Math.floor(rest / 3600))
+  target[at + 13] = colon
+  writeTwo(target, at + 14, Math.floor(rest / 60) % 60)
+  target[at + 16] = colon
+  writeTwo(target, at + 17, rest % 60)
+  return at + 19
 }
 
-function offsetText(hex: string, at: number): string {
-  const unsigned = Number.parseInt(hex.slice(at, at + 4), 16)
+function writeOffset(target: Uint8Array, at: number, unsigned: number): number {
   const minutes = unsigned > 0x7fff ? unsigned - 0x10000 : unsigned
   const size = Math.abs(minutes)
-  return `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`
+  target[at] = minutes < 0 ? minus : plus
+  writeTwo(target, at + 1, Math.floor(size / 60))
+  target[at + 3] = colon
+  writeTwo(target, at + 4, size % 60)
+  return at + 6
 }
 
-function two(value: number): string {
-  return value < 10 ? `0${value}` : String(value)
+function writeTwo(target: Uint8Array, at: number, value: number): void {
+  const tens = Math.floor(value / 10)
+  target[at] = zero + tens
+  target[at + 1] = zero + value - tens * 10
 }

@@ -6,7 +6,7 @@ import { partOf } from '#domain/parts.ts'
 import { decodeBody, prepareEvent } from './codec.ts'
 import { type Plan, type PlanRequest, planGroup, runBytesMax, runEventsMax, streamKey } from './plan.ts'
 import { openRequest } from './request.ts'
-import { courseOf, createEcosystemOf, eventOf, responseOf } from './sample-events.ts'
+import { bareEvent, courseOf, createEcosystemOf, eventOf, responseOf } from './sample-events.ts'
 
 /* A plan holds each number of the group once, in order, in rows of limited size, and says what it left out. */
 const courses = [courseOf('a'), courseOf('b'), courseOf('c')]
@@ -59,7 +59,7 @@ describe('a plan', () => {
         const context = { kind, stream, start: run.next - run.events, recordedAt: new Date(0) }
         return decodeBody(run.body.toString('hex'), context)
       })
-      const found = new Map(planned.map(({ recordedAt: _, ...event }) => [slot(event), event]))
+      const found = new Map(planned.map((event) => [slot(event), bareEvent(event)]))
       assert.equal(found.size, planned.length)
       assert.deepEqual(found, new Map(kept(requests, plan).map((event) => [slot(event), event])))
     })

@@ -1,6 +1,7 @@
 import type { StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { encodeBody, eventCode, type PreparedEvent } from './codec.ts'
+import { encodeBody, type PreparedEvent } from './codec.ts'
+import { eventCode } from './event-types.ts'
 
 /**
  * Turns a group of requests into runs of the streams they touch, in the one order the database is asked in (part,

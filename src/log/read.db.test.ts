@@ -48,6 +48,36 @@ describe('a fetch of events', () => {
     assert.deepEqual(await ask([line(newCourse(), 0)]), [{ numbers: [], isGap: false, isEnd: true }])
   })
 
+  test('reads on where one stands in a row, whatever rows held lately', async () => {
+    const [dense, sparse] = [newCourse(), newCourse()]
+    for (let from = 0; from < 400; from += 40) {
+      await given.log.append(responses(dense, ...Array.from({ length: 40 }, (_, index) => from + index)))
+    }
+    await store(...responses(sparse, ...Array.from({ length: 30 }, (_, number) => number)))
+    for (let round = 0; round < 20; round += 1) await ask([line(dense, 0)])
+    const [from, rest] = await ask([line(sparse, 3), line(dense, 37)], 100)
+    assert.deepEqual(
+      from?.numbers,
+      Array.from({ length: 27 }, (_, index) => 3 + index),
+    )
+    assert.deepEqual(
+      rest?.numbers,
+      Array.from({ length: 73 }, (_, index) => 37 + index),
+    )
+    assert.deepEqual([from?.isEnd, rest?.isEnd], [true, false])
+    // More than its share, because the other line ends early: the rest of the row comes too.
+    const [, more] = await ask([line(sparse, 25), line(dense, 0)], 40)
+    assert.deepEqual(
+      more?.numbers,
+      Array.from({ length: 35 }, (_, number) => number),
+    )
+    // The last event of a row, and nothing behind it of the type that is asked for.
+    assert.deepEqual(await ask([line(dense, 398), line(dense, 39, 'no_op')], 2), [
+      { numbers: [398, 399], isGap: false, isEnd: true },
+      { numbers: [], isGap: false, isEnd: true },
+    ])
+  })
+
   test('stops before a hole, and says that something waits behind it', async () => {
     const course = newCourse()
     await store(...responses(course, 0))

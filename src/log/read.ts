@@ -1,28 +1,32 @@
 import type pg from 'pg'
-import type { StoredEvent, StreamKind } from '#domain/events.ts'
+import type { StreamKind } from '#domain/events.ts'
 import { int2Array, int4Array, uuidArray } from './binary-arrays.ts'
-import { type BodyContext, decodeSlot, type EventSlot, scanBody, slotWireBytes, typesMask } from './codec.ts'
+import { decodeBody, scanBody } from './codec.ts'
+import type { DecodedEvent } from './decoded-event.ts'
+import { typesMask } from './event-types.ts'
 import type { ReadLimits, StreamAnswer, StreamLine } from './log.ts'
 import type { PartOfStream } from './plan.ts'
-import { type Budget, type Candidate, type ServedLine, serve, turnCame } from './serve.ts'
+import { type Budget, type ServedLine, serve, turnCame } from './serve.ts'
 import type { BeyondRow, LineCursor, RunRow, RunRows } from './store.ts'
 
 /**
  * Events of streams, contiguous prefix only: what lies behind a hole sits in another table and is never looked at, but
  * to say that it is there. Bodies are read no further than the limits ask for.
  */
-interface StoredCandidate extends Candidate {
-  readonly body: string
-  readonly slot: EventSlot
-  readonly context: BodyContext
-}
-
-interface OpenLine extends ServedLine<StoredCandidate>, LineCursor {
+interface OpenLine extends ServedLine<DecodedEvent>, LineCursor {
   readonly kind: StreamKind
   cursor: number
 }
 
 const numberMax = 2 ** 31 - 1
+
+/** What rows held lately, so that about as many are asked for as are needed: each one costs a look into the table. */
+let eventsPerRow = 1
+
+/** Rows that hold about `events`, and more with each round that was not enough. */
+function rowsFor(events: number, round: number): number {
+  return Math.min(events, Math.ceil(events / eventsPerRow) * 4 ** round)
+}
 
 export async function readStreams(
   rows: RunRows,
@@ -32,13 +36,13 @@ export async function readStreams(
 ): Promise<StreamAnswer[]> {
   const lines = requested.map((line) => openLine(line, partOf))
   const budget: Budget = { events: limits.eventsMax, bytes: limits.bytesMax, isFirst: true, stop: undefined }
-  while (serve(lines, budget) === 'read more') {
+  for (let round = 0; serve(lines, budget) === 'read more'; round += 1) {
     const open = lines.filter((line) => !line.isExhausted && line.served === line.candidates.length)
-    await readFurther(rows, open, budget)
+    await readFurther(rows, open, { budget, round })
   }
   const beyond = await readBeyond(rows, lines)
   return lines.map((line, index) => {
-    const events = line.candidates.slice(0, line.served).map(decodeCandidate)
+    const events = line.candidates.slice(0, line.served)
     const isCut = line.served < line.candidates.length || beyond[index]!.inSegments
     const isAwaited = !isCut && beyond[index]!.inPending
     return { events, isGap: isAwaited && turnCame(budget, line.served, index), isEnd: !isCut && !isAwaited }
@@ -46,14 +50,9 @@ export async function readStreams(
 }
 
 function openLine({ kind, stream, from, types }: StreamLine, partOf: PartOfStream): OpenLine {
-  const start = Math.min(from, numberMax)
   const part = partOf(kind, stream)
   const mask = typesMask(types)
-  return { kind, stream, part, from: start, mask, cursor: start, candidates: [], served: 0, isExhausted: false }
-}
-
-function decodeCandidate({ body, slot, context }: StoredCandidate): StoredEvent {
-  return decodeSlot(body, slot, context)
+  return { kind, stream, part, mask, cursor: Math.min(from, numberMax), candidates: [], served: 0, isExhausted: false }
 }
 
 /**
@@ -86,9 +85,15 @@ const furtherText = `
   ) r
   order by r.line, r.next_number`
 
-async function readFurther(store: RunRows, lines: readonly OpenLine[], budget: Budget): Promise<void> {
-  const rowsMax = Math.ceil(budget.events / lines.length) + 1
-  const found = await store.runs(lines, rowsMax, Math.max(budget.bytes, 1))
+interface Round {
+  readonly budget: Budget
+  readonly round: number
+}
+
+async function readFurther(store: RunRows, lines: readonly OpenLine[], { budget, round }: Round): Promise<void> {
+  const eventsMax = Math.ceil(budget.events / lines.length) + 1
+  const rowsMax = rowsFor(eventsMax, round)
+  const found = await store.runs(lines, { rowsMax, eventsMax, bytesMax: Math.max(budget.bytes, 1) })
   const rowsOf = lines.map((): RunRow[] => [])
   for (const row of found) rowsOf[Number(row.line) - 1]!.push(row)
   lines.forEach((line, index) => {
@@ -97,10 +102,12 @@ async function readFurther(store: RunRows, lines: readonly OpenLine[], budget: B
     for (const row of rows) {
       if (row.body === null) return
       eventsRead += row.events
-      addCandidates(line, row, row.body)
+      eventsPerRow += (Math.max(row.events, 1) - eventsPerRow) / 100
+      // The rest of the row comes again if it is needed.
+      if (!addCandidates(line, row, { body: row.body, eventsMax })) return
     }
     // Fewer rows and fewer events than were asked for: there are no more.
-    line.isExhausted = rows.length < rowsMax && eventsRead < rowsMax
+    line.isExhausted = rows.length < rowsMax && eventsRead < eventsMax
   })
 }
 
@@ -113,19 +120,22 @@ function lineColumns(lines: readonly LineCursor[]): Buffer[] {
   ]
 }
 
-function addCandidates(line: OpenLine, row: RunRow, body: string): void {
-  const { kind, stream } = line
-  const start = row.next_number - row.events
-  const context: BodyContext = { kind, stream, start, recordedAt: row.recorded_at }
-  for (const slot of scanBody(body, start)) {
-    if (!isCandidate(line, slot)) continue
-    line.candidates.push({ body, slot, context, wireBytes: slotWireBytes(body, slot) })
-  }
-  line.cursor = row.next_number
+interface Taking {
+  readonly body: string
+  readonly eventsMax: number
 }
 
-function isCandidate({ from, mask }: OpenLine, slot: EventSlot): boolean {
-  return slot.number >= from && (mask & (1 << (slot.code + 1))) !== 0
+/** False when the row may hold more than `eventsMax` candidates that are not served yet. */
+function addCandidates(line: OpenLine, row: RunRow, { body, eventsMax }: Taking): boolean {
+  const { kind, stream, cursor, mask } = line
+  const start = row.next_number - row.events
+  const missing = eventsMax - (line.candidates.length - line.served)
+  const context = { kind, stream, start, recordedAt: row.recorded_at }
+  const events = decodeBody(body, context, { from: cursor, mask, eventsMax: missing })
+  line.candidates.push(...events)
+  const isWhole = events.length < missing
+  line.cursor = isWhole ? row.next_number : (events.at(-1)?.number ?? cursor) + 1
+  return isWhole
 }
 
 interface Beyond {
@@ -135,13 +145,12 @@ interface Beyond {
 
 /**
  * Is there a candidate behind what was read, contiguous or behind a hole? Two rows decide: only the first can reach
- * back before the line's start, so only its body may have to be looked into.
+ * back before where the line is, so only its body may have to be looked into.
  */
 const beyondText = `
   select g.line, s.is_early, s.next_number, s.events,
-    case when s.next_number - s.events < g.start then encode(s.body, 'hex') end as body
-  from unnest($1::int2[], $2::uuid[], $3::int4[], $4::int2[], $5::int4[])
-    with ordinality g (part, stream, after, mask, start, line)
+    case when s.next_number - s.events < g.after then encode(s.body, 'hex') end as body
+  from unnest($1::int2[], $2::uuid[], $3::int4[], $4::int2[]) with ordinality g (part, stream, after, mask, line)
   cross join lateral (
     (select false as is_early, s.next_number, s.events, s.body
     from segment s
@@ -156,7 +165,7 @@ const beyondText = `
     from pending p
     where p.part = g.part
       and p.stream = g.stream
-      and p.next_number > g.start
+      and p.next_number > g.after
       and p.types & g.mask <> 0
     order by p.part, p.stream, p.next_number
     limit 2)
@@ -176,22 +185,20 @@ async function readBeyond(store: RunRows, lines: readonly OpenLine[]): Promise<B
 }
 
 function holdsCandidate(line: OpenLine, row: BeyondRow, body: string): boolean {
-  for (const slot of scanBody(body, row.next_number - row.events)) {
-    if (isCandidate(line, slot)) return true
-  }
-  return false
+  const place = { kind: line.kind, stream: line.stream, start: row.next_number - row.events }
+  return scanBody(body, place, { from: line.cursor, mask: line.mask, eventsMax: 1 }).length > 0
 }
 
 /** `RunRows` on PostgreSQL. */
 export function runRowsOf(database: pg.Pool | pg.ClientBase): RunRows {
   return {
-    async runs(lines, rowsMax, bytesMax) {
-      const values = [...lineColumns(lines), rowsMax, bytesMax, rowsMax]
+    async runs(lines, { rowsMax, eventsMax, bytesMax }) {
+      const values = [...lineColumns(lines), rowsMax, bytesMax, eventsMax]
       const answer = await database.query<RunRow>({ name: 'log streams', text: furtherText, values })
       return answer.rows
     },
     async runsBeyond(lines) {
-      const values = [...lineColumns(lines), int4Array(lines.map((line) => line.from))]
+      const values = lineColumns(lines)
       const answer = await database.query<BeyondRow>({ name: 'log beyond', text: beyondText, values })
       return answer.rows
     },

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { StreamEvent } from '#domain/events.ts'
 import { int2Array, int4Array, uuidArray } from './binary-arrays.ts'
-import { eventCode } from './codec.ts'
+import { eventCode } from './event-types.ts'
 import type { AppendConflict } from './log.ts'
 import type { PartOfStream } from './plan.ts'
 

@@ -1,7 +1,7 @@
 import type { StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { momentBytesMax, momentFromHex, momentLength, writeMoment } from './moment.ts'
-import { uuidFromHex, writeUuid } from './uuid-bytes.ts'
+import { momentBytesMax, momentFromHex, writeMoment } from './moment.ts'
+import { byteFromHex, uuidFromHex, writeUuid } from './uuid-bytes.ts'
 
 /*
  * A recorded response in 58 to 92 bytes:
@@ -10,12 +10,12 @@ import { uuidFromHex, writeUuid } from './uuid-bytes.ts'
  * response that would not come back exactly is not packed (design D15): upper-case uuids, unknown keys, unusual times.
  */
 export const packedTag = 0x80
-const correct = 0x01
-const realGiven = 0x02
-const real = 0x04
+export const correct = 0x01
+export const realGiven = 0x02
+export const real = 0x04
 const sameEcosystem = 0x08
 const sameStudent = 0x10
-const offsetGiven = 0x20
+export const offsetGiven = 0x20
 
 const fixedBytes = 1 + 3 * 16
 const packedBytesMax = fixedBytes + momentBytesMax + 2 * 16
@@ -66,29 +66,35 @@ function equalTail(one: Buffer, other: Buffer, from: number, to: number): boolea
   return one.compare(other, other.length - from, other.length - to, one.length - from, one.length - to) === 0
 }
 
-/** A packed response in a body given as hexadecimal text; `at` and `next` count digits. */
+/** Where the parts of a packed response stand in a body given as hexadecimal text, counted in digits. */
 export interface PackedResponse {
   readonly at: number
-  readonly next: number
   readonly ecosystemAt: number
   readonly studentAt: number
 }
+export const trialOffset = 2 + 32
+export const exerciseOffset = trialOffset + 32
+export const momentOffset = exerciseOffset + 32
 
-/** Finds the parts of the packed response at `at`; `previous` is the packed response before it in the body. */
-export function locatePacked(hex: string, at: number, previous: PackedResponse | undefined): PackedResponse {
-  const tag = Number.parseInt(hex.slice(at, at + 2), 16)
-  let next = at + 2 * (fixedBytes + ((tag & offsetGiven) === 0 ? 8 : 10))
-  let ecosystemAt = previous?.ecosystemAt ?? -1
-  let studentAt = previous?.studentAt ?? -1
+/** Where a reader of a body is; before the first packed response ecosystem and student stand nowhere. */
+export interface PackedCursor {
+  at: number
+  ecosystemAt: number
+  studentAt: number
+}
+
+/** From the start of the packed response at `cursor.at` to its end; finds its ecosystem and student. */
+export function passPacked(hex: string, cursor: PackedCursor): void {
+  const tag = byteFromHex(hex, cursor.at)
+  cursor.at += momentOffset + ((tag & offsetGiven) === 0 ? 16 : 20)
   if ((tag & sameEcosystem) === 0) {
-    ecosystemAt = next
-    next += 32
+    cursor.ecosystemAt = cursor.at
+    cursor.at += 32
   }
   if ((tag & sameStudent) === 0) {
-    studentAt = next
-    next += 32
+    cursor.studentAt = cursor.at
+    cursor.at += 32
   }
-  return { at, next, ecosystemAt, studentAt }
 }
 
 /** `event_data` of a packed response, in the order of api.md §6.12. */
@@ -99,42 +105,18 @@ export function responseData(
   number: number,
 ): { [key: string]: unknown } {
   const { at } = packed
-  const tag = Number.parseInt(hex.slice(at, at + 2), 16)
+  const tag = byteFromHex(hex, at)
   const data: { [key: string]: unknown } = {
     response_uuid: uuidFromHex(hex, at + 2),
     course_uuid: stream,
     sequence_number: number,
     ecosystem_uuid: uuidFromHex(hex, packed.ecosystemAt),
-    trial_uuid: uuidFromHex(hex, at + 34),
+    trial_uuid: uuidFromHex(hex, at + trialOffset),
     student_uuid: uuidFromHex(hex, packed.studentAt),
-    exercise_uuid: uuidFromHex(hex, at + 66),
+    exercise_uuid: uuidFromHex(hex, at + exerciseOffset),
     is_correct: (tag & correct) !== 0,
   }
   if ((tag & realGiven) !== 0) data['is_real_response'] = (tag & real) !== 0
-  data['responded_at'] = momentFromHex(hex, at + 98, (tag & offsetGiven) !== 0)
+  data['responded_at'] = momentFromHex(hex, at + momentOffset, (tag & offsetGiven) !== 0)
   return data
-}
-
-const sampleUuid = '00000000-0000-0000-0000-000000000000'
-const wireBytesWithoutValues = JSON.stringify({
-  response_uuid: sampleUuid,
-  course_uuid: sampleUuid,
-  sequence_number: 0,
-  ecosystem_uuid: sampleUuid,
-  trial_uuid: sampleUuid,
-  student_uuid: sampleUuid,
-  exercise_uuid: sampleUuid,
-  is_correct: true,
-  responded_at: '',
-}).length
-const realKeyBytes = ',"is_real_response":'.length
-
-/** UTF-8 bytes of the JSON of `responseData`, without making it (design D16). */
-export function responseWireBytes(hex: string, packed: PackedResponse, number: number): number {
-  const tag = Number.parseInt(hex.slice(packed.at, packed.at + 2), 16)
-  const numberBytes = String(number).length - 1
-  const correctBytes = (tag & correct) === 0 ? 1 : 0
-  const realBytes = (tag & realGiven) === 0 ? 0 : realKeyBytes + ((tag & real) === 0 ? 5 : 4)
-  const moment = momentLength(hex, packed.at + 98, (tag & offsetGiven) !== 0)
-  return wireBytesWithoutValues + numberBytes + correctBytes + realBytes + moment
 }

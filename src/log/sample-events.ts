@@ -49,6 +49,11 @@ export function createEcosystemOf(ecosystem: Uuid): StreamEvent {
   return { kind: 'ecosystem', stream: ecosystem, number: 0, eventUuid: ecosystem, type: 'create_ecosystem', data }
 }
 
+/** As it was appended: what is read can not be compared as it is. */
+export function bareEvent({ kind, stream, number, eventUuid, type, data }: StreamEvent): StreamEvent {
+  return { kind, stream, number, eventUuid, type, data }
+}
+
 export function numbersOf(events: readonly StreamEvent[]): number[] {
   return events.map(({ number }) => number)
 }

@@ -2,7 +2,8 @@ import type pg from 'pg'
 import type { StoredEvent, StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { namedUuid } from '#domain/named-uuid.ts'
-import { decodeBody, encodeBody, eventCode, prepareEvent, scanBody, slotUuid } from './codec.ts'
+import { decodeBody, encodeBody, prepareEvent, scanBody } from './codec.ts'
+import { eventCode } from './event-types.ts'
 import type { StreamSlot } from './stream-audit.ts'
 
 /**
@@ -96,9 +97,9 @@ async function firstNumberOf(pool: pg.Pool, slot: EventSlot, eventUuid: Uuid): P
   const bytes = Buffer.from(eventUuid.replaceAll('-', ''), 'hex')
   const rows = await pool.query<StoredRun>(holdingText, [part, stream, number, bytes])
   for (const row of rows.rows) {
-    for (const candidate of scanBody(row.body, row.next_number - row.events)) {
-      if (slotUuid(row.body, candidate) === eventUuid) return candidate.number
-    }
+    const events = scanBody(row.body, { ...slot, start: row.next_number - row.events })
+    const first = events.find((event) => event.eventUuid === eventUuid)
+    if (first !== undefined) return first.number
   }
   return undefined
 }

@@ -75,20 +75,25 @@ export interface LaneRow {
 
 /** Runs of streams, as reading a stream asks for them. */
 export interface RunRows {
-  /** The next runs of each line: `rowsMax` a line at most, and bodies as far as about `bytesMax` in all reach. */
-  runs(lines: readonly LineCursor[], rowsMax: number, bytesMax: number): Promise<RunRow[]>
+  /** The next runs of each line, and bodies as far as about `bytesMax` in all reach. */
+  runs(lines: readonly LineCursor[], limits: RunLimits): Promise<RunRow[]>
   /** At most two runs of each line behind its cursor, and two that wait behind a hole. */
   runsBeyond(lines: readonly LineCursor[]): Promise<BeyondRow[]>
+}
+
+/** For each line: at most `rowsMax` runs, and none behind those that hold `eventsMax` events. */
+export interface RunLimits {
+  readonly rowsMax: number
+  readonly eventsMax: number
+  readonly bytesMax: number
 }
 
 export interface LineCursor {
   readonly stream: Uuid
   readonly part: number
-  /** Numbers below are not wanted. */
-  readonly from: number
   /** Column `types` of wanted runs has one of these bits. */
   readonly mask: number
-  /** Runs that end at or before this number were read. */
+  /** Numbers below are not wanted, or were read. */
   readonly cursor: number
 }
 
@@ -106,6 +111,6 @@ export interface BeyondRow {
   readonly is_early: boolean
   readonly next_number: number
   readonly events: number
-  /** Only of a run that begins before the line does. */
+  /** Only of a run that begins before the line's cursor. */
   readonly body: string | null
 }

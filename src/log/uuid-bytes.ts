@@ -31,3 +31,15 @@ export function uuidFromHex(hex: string, at: number): string {
   const fourth = hex.slice(at + 16, at + 20)
   return `${first}-${second}-${third}-${fourth}-${hex.slice(at + 20, at + 32)}`
 }
+
+/** The byte whose two hexadecimal digits stand at `at`. */
+export function byteFromHex(hex: string, at: number): number {
+  return digitOf[hex.charCodeAt(at)]! * 16 + digitOf[hex.charCodeAt(at + 1)]!
+}
+
+/** The unsigned number, most significant byte first, whose `digits` hexadecimal digits stand at `at`; up to 2^53. */
+export function numberFromHex(hex: string, at: number, digits: number): number {
+  let value = 0
+  for (let index = at; index < at + digits; index += 1) value = value * 16 + digitOf[hex.charCodeAt(index)]!
+  return value
+}

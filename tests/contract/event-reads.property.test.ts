@@ -7,6 +7,7 @@ import { type CourseEventType, courseEventCodes, type StreamEvent } from '#domai
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { AppendConflict, AppendResult, Log, StreamLine } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
+import { bareEvent } from '#log/sample-events.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 
@@ -102,7 +103,7 @@ async function sameAnswers(
   const { lines, limits, streams } = asked
   const strip = ({ events, ...flags }: Awaited<ReturnType<Log['readStreams']>>[number]) => ({
     ...flags,
-    events: events.map(({ recordedAt: _, ...event }) => event),
+    events: events.map(bareEvent),
   })
   const [actual, wanted] = [await log.readStreams(lines, limits), await model.readStreams(lines, limits)]
   assert.deepEqual(actual.map(strip), wanted.map(strip))

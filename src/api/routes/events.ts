@@ -1,13 +1,9 @@
-import {
-  courseEventCodes,
-  type EventType,
-  ecosystemEventCodes,
-  type StoredEvent,
-  type StreamKind,
-} from '#domain/events.ts'
+import { courseEventCodes, type EventType, ecosystemEventCodes, type StreamKind } from '#domain/events.ts'
 import { toUuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
+import { eventDataBytes, eventHeadBytesMax, writeEvent } from '#log/event-text.ts'
 import type { Log, StreamAnswer, StreamLine } from '#log/log.ts'
+import { TextBuffer } from '#log/text-buffer.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import type { ApiPorts } from '../ports.ts'
 import {
@@ -37,9 +33,9 @@ export const eventEndpoints: readonly Endpoint[] = [
     response: fetchCourseEventsResponse,
     examples: courseEventsExample,
     views: ['as_of', 'position'],
-    run: async ({ course_event_requests: requests, max_num_events: eventsMax }, ports, view) => {
+    run: ({ course_event_requests: requests, max_num_events: eventsMax }, ports, view) => {
       const lines = requests.map((line) => ({ ...line, stream_uuid: line.course_uuid }))
-      return `{"course_event_responses":[${await fetchEvents(ports, 'course', { lines, eventsMax, view })}]}`
+      return fetchEvents(ports, 'course', { lines, eventsMax, view })
     },
   }),
   endpoint({
@@ -51,9 +47,9 @@ export const eventEndpoints: readonly Endpoint[] = [
     response: fetchEcosystemEventsResponse,
     examples: ecosystemEventsExample,
     views: ['as_of', 'position'],
-    run: async ({ ecosystem_event_requests: requests, max_num_events: eventsMax }, ports, view) => {
+    run: ({ ecosystem_event_requests: requests, max_num_events: eventsMax }, ports, view) => {
       const lines = requests.map((line) => ({ ...line, stream_uuid: line.ecosystem_uuid }))
-      return `{"ecosystem_event_responses":[${await fetchEvents(ports, 'ecosystem', { lines, eventsMax, view })}]}`
+      return fetchEvents(ports, 'ecosystem', { lines, eventsMax, view })
     },
   }),
 ]
@@ -74,15 +70,14 @@ interface EventsAsked {
   readonly view: View
 }
 
-async function fetchEvents(ports: EventPorts, kind: StreamKind, asked: EventsAsked): Promise<string> {
+async function fetchEvents(ports: EventPorts, kind: StreamKind, asked: EventsAsked): Promise<Buffer> {
   const { lines, eventsMax, view } = asked
   const { asOf, position } = view
-  if (lines.length === 0) return ''
   const streamLines = lines.map((line) => streamLine(kind, line))
   const source = ports.replicas?.at(position) ?? ports.log
   const answers = await source.readStreams(streamLines, { eventsMax, bytesMax })
   const seen = asOf === undefined ? answers : await answersAsOf(ports.log, { streamLines, answers, asOf })
-  return seen.map((answer, index) => answerText(kind, lines[index], answer)).join(',')
+  return answerText(kind, lines, seen)
 }
 
 interface PastAnswers {
@@ -115,13 +110,26 @@ function streamLine(kind: StreamKind, line: EventRequest): StreamLine {
   return { ...position, types: new Set(types) }
 }
 
-/** Written as text, because the schema has already fixed what the two uuids may hold. */
-function answerText(kind: StreamKind, line: EventRequest | undefined, { events, isGap, isEnd }: StreamAnswer): string {
-  const head = `{"request_uuid":"${line?.request_uuid}","${kind}_uuid":"${line?.stream_uuid}"`
-  return `${head},"events":[${events.map(eventText).join(',')}],"is_gap":${isGap},"is_end":${isEnd}}`
+/** Beside its events: keys, two uuids, two flags. */
+const lineBytesMax = 200
+
+/** Written as text, because the schema has already fixed what the two uuids of a line may hold. */
+function answerText(kind: StreamKind, lines: readonly EventRequest[], answers: readonly StreamAnswer[]): Buffer {
+  const events = answers.flatMap((answer) => answer.events)
+  const dataBytes = events.reduce((sum, event) => sum + eventDataBytes(event), 0)
+  const target = new TextBuffer(dataBytes + events.length * eventHeadBytesMax + (lines.length + 1) * lineBytesMax)
+  target.ascii(`{"${kind}_event_responses":[`)
+  for (const [index, { request_uuid: request, stream_uuid: stream }] of lines.entries()) {
+    const answer = answers[index] ?? nothing
+    target.ascii(`${index === 0 ? '' : ','}{"request_uuid":"${request}","${kind}_uuid":"${stream}","events":[`)
+    for (const [place, event] of answer.events.entries()) {
+      if (place > 0) target.ascii(',')
+      writeEvent(target, event)
+    }
+    target.ascii(`],"is_gap":${answer.isGap},"is_end":${answer.isEnd}}`)
+  }
+  target.ascii(']}')
+  return target.written()
 }
 
-function eventText({ number, eventUuid, type, data }: StoredEvent): string {
-  const head = `{"sequence_number":${number},"event_uuid":"${eventUuid}","event_type":"${type}"`
-  return `${head},"event_data":${JSON.stringify(data)}}`
-}
+const nothing: StreamAnswer = { events: [], isGap: false, isEnd: true }
