@@ -7,6 +7,7 @@ import { migrateCommand } from './migrate.ts'
 import { rebuildCommand } from './rebuild.ts'
 import { receiptCommand } from './receipt.ts'
 import { serveCommand } from './serve/command.ts'
+import { shadowCommand } from './shadow/command.ts'
 import { sparfaCommand } from './sparfa/command.ts'
 import { startCommand } from './start.ts'
 import { streamsCommand } from './streams/command.ts'
@@ -28,6 +29,7 @@ const commands = [
   receiptCommand(),
   streamsCommand(),
   experimentsCommand(),
+  shadowCommand(),
   demoCommand(),
   sparfaCommand(),
 ]

@@ -158,6 +158,9 @@ function pastEditions(present: LearningReader, instant: Instant) {
   }
 }
 
+/** Who looks back at many moments of a course gives the same events each time; parsing is four fifths of a look. */
+const facts = new WeakMap<StoredEvent, ParsedEvent['fact']>()
+
 /** `undefined` when nothing of the course had been recorded. */
 async function foldCourse(
   log: Pick<Log, 'readStream'>,
@@ -170,7 +173,10 @@ async function foldCourse(
   for await (const event of readWhile(log, course, isWithin, eventsPerRead)) {
     const isSecondCopy = seen.has(event.eventUuid)
     seen.add(event.eventUuid)
-    events.push({ event, fact: isSecondCopy ? { type: 'nothing' } : parseCourseEvent(event) })
+    events.push({
+      event,
+      fact: isSecondCopy ? { type: 'nothing' } : remembered(facts, event, () => parseCourseEvent(event)),
+    })
   }
   const changes = foldCourses([{ part, course, events }], { courses: new Map(), preparations: new Map() })
   const state = changes.courses.get(course)

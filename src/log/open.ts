@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { StreamKind } from '#domain/events.ts'
+import type { StoredEvent, StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import { ConfigurationError } from '#platform/config.ts'
@@ -8,7 +8,8 @@ import { systemTime, type Time } from '#platform/time.ts'
 import { Appender, type AppendLimits, appendLimits } from './append.ts'
 import type { AppendWindow } from './append-statement.ts'
 import { LaneHeads, readLanes } from './lane.ts'
-import type { LogCounters, OpenedLog } from './log.ts'
+import type { LogCounters, OpenedLog, ReadStreamOptions, StreamLine } from './log.ts'
+import type { PartOfStream } from './plan.ts'
 import { postgresLogStore } from './postgres-store.ts'
 import { readStreams } from './read.ts'
 import { repairStream } from './repair.ts'
@@ -46,6 +47,35 @@ export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<
   }
 }
 
+/** Streams for those who look back: nothing is folded or forgotten, so the connections may be read-only. */
+export async function openStreamReader(
+  pool: pg.Pool,
+  parts: number = partsDefault,
+): Promise<Pick<OpenedLog, 'readStream'>> {
+  await checkInstallation(pool, parts)
+  const partOfStream = rememberParts(parts)
+  const store = postgresLogStore(pool, parts, partOfStream)
+  return {
+    readStream: (kind, stream, options) =>
+      withRetry(() => readStream({ store, partOfStream }, { kind, stream }, options), { budgetMs: repeatMs }),
+  }
+}
+
+interface StreamSource {
+  readonly store: LogStore
+  readonly partOfStream: PartOfStream
+}
+
+async function readStream(
+  { store, partOfStream }: StreamSource,
+  stream: Pick<StreamLine, 'kind' | 'stream'>,
+  { from, types, ...limits }: ReadStreamOptions,
+): Promise<StoredEvent[]> {
+  const line = types === undefined ? { ...stream, from } : { ...stream, from, types }
+  const [answer] = await readStreams(store, [line], limits, partOfStream)
+  return [...(answer?.events ?? [])]
+}
+
 /** On any store: PostgreSQL, or the one of a simulation. */
 export async function openLogOn(store: LogStore, options: LogOptions = {}): Promise<OpenedLog> {
   const { parts = partsDefault, time = systemTime } = options
@@ -78,11 +108,8 @@ export async function openLogOn(store: LogStore, options: LogOptions = {}): Prom
       if (result.kind === 'refused') counted.refusedRequests += 1
       return result
     },
-    async readStream(kind, stream, { from, types, ...limits }) {
-      const line = types === undefined ? { kind, stream, from } : { kind, stream, from, types }
-      const [answer] = await repeating(() => readStreams(store, [line], limits, partOfStream))
-      return [...(answer?.events ?? [])]
-    },
+    readStream: (kind, stream, options) =>
+      repeating(() => readStream({ store, partOfStream }, { kind, stream }, options)),
     readStreams: (lines, limits) => repeating(() => readStreams(store, lines, limits, partOfStream)),
     readLane: (part, lane, after, runsMax) =>
       repeating(() => readLanes(store, [{ part, lane, after }], runsMax, parts)),

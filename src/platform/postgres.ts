@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly connectionsMax: number
   readonly statementTimeoutMs?: number
   readonly idleInTransactionTimeoutMs?: number
+  /** The server refuses every statement that would change something. */
+  readonly isReadOnly?: boolean
 }
 
 const int8 = 20
@@ -63,6 +65,7 @@ function poolConfig(options: PoolOptions): pg.PoolConfig {
     statement_timeout: statementMs,
     query_timeout: statementMs + onTheWayMs,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
+    ...(options.isReadOnly === true && { options: '-c default_transaction_read_only=on' }),
     keepAlive: true,
     keepAliveInitialDelayMillis: 5000,
     types: typeParsers,
