@@ -79,6 +79,11 @@ export const errorList = {
     message: 'the server has more work queued than it accepts',
     advice: 'Repeat the same request after Retry-After seconds.',
   },
+  storage_full: {
+    status: 503,
+    message: 'the storage of the database is full: nothing is written until there is room',
+    advice: 'Keep the request and repeat it after Retry-After seconds. Reads are served meanwhile.',
+  },
   database_unavailable: {
     status: 503,
     message: 'the database does not answer',

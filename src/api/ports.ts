@@ -5,6 +5,7 @@ import type { Uuid } from '#domain/ids.ts'
 import type { Results } from '#due/results.ts'
 import type { WaitingSubjects } from '#due/waiting-subjects.ts'
 import type { Log } from '#log/log.ts'
+import type { Storage } from '#platform/storage.ts'
 
 /** Everything the HTTP interface needs from the rest of the program. */
 export interface ApiPorts {
@@ -20,6 +21,8 @@ export interface ApiPorts {
   readonly matrices?: Matrices | undefined
   /** Subscriptions of other programs; absent, there are none and none can be made. */
   readonly remote?: RemoteAccess | undefined
+  /** Absent: room is taken for granted. */
+  readonly storage?: Pick<Storage, 'isFull' | 'tellsFull'> | undefined
   readonly readiness: Readiness
   readonly logger: ApiLogger
 }

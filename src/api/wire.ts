@@ -168,11 +168,13 @@ function validate({ endpoint, validation, metrics }: WireRoute, body: object): r
 async function runSafely(route: WireRoute, body: object, view: View, names: PathNames): Promise<Answer | Refusal> {
   const { endpoint, ports } = route
   if (ports.readiness.isFailing()) return refuse('database_unavailable')
+  if (endpoint.writes && ports.storage?.isFull()) return storageFull
   try {
     return await withRetry(() => endpoint.run(body, ports, view, names), { budgetMs: route.failoverWaitMs })
   } catch (error) {
     if (error instanceof MatrixRemoved) return refuse('as_of_gone', [error.message])
     if (error instanceof LogOverloaded) return { refused: 'overloaded', retryAfterSeconds: error.retryAfterSeconds }
+    if (ports.storage?.tellsFull(error) && endpoint.writes) return storageFull
     if (isPassing(error) || isOutOfMeans(error)) {
       ports.logger.warn({ route: endpoint.name, error: stackOf(error) }, 'database unavailable')
       return { refused: 'database_unavailable', retryAfterSeconds: 1 }
@@ -180,6 +182,8 @@ async function runSafely(route: WireRoute, body: object, view: View, names: Path
     return internalError(error, endpoint.name, ports.logger)
   }
 }
+
+const storageFull: Refusal = { refused: 'storage_full', retryAfterSeconds: 5 }
 
 /** A statement that took too long, or a full disk, memory or process table: repeating at once would make it worse. */
 function isOutOfMeans(error: unknown): boolean {

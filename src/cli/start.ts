@@ -66,6 +66,7 @@ async function startAll(options: StartOptions, shutdown: Shutdown, say: (line: s
       managementPort: undefined,
       tokens: readTokens(process.env),
       lameDuckMs: 0,
+      storage: process.env['DATABASE_URL'] ? undefined : { folder: resolve(options.data), freeBytesEnough },
       say,
     },
     shutdown,
@@ -73,6 +74,9 @@ async function startAll(options: StartOptions, shutdown: Shutdown, say: (line: s
   const demo = options.empty === true ? 'not wanted' : await loadDemoOnce(application, shutdown, say)
   printWelcome(application, demo)
 }
+
+/** A laptop's disk may well be nearly full for ever. */
+const freeBytesEnough = 1024 ** 3
 
 async function openDatabase(options: StartOptions, shutdown: Shutdown, say: (line: string) => void): Promise<string> {
   const url = process.env['DATABASE_URL']

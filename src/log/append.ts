@@ -1,5 +1,5 @@
 import type { StreamEvent } from '#domain/events.ts'
-import { isPassing } from '#platform/postgres.ts'
+import { isPassing, isStorageFull } from '#platform/postgres.ts'
 import type { Time } from '#platform/time.ts'
 import { GateHeld, HeldGates } from './append-gates.ts'
 import { type AppendWindow, binsOf } from './append-statement.ts'
@@ -245,7 +245,7 @@ export class Appender {
       } catch (error) {
         this.#release(error instanceof Error ? error : new Error(String(error)))
         const pauseMs = 50 + time.random() * Math.min(2000, 100 * 2 ** attempt)
-        if (!mayPass(error) || this.#nowMs() + pauseMs > deadline) throw error
+        if (!mayPass(error) || isStorageFull(error) || this.#nowMs() + pauseMs > deadline) throw error
         await time.sleep(pauseMs)
       }
     }

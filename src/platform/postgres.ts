@@ -73,7 +73,19 @@ function poolConfig(options: PoolOptions): pg.PoolConfig {
 }
 
 /** A short list of SQLSTATEs after which the same statement may succeed (OP-P5); dropped connections count as well. */
-const passing = new Set(['57P01', '57P02', '57P03', '25006', '40001', '40P01', '55P03', '53300', '25P03', '25P04'])
+const passing = new Set([
+  '57P01',
+  '57P02',
+  '57P03',
+  '25006',
+  '40001',
+  '40P01',
+  '55P03',
+  '53100',
+  '53300',
+  '25P03',
+  '25P04',
+])
 const droppedConnection = new RegExp(
   [
     'terminated|Connection ended|not queryable|timeout exceeded|timeout expired|read timeout',
@@ -94,6 +106,11 @@ export function isUnanswered(error: unknown): error is Error {
   return error instanceof Error && error.message === 'Query read timeout'
 }
 
+/** Passes when somebody makes room, not in the time that a request may wait. */
+export function isStorageFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '53100'
+}
+
 export interface RetryOptions {
   /** Total time for all attempts; then the last error is thrown. */
   readonly budgetMs: number
@@ -109,7 +126,8 @@ export async function withRetry<Value>(work: () => Promise<Value>, options: Retr
       return await work()
     } catch (error) {
       const pauseMs = 50 + time.random() * Math.min(2000, 100 * 2 ** attempt)
-      if (!isPassing(error) || time.monotonicMs() - startedMs + pauseMs > options.budgetMs) throw error
+      const mayPass = isPassing(error) && !isStorageFull(error)
+      if (!mayPass || time.monotonicMs() - startedMs + pauseMs > options.budgetMs) throw error
       await time.sleep(pauseMs)
     }
   }

@@ -20,6 +20,7 @@ import { createReadiness } from './readiness.ts'
 import { collectReplicaMetrics, type ReplicaSettings } from './replicas.ts'
 import { openServices, type Services } from './services.ts'
 import { registerStatus } from './status.ts'
+import { openStorage, type StorageSettings } from './storage.ts'
 import { collectStreamMetrics } from './stream-metrics.ts'
 import { readVersion } from './version.ts'
 
@@ -37,6 +38,8 @@ export interface ApplicationOptions {
   readonly tokens: Tokens
   readonly lameDuckMs: number
   readonly replicas?: ReplicaSettings | undefined
+  /** The volume of the database, where this machine has it. */
+  readonly storage?: StorageSettings | undefined
   /** Least time between two matrix updates that remote algorithms are asked for; a minute when absent. */
   readonly matrixIntervalMs?: number
   readonly settings?: ApiSettings
@@ -73,10 +76,17 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
   const { replicas, log } = services
   collectStreamMetrics(metrics.registry, { pool, log: replicas?.source(log) ?? log })
   if (replicas !== undefined) collectReplicaMetrics(metrics.registry, replicas.readers)
+  const storage = openStorage({ ...options.storage, say }, metrics.registry, shutdown)
   collectReceipts(metrics.registry, services.receipts.counters)
   // Receipts are of what goes over the wire; people who look at the console leave none.
   const answers = withReceipts(services.answers, services.receipts)
-  const ports: ApiPorts = { ...services, answers, readiness, logger: pino(pino.destination({ fd: 2, sync: true })) }
+  const ports: ApiPorts = {
+    ...services,
+    answers,
+    readiness,
+    storage,
+    logger: pino(pino.destination({ fd: 2, sync: true })),
+  }
   const version = readVersion(migrations)
   const live = createLiveConsole({ services, startedAt: version.startedAt.getTime(), version: version.build })
   const config: ApiConfig = {

@@ -14,6 +14,7 @@ import {
   type Role,
   readMilliseconds,
   readReplicaSettings,
+  readStorageSettings,
   requireDatabaseUrl,
 } from './options.ts'
 
@@ -57,6 +58,10 @@ Replicas of the database, optional:
   DATABASE_READER_URL (reads that may be a little old go there; several hosts are possible),
   BIGLEARN_REPLICA_LAG_MS (1000; a replica that is further behind serves nothing)
 
+Storage of the database, where this machine has it, optional:
+  BIGLEARN_STORAGE_FOLDER (writes are refused while less than 15 % of its volume is free),
+  BIGLEARN_STORAGE_CHECK_MS (5000)
+
 Settings of the API, each optional:
   BIGLEARN_PATH_PREFIX (also served below this path), BIGLEARN_BODY_BYTES_MAX (64 MiB),
   BIGLEARN_STRICT=1 (apply every limit that was ever declared; for contract tests)`,
@@ -79,6 +84,7 @@ async function serve(options: ServeOptions): Promise<void> {
         managementPort: options.managementPort,
         tokens: readTokens(process.env),
         replicas: readReplicaSettings(process.env),
+        storage: readStorageSettings(process.env),
         lameDuckMs: readMilliseconds(process.env, 'BIGLEARN_LAME_DUCK_MS', lameDuckMs),
         settings: readApiSettings(process.env),
         say,

@@ -2,7 +2,9 @@ import { InvalidArgumentError } from 'commander'
 import { ConfigurationError } from '#platform/config.ts'
 import { lagMsMaxDefault } from '#platform/readers.ts'
 import { addressesOf } from '#platform/servers.ts'
+import { storageCheckMsDefault } from '#platform/storage.ts'
 import type { ReplicaSettings } from './replicas.ts'
+import type { StorageSettings } from './storage.ts'
 
 /** What a server process does. Any number of processes may hold the same role (design D34). */
 export const allRoles = ['api', 'learning', 'due', 'trainer', 'console'] as const
@@ -43,6 +45,14 @@ export function readReplicaSettings(environment: NodeJS.ProcessEnv): ReplicaSett
   if (url === undefined || url === '') return undefined
   const lagMsMax = readMilliseconds(environment, 'BIGLEARN_REPLICA_LAG_MS', lagMsMaxDefault)
   return { readerUrl: checkedUrl(url, 'DATABASE_READER_URL'), lagMsMax }
+}
+
+export function readStorageSettings(environment: NodeJS.ProcessEnv): StorageSettings {
+  const folder = environment['BIGLEARN_STORAGE_FOLDER']
+  return {
+    folder: folder === '' ? undefined : folder,
+    checkMs: readMilliseconds(environment, 'BIGLEARN_STORAGE_CHECK_MS', storageCheckMsDefault),
+  }
 }
 
 /** Milliseconds from the environment, such as BIGLEARN_LAME_DUCK_MS. */
