@@ -1,8 +1,9 @@
-import { adadelta } from '#estimate/sparfa/adadelta.ts'
 import type { FitInput } from '#estimate/sparfa/input.ts'
 import { presets } from '#estimate/sparfa/presets.ts'
 import { makeProblem, startingPoint } from '#estimate/sparfa/problem.ts'
 import { sortResponses } from '#estimate/sparfa/responses.ts'
+import { softAdadelta } from '#estimate/sparfa/soft-adadelta.ts'
+import { complete } from '#estimate/sparfa/stages.ts'
 import { variational } from '#estimate/sparfa/variational.ts'
 import { bestSeconds } from './thread-seconds.ts'
 
@@ -16,10 +17,10 @@ export function epochSeconds(input: FitInput, presetName: 'hard' | 'soft-strict'
     hints: input.hints,
     conceptCount: input.conceptIds.length,
   })
-  const optimiser = (preset.mask === 'hard' ? variational : adadelta)(problem, startingPoint(problem))
+  const optimiser = (preset.mask === 'hard' ? variational : softAdadelta)(problem, startingPoint(problem))
   let epoch = 0
   return bestSeconds(runs, () => {
-    optimiser.epoch(epoch)
+    complete(optimiser.epoch(epoch))
     epoch += 1
   })
 }

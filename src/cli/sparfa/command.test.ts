@@ -72,6 +72,18 @@ test('fit tells how the matrix was made and writes what the server can load', as
   assert.match(stdout, /2400 first answers of 80 learners to 40 questions on 4 concepts/)
 })
 
+test('both kernels write the same matrix, to the last character', async () => {
+  const written = await Promise.all(
+    ['plain', 'wasm'].map(async (kernel) => {
+      const out = join(folder, `${kernel}.json`)
+      await sparfa('fit', answers, '--preset', 'soft', '--kernel', kernel, '--out', out)
+      return readFileSync(out, 'utf8')
+    }),
+  )
+  assert.equal(written[1], written[0])
+  await assert.rejects(sparfa('fit', answers, '--kernel', 'fast'), /plain or wasm is needed/)
+})
+
 test('mistakes name the file, the line and the column, and end with code 1', async () => {
   const broken = join(folder, 'broken.csv')
   writeFileSync(broken, `${header}\n0,0,1,1,0\n0,1,1,perhaps,1\n`)

@@ -1,6 +1,14 @@
 import { Command } from 'commander'
 import { type MeasuringFlags, measureFile } from './measuring.ts'
-import { fileExplanation, fileHelp, measuresExplanation, presetOption, seedList, splitOption } from './options.ts'
+import {
+  fileExplanation,
+  fileHelp,
+  kernelOption,
+  measuresExplanation,
+  presetOption,
+  seedList,
+  splitOption,
+} from './options.ts'
 import { baselineModels, type SparfaPreset } from './protocol.ts'
 
 /** `biglearn sparfa evaluate`: how well answers that were kept out are predicted, beside three baselines. */
@@ -10,6 +18,7 @@ export function evaluateCommand(): Command {
     .argument('<file>', fileHelp)
     .addOption(presetOption())
     .addOption(splitOption())
+    .addOption(kernelOption())
     .option('--seeds <list>', 'of the random split and of its fits', seedList, [1, 2, 3])
     .option('--json', 'one line of JSON for each row and mean')
     .option(

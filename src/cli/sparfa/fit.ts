@@ -2,9 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { type FitProgress, fitMatrix } from '#estimate/sparfa/fit.ts'
 import { storeMatrix } from '#estimate/sparfa/matrix.ts'
+import type { KernelName } from '#estimate/sparfa/workspace.ts'
 import { readAnswersData, wholeInput } from './data-set.ts'
 import { renderProgress } from './measuring.ts'
-import { fileExplanation, fileHelp, presetOption, seed } from './options.ts'
+import { fileExplanation, fileHelp, kernelOption, presetOption, seed } from './options.ts'
 import { drawPlots } from './plots.ts'
 import type { SparfaPreset } from './protocol.ts'
 import { renderMatrix } from './report.ts'
@@ -15,6 +16,7 @@ import { tellFailure } from './tell-failure.ts'
 interface FitFlags {
   readonly preset: SparfaPreset
   readonly seed: number
+  readonly kernel: KernelName
   readonly out?: string
   readonly plot?: string
 }
@@ -24,6 +26,7 @@ export function fitCommand(): Command {
     .description('learn one matrix from all answers and tell how it was made')
     .argument('<file>', fileHelp)
     .addOption(presetOption())
+    .addOption(kernelOption())
     .option(
       '--seed <number>',
       'which answers are kept back to decide when to stop; the same seed, the same matrix',
@@ -51,6 +54,7 @@ async function fit(file: string, flags: FitFlags): Promise<void> {
     const matrix = fitMatrix(input, {
       preset: flags.preset,
       seed: flags.seed,
+      kernel: flags.kernel,
       followsTraining: flags.plot !== undefined,
       onProgress: (progress) => {
         epochs.push(progress)

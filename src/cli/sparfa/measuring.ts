@@ -1,5 +1,6 @@
 import type { Split } from '#estimate/sparfa/evaluate.ts'
 import type { FitProgress } from '#estimate/sparfa/fit.ts'
+import type { KernelName } from '#estimate/sparfa/workspace.ts'
 import { type AnswersData, readAnswersData } from './data-set.ts'
 import { drawPlots } from './plots.ts'
 import { type Model, meansOf, type Row, randomSplits, runProtocol, type Seen } from './protocol.ts'
@@ -11,6 +12,7 @@ import { tellFailure } from './tell-failure.ts'
 export interface MeasuringFlags {
   readonly split?: Split['kind']
   readonly seeds: readonly number[]
+  readonly kernel: KernelName
   readonly json?: true
   readonly plot?: string
 }
@@ -36,6 +38,7 @@ async function measureAnswers(answers: AnswersData, flags: MeasuringFlags, model
   const rows = runProtocol(data, {
     models,
     splits: splitsOf(flags),
+    kernel: flags.kernel,
     nowMs: () => performance.now(),
     ...tell(status),
     ...(flags.plot === undefined ? {} : { seen: (one: Seen) => (seen = one) }),

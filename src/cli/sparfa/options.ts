@@ -1,4 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { bestKernel, requireKernel } from '#estimate/sparfa/wasm.ts'
+import type { KernelName } from '#estimate/sparfa/workspace.ts'
 import type { SparfaPreset } from './protocol.ts'
 
 /** Options that the commands share, and what their help says. */
@@ -19,6 +21,25 @@ export function presetOption(): Option {
   )
     .choices(presets)
     .default('auto')
+}
+
+/** Refused where the engine lacks what it needs. */
+export function kernelOption(): Option {
+  return new Option(
+    '--kernel <name>',
+    'plain or wasm (several numbers at a time): how the loops of a fit are run; the result is the same, bit by bit',
+  )
+    .default(bestKernel())
+    .argParser(kernelName)
+}
+
+function kernelName(text: string): KernelName {
+  if (text !== 'plain' && text !== 'wasm') throw new InvalidArgumentError('plain or wasm is needed')
+  try {
+    return requireKernel(text)
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+  }
 }
 
 export const measuresExplanation = `

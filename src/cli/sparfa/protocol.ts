@@ -12,6 +12,7 @@ import { type FitOptions, type FitProgress, fitMatrix, isSoftAffordable } from '
 import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
 import { type Metrics, meanMetrics, measure } from '#estimate/sparfa/metrics.ts'
 import { predictWith } from '#estimate/sparfa/predict.ts'
+import type { KernelName } from '#estimate/sparfa/workspace.ts'
 
 /**
  * The protocol of sparfa.md §16: every model on every split, learnt from the training part, measured on the rest.
@@ -45,6 +46,8 @@ export interface Seen {
 export interface ProtocolOptions {
   readonly models: readonly Model[]
   readonly splits: readonly Split[]
+  /** By default the fastest there is; the results are the same. */
+  readonly kernel?: KernelName
   readonly nowMs: () => number
   /** Follows the first SPARFA fit closely enough to draw it; its seconds then include that. */
   readonly seen?: (seen: Seen) => void
@@ -104,6 +107,7 @@ function predict(model: Model, how: Split, parts: Parts, options: Omit<ProtocolO
           const matrix = fitMatrix(fitInputOf(training), {
             preset: model.preset!,
             seed: how.kind === 'random' ? how.seed : 1,
+            kernel: options.kernel,
             followsTraining: options.seen !== undefined,
             onProgress: (progress) => {
               if (options.seen !== undefined) epochs.push(progress)

@@ -12,6 +12,7 @@ import {
   type Problem,
   questionGradient,
 } from './problem.ts'
+import { atOnce } from './stages.ts'
 import type { Optimiser } from './train.ts'
 
 export interface AdadeltaOptions {
@@ -46,7 +47,7 @@ export function adadelta(problem: Problem, point: Point, options: AdadeltaOption
     point,
     penalties: problem.penalties,
     rowsOf: problem.kernels.rowsOf,
-    meanLogLoss: (rows) => meanLogLoss(problem, rows, point),
+    meanLogLoss: (rows) => atOnce(meanLogLoss(problem, rows, point)),
     epoch(epoch) {
       const rate = { epsilon: options.epsilon, factor: 1 / (1 + epoch / options.decay) }
       learnerGradient(problem, point, gradient, z)
@@ -61,6 +62,7 @@ export function adadelta(problem: Problem, point: Point, options: AdadeltaOption
         descend(point.weights, gradient.weights, averages.weights, rate, problem.lasso)
       }
       descend(point.easiness, gradient.easiness, averages.easiness, rate, unconstrained)
+      return atOnce(undefined)
     },
   }
 }

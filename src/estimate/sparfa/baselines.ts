@@ -10,6 +10,7 @@ import { predictWith } from './predict.ts'
 import { presets } from './presets.ts'
 import { makeProblem, startingPoint } from './problem.ts'
 import type { Asked } from './responses.ts'
+import { complete } from './stages.ts'
 import { variational } from './variational.ts'
 
 const EPOCHS = 30
@@ -20,7 +21,7 @@ export function irtPredictor(name: 'irt1' | 'irt2'): Predictor {
     const { responses, hints, conceptCount } = training
     const problem = makeProblem({ preset: presets[name], responses, hints, conceptCount })
     const optimiser = variational(problem, startingPoint(problem))
-    for (let epoch = 0; epoch < EPOCHS; epoch++) optimiser.epoch(epoch)
+    for (let epoch = 0; epoch < EPOCHS; epoch++) complete(optimiser.epoch(epoch))
     const { lamW, lamD, lamG } = problem.penalties
     const matrix = makeMatrix({
       questionIds: Array.from({ length: responses.questionCount }, (_, index) => numberedId('question', index)),

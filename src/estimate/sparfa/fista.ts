@@ -13,6 +13,7 @@ import {
   type Problem,
   questionGradient,
 } from './problem.ts'
+import { atOnce } from './stages.ts'
 import type { Optimiser } from './train.ts'
 
 const INNER_STEPS = 15
@@ -28,10 +29,11 @@ export function fista(problem: Problem, point: Point): Optimiser {
     point,
     penalties: problem.penalties,
     rowsOf: problem.kernels.rowsOf,
-    meanLogLoss: (rows) => meanLogLoss(problem, rows, point),
+    meanLogLoss: (rows) => atOnce(meanLogLoss(problem, rows, point)),
     epoch() {
       stepLearners(problem, point)
       stepQuestions(problem, point)
+      return atOnce(undefined)
     },
   }
 }

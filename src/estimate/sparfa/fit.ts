@@ -6,7 +6,6 @@
  * 47-49 %, 78-80 % and 93-95 % where 50, 80 and 95 % are asked for, with 100 to 1,000 answers a question; the
  * calibrated ones covered less.
  */
-import { adadelta } from './adadelta.ts'
 import type { FitInput } from './input.ts'
 import { type MadeBy, makeMatrix, type SparfaMatrix } from './matrix.ts'
 import { logLosses } from './metrics.ts'
@@ -14,9 +13,13 @@ import { predictWith } from './predict.ts'
 import { autoLamU, type Penalties, type Preset, type PresetName, presets } from './presets.ts'
 import { copyPoint, makeProblem, type Point, type Problem, startingPoint } from './problem.ts'
 import { holdOut, type Responses, sortResponses } from './responses.ts'
+import { softAdadelta } from './soft-adadelta.ts'
+import { complete, type Stages } from './stages.ts'
 import { type Optimiser, type Progress, type TimeLimit, type Trained, train } from './train.ts'
 import { variational } from './variational.ts'
 import { isMisled, mayStartFrom, warmPoint } from './warm.ts'
+import { bestKernel, requireKernel } from './wasm.ts'
+import type { KernelName } from './workspace.ts'
 
 export interface FitOptions {
   /** `auto` chooses penalties and mask by held-out log-loss; the others are fixed. */
@@ -27,6 +30,8 @@ export interface FitOptions {
   readonly previous?: SparfaMatrix | undefined
   /** Whether `auto` tries the soft mask as well; by default when it costs seconds, not hours. */
   readonly triesSoft?: boolean
+  /** How the loops are run; by default the fastest there is. The matrix is the same, bit by bit. */
+  readonly kernel?: KernelName | undefined
   /** Safety limit; whether it was reached is told in `madeBy.stopped_by`. */
   readonly limit?: { readonly nowMs: () => number; readonly maxSeconds: number } | undefined
   /** Tells the log-loss of the training answers as well, for a picture of the fit. */
@@ -44,7 +49,10 @@ const RESPONSES_FOR_HOLD_OUT = 200
 const EPOCHS_WITHOUT_HOLD_OUT = 60
 const EPOCHS_MAX = 1000
 const SOFT_PATIENCE = 10
-/** A soft epoch costs about 10 ns for each response and concept, and a fit has some thirty of them. */
+/**
+ * A soft epoch costs 0.3 ns for each response and concept, or 2 ns with the plain kernel, and a fit has some sixty of
+ * them. The limit must not depend on the kernel, because what is tried must not.
+ */
 const SOFT_PAIRS_MAX = 5e7
 /** Responses a hard fit may visit while it waits for an improvement, and once more at the end over all responses. */
 const PATIENT_VISITS = 2e6
@@ -52,7 +60,13 @@ const FINAL_VISITS = 4e6
 /** Weights of a soft fit below this are zero. */
 const SOFT_WEIGHT_MIN = 1e-6
 
+/** In this thread. */
 export function fitMatrix(input: FitInput, options: FitOptions): SparfaMatrix {
+  return complete(fitStages(input, options))
+}
+
+/** The same for whoever runs the stages, in as many threads as there are. */
+export function* fitStages(input: FitInput, options: FitOptions): Stages<SparfaMatrix> {
   const responses = sortResponses(input.responses, {
     learnerCount: input.learnerCount,
     questionCount: input.questionIds.length,
@@ -62,13 +76,14 @@ export function fitMatrix(input: FitInput, options: FitOptions): SparfaMatrix {
     nowMs: options.limit.nowMs,
     deadlineMs: options.limit.nowMs() + options.limit.maxSeconds * 1000,
   }
-  const job: Job = { input, options, responses, limit }
+  const kernel = options.kernel === undefined ? bestKernel() : requireKernel(options.kernel)
+  const job: Job = { input, options, responses, limit, kernel }
   const { previous } = options
   if (previous !== undefined && mayStartFrom(previous)) {
-    const warm = bestCandidate(job, previous)
-    if (!isMisled(warm.trained, previous)) return finish(job, warm, previous.madeBy.warm_starts + 1)
+    const warm = yield* bestCandidate(job, previous)
+    if (!isMisled(warm.trained, previous)) return yield* finish(job, warm, previous.madeBy.warm_starts + 1)
   }
-  return finish(job, bestCandidate(job, undefined), 0)
+  return yield* finish(job, yield* bestCandidate(job, undefined), 0)
 }
 
 interface Job {
@@ -76,6 +91,7 @@ interface Job {
   readonly options: FitOptions
   readonly responses: Responses
   readonly limit: TimeLimit | undefined
+  readonly kernel: KernelName
 }
 
 interface Candidate {
@@ -84,14 +100,14 @@ interface Candidate {
 }
 
 /** The hard fit with the smallest held-out log-loss, or the soft one if that would serve better. */
-function bestCandidate(job: Job, previous: SparfaMatrix | undefined): Candidate {
+function* bestCandidate(job: Job, previous: SparfaMatrix | undefined): Stages<Candidate> {
   const [first, ...rest] = candidatePresets(job, previous)
-  let last = fitOne(job, first!, previous, undefined)
+  let last = yield* fitOne(job, first!, previous, undefined)
   let best = last
   for (const preset of rest) {
     if (isOutOfTime(job)) break
     // Along the path from stiff to loose each fit starts where the one before it ended.
-    last = fitOne(job, preset, previous, copyPoint(last.trained.point))
+    last = yield* fitOne(job, preset, previous, copyPoint(last.trained.point))
     if (isBetter(job, last, best)) best = last
   }
   return best
@@ -145,12 +161,17 @@ function isOutOfTime({ limit }: Job): boolean {
 }
 
 /** `start` is where a hard fit on the same responses ended. */
-function fitOne(job: Job, preset: Preset, previous: SparfaMatrix | undefined, start: Point | undefined): Candidate {
+function* fitOne(
+  job: Job,
+  preset: Preset,
+  previous: SparfaMatrix | undefined,
+  start: Point | undefined,
+): Stages<Candidate> {
   const { options, responses, limit } = job
   const isSmall = responses.question.length < RESPONSES_FOR_HOLD_OUT
   const { training, heldOut } = isSmall ? { training: responses, heldOut: undefined } : holdOut(responses, options.seed)
   const problem = problemOf(job, preset, training)
-  const trained = train(optimiserOf(problem, startOf(job, problem, previous, start)), heldOut, {
+  const trained = yield* train(optimiserOf(job, problem, startOf(job, problem, previous, start)), heldOut, {
     epochsMax: isSmall ? EPOCHS_WITHOUT_HOLD_OUT : EPOCHS_MAX,
     patience: preset.mask === 'soft' ? SOFT_PATIENCE : epochsFor(PATIENT_VISITS, responses),
     limit,
@@ -172,12 +193,12 @@ function problemOf({ input }: Job, preset: Preset, responses: Responses): Proble
   return makeProblem({ preset, responses, hints: input.hints, conceptCount: input.conceptIds.length })
 }
 
-function optimiserOf(problem: Problem, point: Point): Optimiser {
-  return problem.preset.mask === 'hard' ? variational(problem, point) : adadelta(problem, point)
+function optimiserOf({ kernel }: Job, problem: Problem, point: Point): Optimiser {
+  return problem.preset.mask === 'hard' ? variational(problem, point, kernel) : softAdadelta(problem, point, kernel)
 }
 
 /** Stopping early left responses out. In the end all count: for as long as turned out best, or a little longer. */
-function trainOnAll(job: Job, { problem, trained }: Candidate): Optimiser {
+function* trainOnAll(job: Job, { problem, trained }: Candidate): Stages<Optimiser> {
   const isHard = problem.preset.mask === 'hard'
   const whole = problemOf(job, { ...problem.preset, penalties: trained.penalties }, job.responses)
   const point = startingPoint(whole, job.options.seed)
@@ -185,9 +206,9 @@ function trainOnAll(job: Job, { problem, trained }: Candidate): Optimiser {
     point.weights.set(trained.point.weights)
     point.easiness.set(trained.point.easiness)
   }
-  const optimiser = optimiserOf(whole, point)
+  const optimiser = optimiserOf(job, whole, point)
   const epochs = isHard ? epochsFor(FINAL_VISITS, job.responses) : trained.bestEpoch + 1
-  for (let epoch = 0; epoch < epochs; epoch++) optimiser.epoch(epoch)
+  for (let epoch = 0; epoch < epochs; epoch++) yield* optimiser.epoch(epoch)
   return optimiser
 }
 
@@ -196,13 +217,14 @@ function epochsFor(visits: number, { question }: Responses): number {
   return Math.min(Math.max(Math.round(visits / question.length), 2), 20)
 }
 
-function finish(job: Job, candidate: Candidate, warmStarts: number): SparfaMatrix {
+function* finish(job: Job, candidate: Candidate, warmStarts: number): Stages<SparfaMatrix> {
   const { problem } = candidate
   const isLate = isOutOfTime(job)
   // A path that was cut short counts as stopped by time, even if this candidate of it was not.
   const trained: Trained = isLate ? { ...candidate.trained, stoppedBy: 'time' } : candidate.trained
   const isWhole = isLate || trained.heldOutLogLoss === undefined
-  return matrixOf(job, problem, isWhole ? trained : trainOnAll(job, candidate), { trained, warmStarts })
+  const last = isWhole ? trained : yield* trainOnAll(job, candidate)
+  return matrixOf(job, problem, last, { trained, warmStarts })
 }
 
 function matrixOf(

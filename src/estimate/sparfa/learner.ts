@@ -3,6 +3,7 @@
  * Coordinates are x = (v of the concepts met so far, g), with u_c = v_c + g; concepts without evidence keep their
  * prior, so the cost depends on the learner's answers and never on the number of concepts.
  */
+import { exp } from './exponential.ts'
 import type { SparfaMatrix } from './matrix.ts'
 import { factorise, makeSkyline, type Skyline, solveBackward, solveForward } from './skyline.ts'
 
@@ -194,7 +195,6 @@ function stepDown(matrix: SparfaMatrix, design: Design, posterior: Posterior, ne
   return next
 }
 
-const EXPONENT_MAX = 500
 const PRODUCT_MAX = 1e300
 
 /** Negative log-posterior at `point`; leaves the probabilities in the design. */
@@ -214,7 +214,7 @@ function evaluate(matrix: SparfaMatrix, design: Design, posterior: Posterior, po
       for (let entry = start[row]!; entry < start[row + 1]!; entry++) z += weight[entry]! * point[position[entry]!]!
     }
     const size = Math.abs(z)
-    const decay = Math.exp(-Math.min(size, EXPONENT_MAX))
+    const decay = exp(-size)
     probability[row] = (z >= 0 ? 1 : decay) / (1 + decay)
     // softplus(z) - y z, written so that nothing large cancels.
     const isSurprising = isCorrect[row] === 1 ? z < 0 : z > 0

@@ -19,6 +19,7 @@ import {
   startingPoint,
 } from './problem.ts'
 import { holdOut, sortResponses } from './responses.ts'
+import { complete } from './stages.ts'
 import { train } from './train.ts'
 
 const small = plant({
@@ -112,7 +113,7 @@ test('hard mask: FISTA, Adadelta and a general-purpose optimiser end at the same
     [fista, 60],
   ] as const) {
     const optimiser = make(problem, startingPoint(problem))
-    for (let epoch = 0; epoch < epochs; epoch++) optimiser.epoch(epoch)
+    for (let epoch = 0; epoch < epochs; epoch++) complete(optimiser.epoch(epoch))
     const cost = costAt(problem, optimiser.point)
     assert.ok(Math.abs(cost / optimum.cost - 1) < 1e-4, `${make.name}: ${cost} instead of ${optimum.cost}`)
     optimiser.point.easiness.forEach((value, question) => {
@@ -135,7 +136,7 @@ test('soft mask: FISTA and Adadelta agree within 2 % of the cost, and in held-ou
   const whole = problemOf(presets.soft, input)
   const costs = ([adadelta, fista] as const).map((make, index) => {
     const optimiser = make(whole, startingPoint(whole))
-    for (let epoch = 0; epoch < [200, 40][index]!; epoch++) optimiser.epoch(epoch)
+    for (let epoch = 0; epoch < [200, 40][index]!; epoch++) complete(optimiser.epoch(epoch))
     return costAt(whole, optimiser.point)
   })
   assert.ok(Math.abs(costs[0]! / costs[1]! - 1) < 0.02, `${costs}`)
@@ -143,7 +144,8 @@ test('soft mask: FISTA and Adadelta agree within 2 % of the cost, and in held-ou
   const parts = { preset: presets.soft, hints: input.hints, conceptCount: input.conceptIds.length }
   const problem = makeProblem({ ...parts, responses: training })
   const losses = ([adadelta, fista] as const).map(
-    (make) => train(make(problem, startingPoint(problem)), heldOut, { epochsMax: 200, patience: 10 }).heldOutLogLoss!,
+    (make) =>
+      complete(train(make(problem, startingPoint(problem)), heldOut, { epochsMax: 200, patience: 10 })).heldOutLogLoss!,
   )
   assert.ok(Math.abs(losses[0]! - losses[1]!) < 0.005, `${losses}`)
 })
@@ -151,7 +153,7 @@ test('soft mask: FISTA and Adadelta agree within 2 % of the cost, and in held-ou
 test('1PL by this code equals a ridge logistic regression solved by Newton steps', () => {
   const problem = problemOf(presets.irt1)
   const optimiser = fista(problem, startingPoint(problem))
-  for (let epoch = 0; epoch < 60; epoch++) optimiser.epoch(epoch)
+  for (let epoch = 0; epoch < 60; epoch++) complete(optimiser.epoch(epoch))
   const { easiness, general } = ridgeLogistic(problem)
   optimiser.point.easiness.forEach((value, at) => {
     assert.ok(Math.abs(value - easiness[at]!) < 1e-3)

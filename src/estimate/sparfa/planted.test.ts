@@ -9,16 +9,18 @@ import { presets } from './presets.ts'
 import { makeProblem, startingPoint } from './problem.ts'
 import { type Responses, sortResponses } from './responses.ts'
 import { sigmoid } from './scalar.ts'
+import { complete } from './stages.ts'
 import { variational } from './variational.ts'
+import type { KernelName } from './workspace.ts'
 
 const conceptCount = 20
 const learnerCount = 2000
 const confidences = [0.5, 0.8, 0.95]
 
-for (const { responses, easiness, weights } of [
-  { responses: 40_000, easiness: 0.955, weights: 0.4 },
-  { responses: 120_000, easiness: 0.98, weights: 0.65 },
-]) {
+for (const { responses, easiness, weights, kernel } of [
+  { responses: 40_000, easiness: 0.955, weights: 0.4, kernel: 'plain' },
+  { responses: 120_000, easiness: 0.98, weights: 0.65, kernel: 'wasm' },
+] as const) {
   test(`${responses} answers: d and W come back, and intervals cover what they promise`, () => {
     const planted = plant({
       questions: 400,
@@ -31,7 +33,7 @@ for (const { responses, easiness, weights } of [
       sigmaGeneral: 0.7,
     })
     const sorted = sortResponses(planted.input.responses, { learnerCount, questionCount: 400 })
-    const fitted = fitFully(planted, sorted)
+    const fitted = fitFully(planted, sorted, kernel)
     assert.ok(correlation(fitted.easiness, planted.truth.easiness) >= easiness)
     assert.ok(correlation(fitted.weights.value, planted.truth.weights.value) >= weights)
     const scale = mean(fitted.weights.value) / mean(planted.truth.weights.value)
@@ -46,12 +48,12 @@ for (const { responses, easiness, weights } of [
 }
 
 /** All answers, the true priors, many epochs. */
-function fitFully({ input, truth }: Planted, responses: Responses): SparfaMatrix {
+function fitFully({ input, truth }: Planted, responses: Responses, kernel: KernelName): SparfaMatrix {
   const { lamU, lamG } = truth
   const preset = { ...presets.hard, penalties: { ...presets.hard.penalties, lamU, lamG } }
   const problem = makeProblem({ preset, responses, hints: input.hints, conceptCount })
-  const optimiser = variational(problem, startingPoint(problem))
-  for (let epoch = 0; epoch < 20; epoch++) optimiser.epoch(epoch)
+  const optimiser = variational(problem, startingPoint(problem), kernel)
+  for (let epoch = 0; epoch < 20; epoch++) complete(optimiser.epoch(epoch))
   const { easiness, weights } = optimiser.point
   return makeMatrix({ ...truth, easiness, support: problem.support, weights, hints: input.hints })
 }

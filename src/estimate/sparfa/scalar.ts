@@ -2,18 +2,16 @@
  * Scalar functions of the logit link (sparfa.md §2): every one is finite for every finite argument, because |z| is
  * clamped inside the exponential and nowhere else.
  */
-const LARGEST_EXPONENT = 500
+import { exp } from './exponential.ts'
 
 /** P(right) = 1 / (1 + exp(-z)). */
 export function sigmoid(z: number): number {
-  const clamped = z > LARGEST_EXPONENT ? LARGEST_EXPONENT : Math.max(z, -LARGEST_EXPONENT)
-  return 1 / (1 + Math.exp(-clamped))
+  return 1 / (1 + exp(-z))
 }
 
 /** log(1 + exp(z)) without overflow. The negative log-likelihood of one response is softplus(z) - y z. */
 export function softplus(z: number): number {
-  const magnitude = Math.abs(z)
-  return Math.max(z, 0) + Math.log1p(Math.exp(magnitude > LARGEST_EXPONENT ? -LARGEST_EXPONENT : -magnitude))
+  return Math.max(z, 0) + Math.log1p(exp(-Math.abs(z)))
 }
 
 export function logit(probability: number): number {

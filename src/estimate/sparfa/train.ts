@@ -6,17 +6,18 @@ import type { ResponseRows } from './kernels.ts'
 import type { Penalties } from './presets.ts'
 import { copyPoint, type Point } from './problem.ts'
 import type { Responses } from './responses.ts'
+import type { Stages } from './stages.ts'
 
 export interface Optimiser {
   readonly point: Point
   /** Those of the problem, unless the optimiser learns some of them. */
   readonly penalties: Penalties
   /** Moves `point`; `epoch` counts from 0. */
-  epoch(epoch: number): void
+  epoch(epoch: number): Stages
   /** Prepares rows that were not trained on. */
   rowsOf(responses: Responses): ResponseRows
   /** Mean log-loss of its predictions for rows that were not trained on. */
-  meanLogLoss(rows: ResponseRows): number
+  meanLogLoss(rows: ResponseRows): Stages<number>
 }
 
 export interface TrainOptions {
@@ -54,7 +55,7 @@ export interface Trained {
 /** Smaller improvements of the held-out log-loss do not count. */
 const IMPROVEMENT_MIN = 1e-5
 
-export function train(optimiser: Optimiser, heldOut: Responses | undefined, options: TrainOptions): Trained {
+export function* train(optimiser: Optimiser, heldOut: Responses | undefined, options: TrainOptions): Stages<Trained> {
   const rows = heldOut === undefined ? undefined : optimiser.rowsOf(heldOut)
   const followed = options.follows && optimiser.rowsOf(options.follows)
   const best = copyPoint(optimiser.point)
@@ -64,12 +65,12 @@ export function train(optimiser: Optimiser, heldOut: Responses | undefined, opti
   let stoppedBy: Trained['stoppedBy'] = 'epochs'
   let epoch = 0
   while (epoch < options.epochsMax) {
-    optimiser.epoch(epoch)
-    const loss = rows === undefined ? undefined : optimiser.meanLogLoss(rows)
+    yield* optimiser.epoch(epoch)
+    const loss = rows === undefined ? undefined : yield* optimiser.meanLogLoss(rows)
     options.onProgress?.({
       epoch,
       heldOutLogLoss: loss,
-      trainingLogLoss: followed && optimiser.meanLogLoss(followed),
+      trainingLogLoss: followed && (yield* optimiser.meanLogLoss(followed)),
     })
     if (loss === undefined || loss < bestLoss - IMPROVEMENT_MIN) {
       copyInto(best, optimiser.point)
