@@ -1,9 +1,10 @@
-import { type ClueInputs, clueInputs, judgedForPool } from '#choose/clue-inputs.ts'
+import { type ClueInputs, clueInputs, judgedForPool, type Learner } from '#choose/clue-inputs.ts'
 import { countingPool } from '#choose/clue-pools.ts'
 import { nothingExcluded } from '#choose/exclusions.ts'
 import type { Audience } from '#choose/visible-answers.ts'
 import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { remembered } from '#domain/remembered.ts'
 import { createBreath } from '#platform/breath.ts'
 import type { ClueAnswer, ForecastAnswer, ForecastQuestion, StudentClueLine, TeacherClueLine } from './answers.ts'
 import { calculationUuid } from './calculation.ts'
@@ -64,6 +65,7 @@ async function answerLines(
   const containers = [...new Set(lines.map(({ bookContainer }) => bookContainer))]
   const ecosystems = await ecosystemsOf(ports, containers)
   const bases = new Map<string, Basis | undefined>()
+  const classes = new Map<string, readonly Learner[]>()
   const answers: ClueAnswer[] = []
   const breath = createBreath()
   for (const line of lines) {
@@ -74,9 +76,14 @@ async function answerLines(
     if (ecosystem !== undefined && !bases.has(key)) bases.set(key, await basisOf(ports, ecosystem, algorithm))
     const basis = bases.get(key)
     const records = subjects.get(line.subject)
-    const answered = answer(ports, line, { ecosystem, records, basis, audience })
+    // A class is asked about page after page: its learners are the same for all of them.
+    const learners =
+      records === undefined || basis === undefined
+        ? []
+        : remembered(classes, `${line.subject} ${key}`, () => learnersOf(ports, { records, basis, audience }))
+    const answered = answer(line, { ecosystem, records, basis, learners, audience })
     const isExplained = explains && answered.status === 'ready' && records !== undefined && basis !== undefined
-    answers.push(isExplained ? explained(ports, line, answered, { records, basis, audience }) : answered)
+    answers.push(isExplained ? explained(ports, line, answered, { records, basis, learners }) : answered)
   }
   return answers
 }
@@ -107,7 +114,7 @@ async function basisOf(ports: AnswerPorts, ecosystem: Uuid, algorithm: string): 
 interface Question {
   readonly records: readonly StudentRecord[]
   readonly basis: Basis
-  readonly audience: Audience
+  readonly learners: readonly Learner[]
 }
 
 /** What is known about one line's question so far. */
@@ -115,25 +122,35 @@ interface Asked {
   readonly ecosystem: Uuid | undefined
   readonly records: Subject
   readonly basis: Basis | undefined
+  readonly learners: readonly Learner[]
   readonly audience: Audience
 }
 
-/** `undefined`: none of the students has an answer in the container's groups (design D20). */
-function estimate(ports: AnswerPorts, bookContainer: Uuid, { records, basis, audience }: Question): Clue | undefined {
+interface Class {
+  readonly records: readonly StudentRecord[]
+  readonly basis: Basis
+  readonly audience: Audience
+}
+
+function learnersOf(ports: AnswerPorts, { records, basis, audience }: Class): readonly Learner[] {
   const now = ports.clock.now()
+  return records.map((record) => ports.learners.of(record, basis.edition, audience, now))
+}
+
+/** `undefined`: none of the students has an answer in the container's groups (design D20). */
+function estimate(bookContainer: Uuid, { records, basis, learners }: Question): Clue | undefined {
   const { edition, fitted } = basis
-  const learners = records.map((record) => ports.learners.of(record, edition, audience, now))
   const exclusions = records[0]?.course.exclusions
   if (exclusions === undefined) return undefined
   const inputs: ClueInputs = clueInputs({ pools: edition.pools, container: bookContainer, exclusions, learners })
   return inputs.isReady ? fitted.clue(learners, inputs.pool) : undefined
 }
 
-function answer(ports: AnswerPorts, line: Line, { ecosystem, records, basis, audience }: Asked): ClueAnswer {
+function answer(line: Line, { ecosystem, records, basis, learners, audience }: Asked): ClueAnswer {
   if (ecosystem === undefined) return notReady('book_container_unknown', undefined)
   if (records === undefined) return notReady('subject_unknown', ecosystem)
   if (basis === undefined) return notReady('unready', ecosystem)
-  const clue = estimate(ports, line.bookContainer, { records, basis, audience })
+  const clue = estimate(line.bookContainer, { records, basis, learners })
   if (clue === undefined) return notReady('unready', ecosystem)
   return {
     status: 'ready',
@@ -154,12 +171,11 @@ const explainedAnswersMax = 1000
 
 /** From the same learners and pool as the value; `answer` was ready, so both are there. */
 function explained(ports: AnswerPorts, line: Line, answered: ClueAnswer, question: Question): ClueAnswer {
-  const { records, basis, audience } = question
+  const { records, basis, learners } = question
   const { edition, fitted } = basis
   const asOf = ports.clock.now()
   const exclusions = records[0]?.course.exclusions ?? nothingExcluded
   const pool = countingPool(edition.pools, line.bookContainer, exclusions)
-  const learners = records.map((record) => ports.learners.of(record, edition, audience, asOf))
   const judged = learners.flatMap((learner) =>
     judgedForPool(learner, pool.groups).map((one) => ({ ...one, student: learner.student })),
   )
@@ -193,11 +209,12 @@ export async function forecast(ports: AnswerPorts, question: ForecastQuestion): 
   const basis = await basisOf(ports, ecosystem, forecastAlgorithm(ports))
   const answers = records.reduce((sum, record) => sum + record.answers.length, 0)
   if (basis === undefined) return { clues: bookContainers.map(() => unknownClue), matrix: undefined, answers }
+  const learners = learnersOf(ports, { records, basis, audience })
   const clues: Clue[] = []
   const breath = createBreath()
   for (const container of bookContainers) {
     await breath.take()
-    clues.push(estimate(ports, container, { records, basis, audience }) ?? unknownClue)
+    clues.push(estimate(container, { records, basis, learners }) ?? unknownClue)
   }
   return { clues, matrix: basis.fitted.model, answers }
 }

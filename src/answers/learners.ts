@@ -33,7 +33,8 @@ export function createLearnerKeeper(options: { readonly withholdUntilDue: boolea
       return learnerOf(record.student.uuid, judgeAnswers(record.answers, rules))
     }
     if (added === 0) return before.learner
-    return learnerAfter(before.learner, judgeMore(before.learner.judged, record.answers, added, rules))
+    const judged = judgeMore(before.learner.judged, record.answers, added, rules)
+    return learnerAfter(before.learner, judged, judged.addedGroups)
   }
 
   return {

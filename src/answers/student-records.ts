@@ -243,15 +243,15 @@ function positionOf({ answer, assignment, changed }: StudentNews): number {
 /** A second copy of an event under another number counts as the first (design D5). */
 function eachOnce(before: readonly Answer[], added: readonly Answer[], after = -1): readonly Answer[] {
   const inOrder = added.filter(({ number }) => number > after).sort((a, b) => a.number - b.number)
-  const answers = [...before]
-  const seen = new Set(answers.map(({ response }) => response))
-  for (const answer of inOrder) {
-    if (seen.has(answer.response)) continue
-    seen.add(answer.response)
-    answers.push(answer)
-  }
-  return answers.length === before.length ? before : answers
+  // Most often one is new, and looking through the others is cheaper than remembering them all.
+  const seen = new Set(inOrder.length > fewAnswers ? before.map(({ response }) => response) : [])
+  const isBefore = (response: Uuid): boolean =>
+    inOrder.length <= fewAnswers && before.some((known) => known.response === response)
+  const fresh = inOrder.filter(({ response }) => !isBefore(response) && !seen.has(response) && seen.add(response))
+  return fresh.length === 0 ? before : [...before, ...fresh]
 }
+
+const fewAnswers = 8
 
 /** Each assignment once, in order of the last change. */
 function replaced(before: readonly Assignment[], changed: readonly Assignment[]): Assignment[] {

@@ -38,20 +38,28 @@ export function learnerOf(student: Uuid, judged: JudgedAnswers): Learner {
   return { student, judged, inputs: { student, answers } }
 }
 
-/** The same learner after more answers were judged, without sorting all of them again. */
-export function learnerAfter(before: Learner, judged: JudgedAnswers): Learner {
+/** The same learner after more answers were judged, to these groups. */
+export function learnerAfter(before: Learner, judged: JudgedAnswers, addedGroups: Iterable<Uuid>): Learner {
   const { student } = before
-  const known = before.judged.counted
-  const answers = before.inputs.answers.map((one) => {
-    const isCorrect = judged.counted.get(one.group)?.isCorrect ?? one.isCorrect
-    return isCorrect === one.isCorrect ? one : { group: one.group, isCorrect }
-  })
-  for (const [group, { isCorrect }] of judged.counted) {
-    if (known.has(group)) continue
-    const place = answers.findIndex((other) => group < other.group)
-    answers.splice(place === -1 ? answers.length : place, 0, { group, isCorrect })
+  const answers = [...before.inputs.answers]
+  for (const group of addedGroups) {
+    const answer = judged.counted.get(group)
+    if (answer === undefined) continue
+    const place = placeOf(answers, group)
+    answers.splice(place, answers[place]?.group === group ? 1 : 0, { group, isCorrect: answer.isCorrect })
   }
   return { student, judged, inputs: { student, answers } }
+}
+
+/** Of the first that is not before `group`, by halving. */
+function placeOf(answers: LearnerInputs['answers'], group: Uuid): number {
+  let [low, high] = [0, answers.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((answers[middle]?.group ?? '') < group) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 export interface ClueQuestion {
@@ -108,7 +116,8 @@ function poolInputs({ student, judged }: Learner, pool: readonly Uuid[]): Learne
 }
 
 function bySmallestUuid(learners: readonly Learner[]): readonly Learner[] {
-  if (learners.length < 2) return learners
+  const isAscending = learners.every((learner, at) => at === 0 || (learners[at - 1]?.student ?? '') < learner.student)
+  if (isAscending) return learners
   const distinct = new Map(learners.map((learner) => [learner.student, learner]))
   return [...distinct.values()].sort((a, b) => (a.student < b.student ? -1 : 1))
 }

@@ -50,16 +50,18 @@ export function judgeAnswers(answers: readonly Answer[], options: JudgeOptions):
 
 /**
  * The same for `answers` when all but the last `added` of them were judged before, with the same options, at a time
- * since when none of the withheld ones became visible.
+ * since when none of the withheld ones became visible. The groups of those that were added are named.
  */
 export function judgeMore(
   before: JudgedAnswers,
   answers: readonly Answer[],
   added: number,
   options: JudgeOptions,
-): JudgedAnswers {
-  const copy = { counted: new Map(before.counted), withheld: new Map(before.withheld) }
-  return judgedWith(answers, options, count(answers.slice(answers.length - added), options, copy))
+): JudgedAnswers & { readonly addedGroups: ReadonlySet<Uuid> } {
+  const counts = { counted: new Map(before.counted), withheld: new Map(before.withheld) }
+  const more = answers.slice(answers.length - added)
+  const addedGroups = new Set(more.flatMap(({ exercise }) => options.groupOf(exercise) ?? []))
+  return Object.assign(judgedWith(answers, options, count(more, options, counts)), { addedGroups })
 }
 
 interface Counts {

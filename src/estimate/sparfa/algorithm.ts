@@ -73,10 +73,14 @@ function poolQuestions(matrix: SparfaMatrix, pool: readonly Uuid[]): Int32Array 
 
 /** Question indices, ascending and without duplicates. */
 function knownQuestions(matrix: SparfaMatrix, groups: readonly Uuid[]): Int32Array {
-  const known = new Set<number>()
+  const known = new Int32Array(groups.length)
+  let count = 0
   for (const group of groups) {
     const question = matrix.questionIndex.get(group)
-    if (question !== undefined) known.add(question)
+    if (question !== undefined) known[count++] = question
   }
-  return Int32Array.from(known).sort()
+  return known
+    .subarray(0, count)
+    .sort()
+    .filter((question, at, all) => question !== all[at - 1])
 }
