@@ -35,6 +35,8 @@ export interface AnswerView {
 
 /** How a CLUE was made. */
 export interface ClueExplanation {
+  readonly kind: 'student_clue' | 'teacher_clue'
+  readonly algorithm: string
   /** Asking again with this `asOf` gives the same answer. */
   readonly asOf: Instant
   readonly matrix: Uuid

@@ -83,7 +83,7 @@ async function answerLines(
         : remembered(classes, `${line.subject} ${key}`, () => learnersOf(ports, { records, basis, audience }))
     const answered = answer(line, { ecosystem, records, basis, learners, audience })
     const isExplained = explains && answered.status === 'ready' && records !== undefined && basis !== undefined
-    answers.push(isExplained ? explained(ports, line, answered, { records, basis, learners }) : answered)
+    answers.push(isExplained ? explained(ports, line, answered, { records, basis, learners, audience }) : answered)
   }
   return answers
 }
@@ -156,7 +156,7 @@ function answer(line: Line, { ecosystem, records, basis, learners, audience }: A
     status: 'ready',
     calculation: calculationUuid({
       algorithm: basis.fitted.name,
-      kind: audience === 'student' ? 'student_clue' : 'teacher_clue',
+      kind: kinds[audience],
       subject: line.subject,
       container: line.bookContainer,
       matrix: basis.fitted.model,
@@ -167,11 +167,17 @@ function answer(line: Line, { ecosystem, records, basis, learners, audience }: A
   }
 }
 
+const kinds = { student: 'student_clue', teacher: 'teacher_clue' } as const
 const explainedAnswersMax = 1000
 
 /** From the same learners and pool as the value; `answer` was ready, so both are there. */
-function explained(ports: AnswerPorts, line: Line, answered: ClueAnswer, question: Question): ClueAnswer {
-  const { records, basis, learners } = question
+function explained(
+  ports: AnswerPorts,
+  line: Line,
+  answered: ClueAnswer,
+  question: Question & { readonly audience: Audience },
+): ClueAnswer {
+  const { records, basis, learners, audience } = question
   const { edition, fitted } = basis
   const asOf = ports.clock.now()
   const exclusions = records[0]?.course.exclusions ?? nothingExcluded
@@ -183,6 +189,8 @@ function explained(ports: AnswerPorts, line: Line, answered: ClueAnswer, questio
   return {
     ...answered,
     explanation: {
+      kind: kinds[audience],
+      algorithm: fitted.name,
       asOf,
       matrix: fitted.model,
       position: Math.max(...records.map(({ position }) => position)),

@@ -14,7 +14,7 @@ export interface ViewOptions {
   /** Design D22: without a feedback time, an answer is withheld until a due time in the future. */
   readonly withholdUntilDue: boolean
   /** Records of students that are kept in memory; 0 reads everything each time. */
-  readonly studentsMax?: number
+  readonly studentsMax?: number | undefined
 }
 
 export function openKeptViews(reader: PastReader, options: ViewOptions): KeptViews {

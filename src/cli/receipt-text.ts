@@ -1,24 +1,21 @@
-import type { PickAnswer } from '#answers/answers.ts'
 import type { ExplainedCandidate, ExplainedPick, PickExplanation } from '#answers/pick-explanation.ts'
+import type { Recomputed } from '#answers/receipts.ts'
+import type { ClueReceipt } from '#due/clue-receipts.ts'
 import type { Receipt } from '#due/receipts.ts'
-
-/** What was handed out and why, for a person to read. */
-export interface ReceiptTextInput {
-  readonly receipt: Receipt
-  readonly again: PickAnswer | undefined
-  readonly differences: readonly string[]
-}
 
 const kindText = {
   pe: 'personalised exercises of assignment',
   spe: 'spaced exercises of assignment',
   worst_areas: 'worst areas of student',
+  student_clue: 'CLUE of student',
+  teacher_clue: 'CLUE of course container',
 } as const
 
 const candidatesShown = 10
 
-export function receiptText({ receipt, again, differences }: ReceiptTextInput): string {
-  const explanation = again?.explanation
+/** What was handed out and why, for a person to read. */
+export function receiptText(recomputed: Recomputed): string {
+  const { receipt, again, differences } = recomputed
   const verdict = differences.length === 0 ? ['equal'] : ['NOT equal', ...differences.map((line) => `  ${line}`)]
   return [
     `receipt ${receipt.calculation}`,
@@ -27,12 +24,38 @@ export function receiptText({ receipt, again, differences }: ReceiptTextInput): 
     ...(receipt.experiment === undefined ? [] : [field('experiment', experimentText(receipt.experiment))]),
     field('matrix', receipt.matrix),
     field('as of', `${new Date(receipt.asOf).toISOString()}, course event ${receipt.position}`),
-    field('given', `${receipt.exercises.length} exercises${atMost(receipt.exercisesMax)}`),
-    ...receipt.exercises.map((exercise, place) => `    ${place + 1}. ${exercise}`),
+    ...('clue' in receipt ? clueLines(receipt) : givenLines(receipt)),
     '',
-    ...(explanation === undefined ? [] : [...explanationLines(explanation), '']),
+    ...againLines(again),
     ...verdict,
   ].join('\n')
+}
+
+function givenLines({ exercises, exercisesMax }: Receipt): string[] {
+  return [
+    field('given', `${exercises.length} exercises${atMost(exercisesMax)}`),
+    ...exercises.map((exercise, place) => `    ${place + 1}. ${exercise}`),
+  ]
+}
+
+function clueLines({ bookContainer, clue }: ClueReceipt): string[] {
+  const { minimum, mostLikely, maximum, isReal } = clue
+  return [
+    field('of', `book container ${bookContainer}`),
+    field('given', `${mostLikely}, from ${minimum} to ${maximum}${isReal ? '' : ', not real'}`),
+  ]
+}
+
+function againLines(again: Recomputed['again']): string[] {
+  if (again?.explanation === undefined) return []
+  if (!('poolSize' in again.explanation)) return [...explanationLines(again.explanation), '']
+  const { poolSize, countedAnswers, answersInAll } = again.explanation
+  return [
+    'computed again',
+    field('pool', `${poolSize} exercise groups, ${answersInAll} answers to them`),
+    field('counted', `${countedAnswers} answers in all`),
+    '',
+  ]
 }
 
 function field(name: string, text: string): string {

@@ -1,10 +1,9 @@
 import { Command } from 'commander'
-import type { PickAnswer } from '#answers/answers.ts'
 import { portsOfPast } from '#answers/open.ts'
-import { differences, recompute } from '#answers/receipts.ts'
+import { type Recomputed, recompute } from '#answers/receipts.ts'
 import { isUuid, toUuid, type Uuid } from '#domain/ids.ts'
 import { openMatrixStore } from '#due/matrix-store.ts'
-import { openReceipts, type Receipt } from '#due/receipts.ts'
+import { openReceipts } from '#due/receipts.ts'
 import { openLearningReader } from '#learning/reader.ts'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
@@ -13,7 +12,7 @@ import { requireDatabaseUrl } from './serve/options.ts'
 import { pastOfReceipt } from './serve/past.ts'
 
 /*
- * `biglearn receipt ID`: exercises that were handed out, computed once more from the log. Ends with code 0 when they
+ * `biglearn receipt ID`: what was handed out, computed once more from the log. Ends with code 0 when they
  * are the same, 1 when not, 2 when there is no such receipt.
  */
 const exitUnknown = 2
@@ -21,29 +20,25 @@ const exitUnknown = 2
 export function receiptCommand(): Command {
   return new Command('receipt')
     .description('compute again what was handed out under a calculation_uuid, say why, and whether it is equal')
-    .argument('<id>', 'calculation_uuid of an answer of fetch_assignment_pes, …_spes or …_worst_areas_exercises')
+    .argument('<id>', 'calculation_uuid of exercises that were given, or of a CLUE that was fetched with explain=1')
     .action(async (id: string, _options: object, command: Command) => {
       if (!isUuid(id)) command.error(`biglearn: ${id} is not a uuid`, { exitCode: exitUnknown })
       const checked = await checkReceipt(requireDatabaseUrl(process.env), toUuid(id))
       if (checked === undefined) {
-        command.error(`biglearn: there is no receipt ${id}; CLUEs and uploaded results leave none`, {
-          exitCode: exitUnknown,
-        })
+        command.error(
+          `biglearn: there is no receipt ${id}; uploaded results leave none, and CLUEs only with explain=1`,
+          {
+            exitCode: exitUnknown,
+          },
+        )
       }
       process.stdout.write(`${receiptText(checked)}\n`)
       process.exitCode = checked.differences.length === 0 ? 0 : 1
     })
 }
 
-export interface CheckedReceipt {
-  readonly receipt: Receipt
-  readonly again: PickAnswer | undefined
-  /** Empty when equal. */
-  readonly differences: readonly string[]
-}
-
 /** `undefined`: no such receipt. */
-export async function checkReceipt(url: string, calculation: Uuid): Promise<CheckedReceipt | undefined> {
+export async function checkReceipt(url: string, calculation: Uuid): Promise<Recomputed | undefined> {
   // Looking back may fold a long course; nobody waits behind it.
   const pool = openPool(url, { name: 'receipt', connectionsMax: 2, statementTimeoutMs: 60_000 })
   try {
@@ -53,8 +48,7 @@ export async function checkReceipt(url: string, calculation: Uuid): Promise<Chec
     try {
       const matrixStore = openMatrixStore(pool, { freshMs: 1000, matricesMax: 4 })
       const past = pastOfReceipt({ reader: openLearningReader(pool), log, matrixStore }, receipt)
-      const again = await recompute(portsOfPast(past, matrixStore, receipt.asOf), receipt)
-      return { receipt, again, differences: differences(receipt, again) }
+      return await recompute(portsOfPast(past, matrixStore, receipt.asOf), receipt)
     } finally {
       await log.close()
     }

@@ -4,16 +4,19 @@ import { partsDefault } from '#domain/parts.ts'
 
 /*
  * Superseded orders of exercises that no assignment was made from, and calculations handed out long ago, go after a
- * month (scheduler.md §8.5), and so do matrices that no receipt and no assignment names (design D24).
+ * month (scheduler.md §8.5), and so do matrices that no receipt and no assignment names (design D24). Receipts go when
+ * nobody asks for them any more.
  * A sweep takes one part after the other; any number of processes may sweep.
  */
 export interface CleanUpOptions {
   readonly keepDays: number
+  /** Receipts are kept longer: somebody may ask why for a year. */
+  readonly receiptDays: number
   /** Rows of one table in one statement. */
   readonly rowsMax: number
 }
 
-export const cleanUpDefaults: CleanUpOptions = { keepDays: 30, rowsMax: 1000 }
+export const cleanUpDefaults: CleanUpOptions = { keepDays: 30, receiptDays: 400, rowsMax: 1000 }
 /** All parts, those of courses and those of content, within about an hour. */
 const stepMs = 30_000
 
@@ -47,8 +50,30 @@ export async function cleanUpPart(pool: pg.Pool, part: number, options: CleanUpO
          limit $3))`,
     values,
   )
+  const receipts = await removeReceipts(pool, part, options)
+  // Afterwards: what a receipt named may go with it.
   const matrices = await emptyMatrices(pool, part, options)
-  return (orderings.rowCount ?? 0) + (handedOut.rowCount ?? 0) + matrices
+  return (orderings.rowCount ?? 0) + (handedOut.rowCount ?? 0) + receipts + matrices
+}
+
+async function removeReceipts(pool: pg.Pool, part: number, { receiptDays, rowsMax }: CleanUpOptions): Promise<number> {
+  let removed = 0
+  for (const table of ['pick_receipt', 'clue_receipt']) {
+    const gone = await pool.query(
+      `delete from ${table}
+       where part = $1
+         and ctid = any (array (
+           select ctid
+           from ${table}
+           where part = $1
+             and as_of <= now() - make_interval(days => $2)
+           order by as_of
+           limit $3))`,
+      [part, receiptDays, rowsMax],
+    )
+    removed += gone.rowCount ?? 0
+  }
+  return removed
 }
 
 /** Matrices are large: so many in one statement. */
@@ -73,6 +98,7 @@ async function emptyMatrices(pool: pg.Pool, part: number, { keepDays }: CleanUpO
              select (value #>> '{}')::timestamptz from installation where name = 'matrices_named_since'
            )
            and not exists (select from pick_receipt where ecosystem_matrix_uuid = old.matrix)
+           and not exists (select from clue_receipt where ecosystem_matrix_uuid = old.matrix)
            and not exists (select from learning_named_matrix as named where named.matrix = old.matrix)
          order by old.superseded_at
          limit $3))`,
@@ -86,13 +112,13 @@ export interface CleanUp {
 }
 
 /** `failed` hears of a database that is away; the sweep goes on with the next part. */
-export function startCleanUp(pool: pg.Pool, failed: (error: unknown) => void): CleanUp {
+export function startCleanUp(pool: pg.Pool, options: CleanUpOptions, failed: (error: unknown) => void): CleanUp {
   const stopping = new AbortController()
   const run = async (): Promise<void> => {
     for (let part = 0; !stopping.signal.aborted; part = (part + 1) % (2 * partsDefault)) {
       await sleep(stepMs, undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
-      await cleanUpPart(pool, part, cleanUpDefaults).catch(failed)
+      await cleanUpPart(pool, part, options).catch(failed)
     }
   }
   const running = run()

@@ -6,7 +6,7 @@ import { toUuid, type Uuid } from '#domain/ids.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { cleanUpPart } from './clean-up.ts'
+import { cleanUpDefaults, cleanUpPart } from './clean-up.ts'
 import { type MatrixUpdates, matrixCalculation, openMatrixUpdates } from './matrix-updates.ts'
 import { openSubmittedClues, type SubmittedClue, type SubmittedClues } from './submitted-clues.ts'
 import { type Ordering, openSubmittedOrderings, orderingKey, type SubmittedOrderings } from './submitted-orderings.ts'
@@ -64,7 +64,7 @@ test('71: superseded a month ago and unused goes; used, superseded today and cur
   await pool.query(`update submitted_ordering set superseded_at = now() - interval '31 days' where result = any ($1)`, [
     longAgo,
   ])
-  for (let part = 0; part < 64; part += 1) await cleanUpPart(pool, part, { keepDays: 30, rowsMax: 10 })
+  for (let part = 0; part < 64; part += 1) await cleanUpPart(pool, part, { ...cleanUpDefaults, rowsMax: 10 })
   const kept = await orderings.byResult(rows.map(({ result }) => result))
   assert.deepEqual(kept.map(({ position }) => position).sort(), [2, 3, 4])
 })
@@ -74,7 +74,7 @@ test('calculations handed out are remembered for a month', async () => {
   const item = { calculation, kind: 'exercises', subject: uuid(), ecosystem: uuid(), position: 3 } as const
   await states.writeHandedOut([{ ...item, bookContainer: undefined }])
   const clean = async (): Promise<void> => {
-    for (let part = 0; part < 64; part += 1) await cleanUpPart(pool, part, { keepDays: 30, rowsMax: 10 })
+    for (let part = 0; part < 64; part += 1) await cleanUpPart(pool, part, { ...cleanUpDefaults, rowsMax: 10 })
   }
   await clean()
   assert.deepEqual((await states.readHandedOut([calculation])).get(calculation), { ...item, bookContainer: undefined })
@@ -180,7 +180,7 @@ async function work(): Promise<void> {
   await clues.read('student_clues', [clue()])
   await clues.ofSubjects('student_clues', 'one', subjects)
   await updates.triggeredGroups()
-  await cleanUpPart(pool, 1, { keepDays: 30, rowsMax: 10 })
+  await cleanUpPart(pool, 1, { ...cleanUpDefaults, rowsMax: 10 })
 }
 
 test('no statement of the contract scans a table', async () => {

@@ -8,7 +8,7 @@ import { prepareFit } from '#estimate/sparfa/input.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { inTransaction, openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { cleanUpPart } from './clean-up.ts'
+import { cleanUpDefaults, cleanUpPart } from './clean-up.ts'
 import { insertMatrix, MatrixRemoved, openMatrixStore } from './matrix-store.ts'
 import { openReceipts } from './receipts.ts'
 
@@ -57,7 +57,7 @@ async function storeHistory(days: readonly number[]): Promise<{ ecosystem: Uuid;
 }
 
 async function clean(): Promise<void> {
-  for (let part = 0; part < 128; part += 1) await cleanUpPart(pool, part, { keepDays: 30, rowsMax: 10 })
+  for (let part = 0; part < 128; part += 1) await cleanUpPart(pool, part, { ...cleanUpDefaults, rowsMax: 10 })
 }
 
 const daysAgo = (days: number): number => Date.now() - days * 86_400_000

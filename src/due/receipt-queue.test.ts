@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toUuid } from '#domain/ids.ts'
 import { openReceiptQueue } from './receipt-queue.ts'
-import type { Receipt } from './receipts.ts'
+import type { AnyReceipt } from './receipts.ts'
 
-function receipt(index: number): Receipt {
+function receipt(index: number): AnyReceipt {
   const calculation = toUuid(`00000000-0000-4000-8000-${String(index).padStart(12, '0')}`)
   return {
     calculation,
@@ -22,13 +22,13 @@ function receipt(index: number): Receipt {
 
 const failed = (error: unknown): never => assert.fail(String(error))
 
-function places(batches: readonly (readonly Receipt[])[]): number[][] {
+function places(batches: readonly (readonly AnyReceipt[])[]): number[][] {
   return batches.map((batch) => batch.map(({ position }) => position))
 }
 
 test('receipts go in batches, each calculation once, and what is left when closing', async () => {
-  const batches: (readonly Receipt[])[] = []
-  const put = async (batch: readonly Receipt[]) => void batches.push(batch)
+  const batches: (readonly AnyReceipt[])[] = []
+  const put = async (batch: readonly AnyReceipt[]) => void batches.push(batch)
   const queue = openReceiptQueue({ put, failed, batchMax: 2, delayMs: 60_000 })
   for (const index of [1, 2, 1, 3, 2]) queue.note(receipt(index))
   assert.deepEqual(batches, [])
@@ -40,9 +40,9 @@ test('receipts go in batches, each calculation once, and what is left when closi
 })
 
 test('a full queue drops and counts; what was dropped may come again', async () => {
-  const batches: (readonly Receipt[])[] = []
+  const batches: (readonly AnyReceipt[])[] = []
   const writing = Promise.withResolvers<void>()
-  const put = async (batch: readonly Receipt[]) => {
+  const put = async (batch: readonly AnyReceipt[]) => {
     batches.push(batch)
     await writing.promise
   }
@@ -56,9 +56,9 @@ test('a full queue drops and counts; what was dropped may come again', async () 
 })
 
 test('a batch that can not be written is counted and tried again when its calculation is given again', async () => {
-  const batches: (readonly Receipt[])[] = []
+  const batches: (readonly AnyReceipt[])[] = []
   const failures: unknown[] = []
-  const put = async (batch: readonly Receipt[]) => {
+  const put = async (batch: readonly AnyReceipt[]) => {
     batches.push(batch)
     if (batches.length === 1) throw new Error('the database is away')
   }

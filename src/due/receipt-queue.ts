@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache'
-import type { Receipt } from './receipts.ts'
+import type { AnyReceipt } from './receipts.ts'
 
 /*
  * Receipts on their way to the database. Nobody waits for them: they go in batches, a moment after the answers that
  * they belong to. What does not fit or can not be written is counted and lost; an answer never is late for its receipt.
  */
 export interface ReceiptQueue {
-  note(receipt: Receipt): void
+  note(receipt: AnyReceipt): void
   readonly counters: ReceiptCounters
   /** Writes what is left, and takes no more. */
   close(): Promise<void>
@@ -18,7 +18,7 @@ export interface ReceiptCounters {
 }
 
 export interface ReceiptQueueOptions {
-  readonly put: (receipts: readonly Receipt[]) => Promise<void>
+  readonly put: (receipts: readonly AnyReceipt[]) => Promise<void>
   readonly failed: (error: unknown) => void
   /** So many wait only while the database is away. */
   readonly receiptsMax?: number
@@ -29,7 +29,7 @@ export interface ReceiptQueueOptions {
 export function openReceiptQueue(options: ReceiptQueueOptions): ReceiptQueue {
   const { put, failed, receiptsMax = 10_000, batchMax = 500, delayMs = 100 } = options
   const counters = { written: 0, dropped: 0 }
-  const waiting: Receipt[] = []
+  const waiting: AnyReceipt[] = []
   // Clients poll: the same calculation again needs no statement to find out that it is there.
   const noted = new LRUCache<string, true>({ max: 20_000 })
   let timer: NodeJS.Timeout | undefined
@@ -79,6 +79,6 @@ export function openReceiptQueue(options: ReceiptQueueOptions): ReceiptQueue {
 }
 
 /** A calculation that an experiment hands out is noted once more. */
-function keyOf({ calculation, experiment }: Receipt): string {
+function keyOf({ calculation, experiment }: AnyReceipt): string {
   return experiment === undefined ? calculation : `${calculation} ${experiment.name}`
 }

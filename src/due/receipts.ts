@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import type { Instant } from '#domain/student.ts'
+import { type ClueReceipt, isClueReceipt, putClueReceipts, readClueReceipt } from './clue-receipts.ts'
 import type { PickKind } from './results.ts'
 
 /*
@@ -28,17 +29,26 @@ export interface Receipt {
   readonly experiment?: { readonly name: string; readonly version: number } | undefined
 }
 
+/** A receipt of exercises or of a CLUE. */
+export type AnyReceipt = Receipt | ClueReceipt
+
 export interface Receipts {
-  put(receipts: readonly Receipt[]): Promise<void>
-  read(calculation: Uuid): Promise<Receipt | undefined>
+  put(receipts: readonly AnyReceipt[]): Promise<void>
+  read(calculation: Uuid): Promise<AnyReceipt | undefined>
 }
 
 export function openReceipts(pool: pg.Pool, parts: number = partsDefault): Receipts {
   // A receipt is asked for by nothing but its calculation.
   const place = (calculation: Uuid): number => partOf('course', calculation, parts)
   return {
-    put: (receipts) => put(pool, receipts, place),
-    read: (calculation) => read(pool, calculation, place(calculation)),
+    put: async (receipts) => {
+      const ofExercises = receipts.filter((receipt) => !isClueReceipt(receipt))
+      const ofClues = receipts.filter(isClueReceipt)
+      if (ofExercises.length > 0) await put(pool, ofExercises, place)
+      if (ofClues.length > 0) await putClueReceipts(pool, ofClues, place)
+    },
+    read: async (calculation) =>
+      (await read(pool, calculation, place(calculation))) ?? readClueReceipt(pool, calculation, place(calculation)),
   }
 }
 

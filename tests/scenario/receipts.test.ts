@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CheckedReceipt, checkReceipt } from '#cli/receipt.ts'
+import type { Recomputed } from '#answers/receipts.ts'
+import { checkReceipt } from '#cli/receipt.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
@@ -114,10 +115,13 @@ async function handOut(path: string, body: object): Promise<void> {
   }
 }
 
-async function check(calculation: Uuid): Promise<CheckedReceipt> {
+type PickRecomputed = Exclude<Recomputed, { readonly receipt: { readonly clue: unknown } }>
+
+async function check(calculation: Uuid): Promise<PickRecomputed> {
   const checked = await checkReceipt(database.url, calculation)
   assert.ok(checked !== undefined, `no receipt ${calculation}`)
-  return checked
+  assert.ok(!('clue' in checked.receipt))
+  return checked as PickRecomputed
 }
 
 function runReceipt(id: string) {
@@ -225,6 +229,54 @@ test('exercises explained are given again byte for byte as of then, and leave no
   assert.equal(spes?.explanation?.excluded_by_reason['already_picked'], 3)
   assert.equal(spes.explanation.picks[0]?.k_ago, 1)
   assert.equal(practice?.explanation?.picks[0]?.area, 0)
+})
+
+interface ClueLine {
+  readonly calculation_uuid: string | null
+  readonly clue_data: { readonly most_likely: number }
+  readonly clue_status: string
+}
+
+test('CLUEs leave a receipt when they are explained, and it recomputes equal after later answers', async () => {
+  const page = classroom.pages[1]
+  const period = classroom.period(classroom.courses()[0] ?? '')
+  const line = { request_uuid: page, book_container_uuid: page, algorithm_name: 'biglearn_sparfa' }
+  const clues = async (query: string): Promise<ClueLine[]> => {
+    const ofStudent = { student_clue_requests: [{ ...line, student_uuid: student(2).student }] }
+    const ofClass = { teacher_clue_requests: [{ ...line, course_container_uuid: period }] }
+    const answers = await Promise.all([
+      application.post<Record<string, ClueLine[]>>(`/fetch_student_clues${query}`, ofStudent),
+      application.post<Record<string, ClueLine[]>>(`/fetch_teacher_clues${query}`, ofClass),
+    ])
+    return answers.flatMap((answer) => Object.values(answer)[0] ?? [])
+  }
+  await clues('')
+  const explained = await clues('?explain=1')
+  assert.equal(explained.length, 2)
+  await sleep(300)
+  const counted = await application.pool.query('select count(*)::int as receipts from clue_receipt')
+  assert.deepEqual(counted.rows, [{ receipts: 2 }], 'the one that nobody explained left none')
+  await application.post('/record_responses', responses(400))
+  for (const { calculation_uuid: calculation, clue_data: clue, clue_status: status } of explained) {
+    assert.equal(status, 'clue_ready')
+    const checked = await checkReceipt(database.url, toUuid(calculation ?? ''))
+    assert.ok(checked !== undefined && 'clue' in checked.receipt)
+    assert.deepEqual(checked.differences, [])
+    assert.equal(checked.receipt.clue.mostLikely, clue.most_likely)
+  }
+  const [first] = explained
+  const equal = runReceipt(first?.calculation_uuid ?? '')
+  assert.equal(equal.status, 0, equal.stderr)
+  assert.match(equal.stdout, /CLUE of student .*\nequal\n$/s)
+  await application.pool.query('update clue_receipt set maximum = maximum + 1e-9')
+  const tampered = runReceipt(first?.calculation_uuid ?? '')
+  assert.equal(tampered.status, 1, tampered.stderr)
+  assert.match(tampered.stdout, /NOT equal\n {2}maximum: [\d.]+ then, [\d.]+ again\n$/)
+  const now = await clues('')
+  assert.notDeepEqual(
+    now.map(({ calculation_uuid: calculation }) => calculation),
+    explained.map(({ calculation_uuid: calculation }) => calculation),
+  )
 })
 
 test('without the parameters a line is the original one', async () => {

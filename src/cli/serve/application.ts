@@ -42,6 +42,10 @@ export interface ApplicationOptions {
   readonly storage?: StorageSettings | undefined
   /** Least time between two matrix updates that remote algorithms are asked for; a minute when absent. */
   readonly matrixIntervalMs?: number
+  /** How long receipts are kept. */
+  readonly receiptDays?: number | undefined
+  /** Students whose records stay in memory; 0: everything is read each time. */
+  readonly studentsMax?: number | undefined
   readonly settings?: ApiSettings
   readonly say: (line: string) => void
 }

@@ -15,6 +15,7 @@ import {
   readMilliseconds,
   readReplicaSettings,
   readStorageSettings,
+  readWhole,
   requireDatabaseUrl,
 } from './options.ts'
 
@@ -64,7 +65,10 @@ Storage of the database, where this machine has it, optional:
 
 Settings of the API, each optional:
   BIGLEARN_PATH_PREFIX (also served below this path), BIGLEARN_BODY_BYTES_MAX (64 MiB),
-  BIGLEARN_STRICT=1 (apply every limit that was ever declared; for contract tests)`,
+  BIGLEARN_STRICT=1 (apply every limit that was ever declared; for contract tests),
+  BIGLEARN_STUDENTS_KEPT (5000: students whose records stay in memory, 100 kB each with 300 answers)
+Settings of the role due, each optional:
+  BIGLEARN_RECEIPT_DAYS (400: how long receipts, and so the matrices they name, are kept)`,
     )
     .action(serve)
 }
@@ -87,6 +91,8 @@ async function serve(options: ServeOptions): Promise<void> {
         storage: readStorageSettings(process.env),
         lameDuckMs: readMilliseconds(process.env, 'BIGLEARN_LAME_DUCK_MS', lameDuckMs),
         settings: readApiSettings(process.env),
+        receiptDays: readWhole(process.env, 'BIGLEARN_RECEIPT_DAYS', [1, 36_500]),
+        studentsMax: readWhole(process.env, 'BIGLEARN_STUDENTS_KEPT', [0, 1_000_000]),
         say,
       },
       shutdown,

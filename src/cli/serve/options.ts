@@ -64,6 +64,15 @@ export function readMilliseconds(environment: NodeJS.ProcessEnv, name: string, f
   throw new ConfigurationError(`${name} is "${text}"`, 'set whole milliseconds from 0 to 600000')
 }
 
+/** A whole number from the environment, such as BIGLEARN_RECEIPT_DAYS; `undefined` when it is not set. */
+export function readWhole(environment: NodeJS.ProcessEnv, name: string, [min, max]: [number, number]) {
+  const text = environment[name]
+  if (text === undefined || text === '') return undefined
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  throw new ConfigurationError(`${name} is "${text}"`, `set a whole number from ${min} to ${max}`)
+}
+
 /** Algorithms that can answer in this process; any other name is one of a remote algorithm. */
 export const algorithmNames = ['biglearn_sparfa', 'local_query'] as const
 export type AlgorithmName = (typeof algorithmNames)[number]

@@ -3,8 +3,9 @@ import { openKeptViews, type ViewOptions } from '#answers/kept-views.ts'
 import type { Past } from '#answers/open.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
+import { isClueReceipt } from '#due/clue-receipts.ts'
 import type { MatrixStore, NamedMatrix } from '#due/matrix-store.ts'
-import type { Receipt } from '#due/receipts.ts'
+import type { AnyReceipt } from '#due/receipts.ts'
 import { type Moment, openPastReader } from '#learning/past-reader.ts'
 import type { LearningReader } from '#learning/reader.ts'
 import type { Log } from '#log/log.ts'
@@ -27,8 +28,9 @@ export function pastAt(sources: PastSources, instant: Instant, algorithms: reado
 }
 
 /** As it was for one receipt, with the algorithms that had a say and the matrix that it names. */
-export function pastOfReceipt(sources: PastSources, receipt: Receipt): Past {
-  const { asOf: instant, position, advisers } = receipt
+export function pastOfReceipt(sources: PastSources, receipt: AnyReceipt): Past {
+  const { asOf: instant, position } = receipt
+  const advisers = isClueReceipt(receipt) ? [receipt.algorithm] : receipt.advisers
   const matrixOf = async (ecosystem: Uuid): Promise<NamedMatrix | undefined> => {
     const named = await sources.matrixStore.byUuid(receipt.matrix)
     return named?.ecosystem === ecosystem ? named : sources.matrixStore.inUseAt(ecosystem, instant)

@@ -19,7 +19,7 @@ import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import type { Instant } from '#domain/student.ts'
-import { startCleanUp } from '#due/clean-up.ts'
+import { cleanUpDefaults, startCleanUp } from '#due/clean-up.ts'
 import { recordCourseMoves } from '#due/course-moves.ts'
 import { openExperiments } from '#due/experiments.ts'
 import { openMatrixReads } from '#due/matrix-reads.ts'
@@ -78,6 +78,10 @@ export interface ServiceOptions {
   readonly pool: pg.Pool
   readonly say: (line: string) => void
   readonly matrixIntervalMs?: number
+  /** How long receipts are kept. */
+  readonly receiptDays?: number | undefined
+  /** Students whose records stay in memory; 0: everything is read each time. */
+  readonly studentsMax?: number | undefined
   /** Absent: every read is served by the primary. */
   readonly replicas?: ReplicaSettings | undefined
 }
@@ -117,7 +121,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const { results, orderings, clues } = openRemoteStores(pool)
   const waiting = createWaitingSubjects(pool, placeOf)
   const clock = { now: () => Date.now() }
-  const views = openKeptViews(reader, viewOptions)
+  const views = openKeptViews(reader, { ...viewOptions, studentsMax: options.studentsMax })
   const past = (instant: Instant) => pastAt({ reader, log, matrixStore }, instant, options.algorithms)
   const computed = openAnswers({
     ...{ reader, views, clock, freshness, past, matrices: matrixStore },
@@ -178,8 +182,12 @@ function openReceiptWriting({ pool, say }: ServiceOptions, shutdown: Shutdown): 
 /** Where rows about courses and subjects are kept. */
 const placeOf = (uuid: Uuid): number => partOf('course', uuid)
 
-function startCleaning({ pool, say }: ServiceOptions, shutdown: Shutdown): void {
-  const cleanUp = startCleanUp(pool, (error) => say(`cleaning up failed: ${reasonOf(error)}`))
+function startCleaning({ pool, say, receiptDays }: ServiceOptions, shutdown: Shutdown): void {
+  const cleanUp = startCleanUp(
+    pool,
+    { ...cleanUpDefaults, ...(receiptDays !== undefined && { receiptDays }) },
+    (error) => say(`cleaning up failed: ${reasonOf(error)}`),
+  )
   shutdown.add('cleaning up', workersMsMax, () => cleanUp.stop())
 }
 

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type pg from 'pg'
+import { toUuid } from '#domain/ids.ts'
+import { createMigratedDatabase } from '#operate/test-database.ts'
+import { openPool } from '#platform/postgres.ts'
+import type { TestDatabase } from '#platform/test-database.ts'
+import { cleanUpDefaults, cleanUpPart } from './clean-up.ts'
+import type { ClueReceipt } from './clue-receipts.ts'
+import { openReceipts, type Receipt } from './receipts.ts'
+
+let database: TestDatabase
+let pool: pg.Pool
+before(async () => {
+  database = await createMigratedDatabase()
+  pool = openPool(database.url, { name: 'receipts test', connectionsMax: 2 })
+})
+after(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+const uuid = (n: number) => toUuid(`00000000-0000-4000-8000-${String(n).padStart(12, '0')}`)
+const daysAgo = (days: number): number => Date.now() - days * 86_400_000
+
+function picks(n: number, asOf: number): Receipt {
+  const given = { calculation: uuid(n), kind: 'pe', subject: uuid(1), algorithm: 'biglearn_sparfa' } as const
+  const rest = { advisers: ['biglearn_sparfa'], matrix: uuid(2), position: 7, exercisesMax: undefined }
+  return { ...given, ...rest, asOf, exercises: [uuid(3)] }
+}
+
+function clue(n: number, asOf: number): ClueReceipt {
+  return {
+    ...{ calculation: uuid(n), kind: 'teacher_clue', subject: uuid(1), bookContainer: uuid(4), position: 7, asOf },
+    ...{ algorithm: 'biglearn_sparfa', matrix: uuid(2) },
+    clue: { minimum: 0.1, mostLikely: 1 / 3, maximum: 0.7, isReal: true },
+  }
+}
+
+test('receipts of both kinds are read as they were written, and go when they are older than is configured', async () => {
+  const receipts = openReceipts(pool)
+  const given = [picks(11, daysAgo(29)), picks(12, daysAgo(31)), clue(13, daysAgo(29)), clue(14, daysAgo(31))]
+  await receipts.put(given)
+  await receipts.put([clue(13, daysAgo(1))])
+  for (const one of given) assert.deepEqual(await receipts.read(one.calculation), one)
+  for (let part = 0; part < 64; part += 1) await cleanUpPart(pool, part, { ...cleanUpDefaults, receiptDays: 30 })
+  const left = await Promise.all(given.map(async ({ calculation }) => (await receipts.read(calculation)) !== undefined))
+  assert.deepEqual(left, [true, false, true, false])
+})
+
+test('a matrix stays as long as a receipt of a CLUE names it', async () => {
+  await pool.query(
+    `insert into ecosystem_matrix (part, ecosystem, matrix, created_at, superseded_at, in_use_from, q_ids, c_ids, d_data,
+       w_data, w_row, w_col, h_mask_data, h_mask_row, h_mask_col, made_by)
+     values (64, $1, $2, now(), now() - interval '40 days', now(), $3, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')`,
+    [uuid(5), uuid(2), [uuid(6)]],
+  )
+  const isThere = async () => {
+    await cleanUpPart(pool, 64, { ...cleanUpDefaults, receiptDays: 30 })
+    const { rows } = await pool.query('select removed_at is null as is_there from ecosystem_matrix')
+    return rows[0]?.is_there
+  }
+  await pool.query('truncate pick_receipt')
+  assert.equal(await isThere(), true)
+  await pool.query('truncate clue_receipt')
+  assert.equal(await isThere(), false)
+})
