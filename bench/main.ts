@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { append } from './append.ts'
 import { clues } from './clues.ts'
+import { eightLive } from './eight-live.ts'
 import { http } from './http.ts'
 import { ingest, ingestShapes } from './ingest.ts'
 import { picks, picksShapes } from './picks.ts'
@@ -80,10 +81,12 @@ program
   .description(
     'a subscription from the beginning, in order, checked and confirmed, beside COPY OUT of the same answers',
   )
+  .option('--shape <name>', 'from_beginning, or eight_live: eight subscriptions that follow 3,000 answers/s')
   .option('--answers <n>', 'answers in the log', positive, 400_000)
   .option('--run <n>', 'answers of one course in one append', positive, 10)
+  .option('--seconds <n>', 'measured time of eight_live', positive, 10)
   .option('--seed <n>', 'seed of the answers', positive, 1)
-  .action((options) => replay(options))
+  .action((options) => (options.shape === 'eight_live' ? eightLive(options) : replay(options)))
 
 program
   .command('takeover')

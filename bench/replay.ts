@@ -1,18 +1,20 @@
+import { loadavg } from 'node:os'
 import type { LaneSource } from '#crew/run-options.ts'
 import { startSubscription } from '#crew/run-subscription.ts'
-import type { StreamEvent } from '#domain/events.ts'
+import type { StoredEvent, StreamEvent } from '#domain/events.ts'
 import { toUuid } from '#domain/ids.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
+import { round } from './ingest.ts'
 import { answerJson, type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopyOut } from './support/copy-yardstick.ts'
 import { startBenchDatabase } from './support/product.ts'
 
 /*
  * A new subscription reads everything from the beginning: every course in order, checked event by event, each pass
- * confirmed under the fence. It has no effects of its own, so that the figure is the crew's and the log's. Beside it,
- * COPY OUT of the same answers as typed rows.
+ * confirmed under the fence. It has no effects of its own, so that the figure is the crew's and the log's. A second one
+ * also looks into the data of each event. Beside them, COPY OUT of the same answers as typed rows.
  */
 export interface ReplayOptions {
   readonly answers: number
@@ -36,23 +38,32 @@ export async function replay(options: ReplayOptions): Promise<void> {
     await database.pool.query('checkpoint')
     process.stderr.write('replay: COPY OUT\n')
     const copyOut = await measureCopyOut(database.url, [...answersOf(world, perCourse, options.run)].flat())
-    process.stderr.write('replay: subscription\n')
-    const cpu = process.cpuUsage()
-    const { seconds, passes } = await readAll(log, count, { pool, heartbeatPool })
-    const used = process.cpuUsage(cpu)
-    const rate = count / seconds
-    const line = {
-      bench: 'replay',
-      answers: count,
-      answers_per_append: options.run,
-      answers_per_second: Math.round(rate),
-      copy_out_answers_per_second: Math.round(copyOut),
-      ratio_to_copy_out: Math.round((rate / copyOut) * 1000) / 1000,
-      answers_per_pass: Math.round(count / passes),
-      node_cpu_us_per_answer: Math.round(((used.user + used.system) / count) * 100) / 100,
-      settings: database.settings,
+    for (const looksInto of ['numbers', 'data'] as const) {
+      process.stderr.write(`replay: subscription that looks into ${looksInto}\n`)
+      const postgresBefore = await database.cpuSeconds()
+      const cpu = process.cpuUsage()
+      const { seconds, passes } = await readAll(log, { count, looksInto }, { pool, heartbeatPool })
+      const used = process.cpuUsage(cpu)
+      const postgresCpu = (await database.cpuSeconds()) - postgresBefore
+      const rate = count / seconds
+      const line = {
+        bench: 'replay',
+        looks_into: looksInto,
+        answers: count,
+        answers_per_append: options.run,
+        answers_per_second: Math.round(rate),
+        copy_out_answers_per_second: Math.round(copyOut),
+        ratio_to_copy_out: round(rate / copyOut, 3),
+        ratio_to_copy_out_budget: 0.4,
+        answers_per_pass: Math.round(count / passes),
+        node_cpu_us_per_answer: round((used.user + used.system) / count, 2),
+        postgres_cpu_us_per_answer: round((postgresCpu * 1e6) / count, 2),
+        load_average: round(loadavg()[0] ?? 0, 1),
+        seed: options.seed,
+        settings: database.settings,
+      }
+      process.stdout.write(`${JSON.stringify(line)}\n`)
     }
-    process.stdout.write(`${JSON.stringify(line)}\n`)
     await log.close()
   } finally {
     await Promise.all(pools.map((each) => each.end()))
@@ -99,27 +110,31 @@ function eventOf(answer: BenchAnswer): StreamEvent {
 
 async function readAll(
   source: LaneSource,
-  count: number,
+  { count, looksInto }: { readonly count: number; readonly looksInto: 'numbers' | 'data' },
   pools: Pick<Parameters<typeof startSubscription>[0], 'pool' | 'heartbeatPool'>,
 ): Promise<{ seconds: number; passes: number }> {
   const next = new Map<string, number>()
   let seen = 0
   const all = Promise.withResolvers<void>()
   const subscription = {
-    name: 'replay',
+    name: `replay ${looksInto}`,
     eventsMax: 5000,
     apply: async (_transaction: unknown, entries: readonly LaneEntry[]): Promise<void> => {
-      for (const { events } of entries) for (const event of events) check(event.stream, event.number)
+      for (const { events } of entries) for (const event of events) check(event)
     },
     committed: (entries: readonly LaneEntry[]): void => {
       for (const { events } of entries) seen += events.length
       if (seen >= count) all.resolve()
     },
   }
-  function check(stream: string, number: number): void {
+  function check(event: StoredEvent): void {
+    const { stream, number } = event
     const expected = next.get(stream) ?? 0
     if (number !== expected) all.reject(new Error(`${number} of ${stream} came when ${expected} was next`))
     next.set(stream, number + 1)
+    if (looksInto === 'data' && event.data['response_uuid'] !== event.eventUuid) {
+      all.reject(new Error(`event ${number} of ${stream} has the data of another`))
+    }
   }
   const started = performance.now()
   const runner = await startSubscription({ subscription, source, ...pools })
