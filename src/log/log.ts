@@ -72,7 +72,7 @@ export interface Repair extends Reason {
 
 export interface StreamAudit extends Reason {
   readonly at: Date
-  readonly action: 'repair' | 'move'
+  readonly action: 'repair' | 'move' | 'lane policy'
   readonly detail: { readonly [key: string]: unknown }
 }
 

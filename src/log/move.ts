@@ -14,15 +14,23 @@ export async function moveStream(
   to: 'dedicated' | 'shared',
   by: Reason,
 ): Promise<{ lane: number }> {
-  return inTransaction(pool, async (client) => {
-    const bin = slot.part % gates
-    // Taken before the lane is chosen: two streams of a part must not be given the same one.
-    await client.query('select from gate where bin = $1 for no key update', [bin])
-    const lane = to === 'shared' ? 0 : await ownLane(client, slot)
-    await client.query('select move_stream($1::int2, $2::int2, $3, $4::int2)', [bin, slot.part, slot.stream, lane])
-    await writeAudit(client, slot, 'move', by, { lane })
-    return { lane }
-  })
+  return inTransaction(pool, (client) => moveStreamIn(client, slot, to, by))
+}
+
+/** Keeps appends of the stream's gate waiting until the transaction ends; take several gates in ascending order. */
+export async function moveStreamIn(
+  client: pg.ClientBase,
+  slot: StreamSlot,
+  to: 'dedicated' | 'shared',
+  by: Reason,
+): Promise<{ lane: number }> {
+  const bin = slot.part % gates
+  // Taken before the lane is chosen: two streams of a part must not be given the same one.
+  await client.query('select from gate where bin = $1 for no key update', [bin])
+  const lane = to === 'shared' ? 0 : await ownLane(client, slot)
+  await client.query('select move_stream($1::int2, $2::int2, $3, $4::int2)', [bin, slot.part, slot.stream, lane])
+  await writeAudit(client, slot, 'move', by, { lane })
+  return { lane }
 }
 
 /** The stream's own lane if it has one, else the lowest that nobody has. */

@@ -10,6 +10,7 @@ import { openAnswers, type Past } from '#answers/open.ts'
 import { withUploaded } from '#answers/uploaded.ts'
 import { withWaiting } from '#answers/waiting.ts'
 import type { Matrices } from '#api/ports.ts'
+import { startLaneBalance } from '#crew/lanes.ts'
 import { readProgress, waitUntilApplied } from '#crew/progress.ts'
 import { openRemoteAccess, type RemoteAccess } from '#crew/remote-access.ts'
 import type { CrewEvent } from '#crew/run-options.ts'
@@ -247,6 +248,13 @@ async function startLearning(
   const report = (event: CrewEvent): void => reportCrew(event, say)
   const runner = await startSubscription({ subscription, source: log, pool, heartbeatPool, report })
   shutdown.add('learning', workersMsMax, () => runner.stop())
+  const balance = startLaneBalance({
+    pool,
+    moved: ({ stream, to, lane }) =>
+      say(`course ${stream} has ${to === 'shared' ? 'no' : 'an'} own lane now (${lane})`),
+    onError: (error) => say(`measuring the rates of courses failed: ${reasonOf(error)}`),
+  })
+  shutdown.add('the balance of lanes', workersMsMax, () => balance.stop())
   const compaction = startCompaction({ pool, onError: (error) => say(`merging answers failed: ${reasonOf(error)}`) })
   shutdown.add('the merging of answers', workersMsMax, () => compaction.stop())
   return runner

@@ -1,5 +1,7 @@
 import { Command } from 'commander'
 import { blockedCommand } from './blocked.ts'
+import { laneCommand } from './lane.ts'
+import { lanesCommand } from './lanes.ts'
 import { parkedCommand } from './parked.ts'
 import { pauseCommand, resumeCommand } from './pause.ts'
 import { repairCommand } from './repair.ts'
@@ -18,7 +20,7 @@ export function streamsCommand(tools: StreamsTools = processTools): Command {
       'after',
       `
 Where to begin: "blocked" for courses whose events do not arrive, "subscriptions" for readers that fall behind, "parked"
-for courses that a reader could not follow. Commands that change something ask for --reason and leave a line in the
+for courses that a reader could not follow, "lanes" for very busy courses. Commands that change something ask for --reason and leave a line in the
 audit. docs/operations/streams.md tells what to do when.`,
     )
   const commands = [
@@ -32,6 +34,8 @@ audit. docs/operations/streams.md tells what to do when.`,
     retryCommand(tools),
     skipCommand(tools),
     replayCommand(tools),
+    lanesCommand(tools),
+    laneCommand(tools),
   ]
   for (const command of commands) streams.addCommand(command)
   return streams

@@ -7,6 +7,7 @@ import { openRemoteAccess, type RemoteAccess } from '#crew/remote-access.ts'
 import { registerSubscription } from '#crew/slots.ts'
 import type { StreamEvent } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import { partOf } from '#domain/parts.ts'
 import type { OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
@@ -223,4 +224,28 @@ test('mistakes are named before anything is changed', async () => {
   await assert.rejects(run('pause', 'lagging'), /required option '--reason <text>'/)
   await assert.rejects(run('repair', newCourse(), '--from', '5', '--to', '4', ...by), /--from is beyond --to/)
   await assert.rejects(run('skip', 'failing', newCourse(), '--number', '-1', ...by), /must be a sequence number/)
+})
+
+test('lane gives a course a lane of its own, with slots for every subscription; lanes shows it', async () => {
+  const course = newCourse()
+  await remote.create({ name: 'lane reader', kinds: ['course'], startsAt: 'now' })
+  await assert.rejects(run('lane', course, 'dedicated', ...by), /nothing is known of course/)
+  await append(course, 0)
+  await assert.rejects(run('lane', course, 'dedicated'), /--reason/)
+  await assert.rejects(run('lane', course, 'mine', ...by), /must be auto, shared, dedicated/)
+  const part = partOf('course', course)
+  assert.equal(await run('lane', course, 'dedicated', ...by), `${course} is dedicated and has lane 1 of part ${part}\n`)
+  await append(course, 1, 2)
+  const shown = await run('lanes')
+  assert.match(shown, new RegExp(`^${part} +1 +${course} +dedicated +-$`, 'm'))
+  assert.match(shown, new RegExp(`^lane reader +${part} +1 +nobody +1 +\\d+ s +0$`, 'm'))
+  const read = JSON.parse(await run('lanes', '--json'))
+  assert.deepEqual(read.courses[0].stream, course)
+  assert.equal(await run('lane', course, 'auto', ...by), `${course} is auto and has lane 1 of part ${part}\n`)
+  assert.equal(await run('lane', course, 'shared', ...by), `${course} is shared and shares lane 0 of part ${part}\n`)
+  const lines = await log.audits('course', course, 9)
+  assert.deepEqual(
+    lines.map(({ action, actor, reason }) => `${action} ${actor} ${reason}`).filter((line) => line.startsWith('lane')),
+    Array(3).fill('lane policy ada a test'),
+  )
 })

@@ -85,6 +85,13 @@ export async function requireSubscription(pool: pg.Pool, name: string): Promise<
   )
 }
 
+/** The same for a stream: a policy for one that does not exist would never be noticed. */
+export async function requireStream(log: OpenedLog, kind: StreamKind, stream: Uuid): Promise<void> {
+  const [status] = await log.statuses([{ kind, stream }], 0)
+  if (status?.isKnown === true) return
+  throw new ConfigurationError(`nothing is known of ${kind} ${stream}`, 'look at its uuid, and at --kind')
+}
+
 export function parseUuid(text: string): Uuid {
   if (!isUuid(text)) throw new InvalidArgumentError('must be a uuid.')
   return toUuid(text)

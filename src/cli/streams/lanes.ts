@@ -1,0 +1,53 @@
+import type { Command } from 'commander'
+import { readLags, type SubscriptionLag } from '#crew/progress.ts'
+import { type LaneOwner, readLaneOwners } from '#log/lane-balance.ts'
+import { ageText, jsonText, tableText } from './table.ts'
+import { type Shown, type StreamsTools, showing, withStreams } from './tools.ts'
+
+/* `biglearn streams lanes`: which courses have own lanes, and how far each subscription is in them. */
+export function lanesCommand(tools: StreamsTools): Command {
+  return showing('lanes', 'courses with a lane of their own, busy ones, and how far each subscription is in each lane')
+    .addHelpText(
+      'after',
+      `
+"lane" 0 is the one that the courses of a part share. "events/s" is a moving average over a minute, shown from 1 on.
+The second table has the lanes that a subscription has not confirmed to the end, and those that nobody works on. Change
+where a course goes: "lane". Courses that miss numbers: "blocked". Courses that a reader could not follow: "parked".`,
+    )
+    .action(({ json }: Shown) =>
+      withStreams(tools, async ({ pool, log }) => {
+        const owners = await readLaneOwners(pool)
+        const lags = await readLags(pool, log)
+        if (json) return tools.write(jsonText({ courses: owners, subscriptions: lags.map(slotsOf) }))
+        tools.write(owners.length === 0 ? 'every course shares a lane, and none is busy\n' : ownersText(owners))
+        tools.write(`\n${slotsText(lags)}`)
+      }),
+    )
+}
+
+function ownersText(owners: readonly LaneOwner[]): string {
+  const rows = owners.map(({ part, lane, stream, policy, eventsPerSecond }) => [
+    ...[String(part), String(lane), stream, policy, eventsPerSecond?.toFixed(1) ?? '-'],
+  ])
+  return tableText(['part', 'lane', 'course', 'policy', 'events/s'], rows)
+}
+
+function slotsOf({ name, isPaused, slots }: SubscriptionLag) {
+  const lines = slots.map(({ part, lane, owner, epoch, position, head, behind, exceptions }) => {
+    return { part, lane, owner: owner ?? null, epoch, position, head, behind, setAside: exceptions }
+  })
+  return { name, isPaused, slots: lines }
+}
+
+function slotsText(lags: readonly SubscriptionLag[]): string {
+  const rows = lags.flatMap(({ name, slots }) =>
+    slots
+      .filter(({ behind, owner, exceptions }) => behind > 0n || owner === undefined || exceptions > 0)
+      .map(({ part, lane, owner, behind, oldestAt, exceptions }) => [
+        ...[name, String(part), String(lane), owner ?? 'nobody', behind],
+        ...[oldestAt === undefined ? '-' : ageText(Date.now() - oldestAt.getTime()), exceptions],
+      ]),
+  )
+  if (rows.length === 0) return 'every subscription has confirmed every lane to its end\n'
+  return tableText(['subscription', 'part', 'lane', 'owner', 'behind', 'oldest', 'set aside'], rows)
+}
