@@ -25,7 +25,7 @@ export interface Advice {
   readonly isSubmitted: boolean
 }
 
-export type Choice = Pick<CalculationInputs, 'kind' | 'subject' | 'algorithm'>
+export type Choice = Pick<CalculationInputs, 'kind' | 'subject' | 'algorithm' | 'beside'>
 
 /** A student whose choice is asked for, in an edition that has arrived. */
 export interface Advisee {

@@ -11,9 +11,11 @@ export interface CalculationInputs {
   readonly container: Uuid | undefined
   readonly matrix: Uuid
   readonly position: number
+  /** Calculations of others that this one keeps clear of; most have none. */
+  readonly beside?: readonly Uuid[]
 }
 
 export function calculationUuid(inputs: CalculationInputs): Uuid {
-  const { algorithm, kind, subject, container, matrix, position } = inputs
-  return namedUuid(namespace, [algorithm, kind, subject, container ?? '', matrix, position].join(' '))
+  const { algorithm, kind, subject, container, matrix, position, beside = [] } = inputs
+  return namedUuid(namespace, [algorithm, kind, subject, container ?? '', matrix, position, ...beside].join(' '))
 }

@@ -1,5 +1,6 @@
 import type { Instant } from '#domain/student.ts'
 import type { MatrixStore } from '#due/matrix-store.ts'
+import type { Results } from '#due/results.ts'
 import type { SubmittedClues } from '#due/submitted-clues.ts'
 import type { SubmittedOrderings } from '#due/submitted-orderings.ts'
 import type { PastReader } from '#learning/past-reader.ts'
@@ -28,6 +29,8 @@ export interface AnswerPorts extends KeptViews {
 export interface Submitted {
   readonly orderings: Pick<SubmittedOrderings, 'inUse'>
   readonly clues: Pick<SubmittedClues, 'read' | 'ofSubjects'>
+  /** What they uploaded without having been asked. */
+  readonly uploads: Pick<Results, 'readAllPicks'>
 }
 
 export interface AnswerOptions {
@@ -107,4 +110,5 @@ export function portsOfPast(past: Past, matrices: MatrixStore, instant: Instant)
 const nothingSubmitted: Submitted = {
   orderings: { inUse: async () => new Map() },
   clues: { read: async (_kind, keys) => keys.map(() => undefined), ofSubjects: async () => [] },
+  uploads: { readAllPicks: async () => new Map() },
 }

@@ -12,7 +12,7 @@ import { chooseSpaced, spacedCandidates, spacedReport } from '#choose/spaced.ts'
 import { type Area, choosePractice, type PracticeChoice, practiceCandidates, worstAreas } from '#choose/worst-areas.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
-import type { PickKind } from '#due/results.ts'
+import type { PickKind, PickResult } from '#due/results.ts'
 import { createBreath } from '#platform/breath.ts'
 import type { Advice, Advisee, Choice } from './advice.ts'
 import { adviceFor, type Question, type Scope } from './advisers.ts'
@@ -35,6 +35,8 @@ interface Basis extends Advisee {
   readonly advice: Advice
   /** Of everyone who was asked: a client may take personalised and spaced exercises from different algorithms. */
   readonly advices: readonly Advice[]
+  /** Personalised exercises that remote algorithms uploaded for the assignment, for spaced ones to keep clear of. */
+  readonly uploads: readonly PickResult[]
 }
 
 const unknown: PickAnswer = {
@@ -83,7 +85,10 @@ async function forAssignments<Asked extends Wish>(
   choose: (wish: Asked, assignment: Assignment, basis: Basis) => PickAnswer,
 ): Promise<PickAnswer[]> {
   const wanted = [...new Set(wishes.map(({ line }) => line.assignment))]
-  const records = await ports.records.ofAssignments(wanted, ports.freshness)
+  const [records, uploads] = await Promise.all([
+    ports.records.ofAssignments(wanted, ports.freshness),
+    scope === 'all' ? ports.submitted.uploads.readAllPicks('pe', wanted) : undefined,
+  ])
   const answers: PickAnswer[] = []
   const breath = createBreath()
   for (let from = 0; from < wishes.length; from += linesPerSlice) {
@@ -92,7 +97,8 @@ async function forAssignments<Asked extends Wish>(
       ports,
       slice.map(({ line, algorithm }) => {
         const record = records.get(line.assignment)
-        return { algorithm, record, ecosystem: record && assignmentIn(record, line.assignment)?.ecosystem }
+        const ecosystem = record && assignmentIn(record, line.assignment)?.ecosystem
+        return { algorithm, record, ecosystem, uploads: uploads?.get(line.assignment) }
       }),
       scope,
     )
@@ -116,6 +122,7 @@ interface Sought {
   readonly algorithm: string | undefined
   readonly record: StudentRecord | undefined
   readonly ecosystem: Uuid | undefined
+  readonly uploads?: readonly PickResult[] | undefined
 }
 
 /** `undefined` where the student, the book or the algorithm's part is not there (yet). */
@@ -135,10 +142,11 @@ async function basesOf(ports: AnswerPorts, sought: readonly Sought[], scope: Sco
     scope,
   )
   let next = 0
-  return questions.map((question) => {
+  return questions.map((question, index) => {
     const advices = question && advised[next++]
     const advice = advices?.find(({ algorithm }) => algorithm.toLowerCase() === question?.algorithm)
-    return question && advices && advice ? { ...question, advice, advices } : undefined
+    const uploads = sought[index]?.uploads ?? []
+    return question && advices && advice ? { ...question, advice, advices, uploads } : undefined
   })
 }
 
@@ -253,12 +261,20 @@ function spaced(ports: PickPorts, assignment: Assignment, basis: Basis, historyT
 }
 
 /**
- * What any algorithm would give as personalised exercises; those already assigned are excluded as the assignment's own.
+ * What any algorithm gives as personalised exercises: what it uploaded, or what would be chosen by its order. Those
+ * already assigned are excluded as the assignment's own.
  */
 function personalisedGroups(ports: AnswerPorts, assignment: Assignment, basis: Basis): Set<Uuid> {
   if (needOfPes(assignment) !== 'choose') return new Set()
-  const choices = basis.advices.map((advice) => choosePes(ports, assignment, basis, advice))
-  return new Set(choices.flatMap(({ choice }) => choice.picks.map(({ exercise }) => exercise.group)))
+  const { advices, uploads, edition } = basis
+  const uploaders = new Set(uploads.map(({ algorithm }) => algorithm.toLowerCase()))
+  const choosers = advices.filter(({ algorithm }) => !uploaders.has(algorithm.toLowerCase()))
+  const chosen = choosers.flatMap((advice) => choosePes(ports, assignment, basis, advice).choice.picks)
+  const uploaded = uploads.flatMap(({ exercises }) => exercises)
+  return new Set([
+    ...chosen.map(({ exercise }) => exercise.group),
+    ...uploaded.map((exercise) => edition.groupOf(exercise) ?? exercise),
+  ])
 }
 
 export async function worstAreasPicks(ports: PickPorts, lines: readonly StudentPickLine[]): Promise<PickAnswer[]> {
@@ -331,10 +347,13 @@ interface Settled {
 }
 
 function settled(ports: PickPorts, basis: Basis, { inputs, exercises, spyInfo = {}, explain }: Settled): PickAnswer {
-  const { advice, advices, record } = basis
+  const { advice, advices, record, uploads } = basis
   const { matrix } = advice
-  const answer = { status: 'ready', calculation: advice.calculation(inputs), matrix, exercises, spyInfo } as const
-  if (advices.some(({ isSubmitted }) => isSubmitted)) return answer
+  const beside = uploads.map(({ calculation }) => calculation)
+  const calculation = advice.calculation({ ...inputs, ...(beside.length > 0 && { beside }) })
+  const answer = { status: 'ready', calculation, matrix, exercises, spyInfo } as const
+  // What was submitted or uploaded has no history, so that what depends on it can not be made again.
+  if (beside.length > 0 || advices.some(({ isSubmitted }) => isSubmitted)) return answer
   const [asOf, { algorithm }, { position }] = [ports.clock.now(), inputs, record]
   const advisers = advices.map((one) => one.algorithm)
   return {

@@ -84,6 +84,8 @@ export function withPresence({ results, orderings, clues }: RemoteStores, presen
       putPicks: (kind, picks) => announcing('picks', results.putPicks(kind, picks)),
       readPicks: async (kind, keys) =>
         (await presence.has('picks')) ? results.readPicks(kind, keys) : keys.map(() => undefined),
+      readAllPicks: async (kind, subjects) =>
+        (await presence.has('picks')) ? results.readAllPicks(kind, subjects) : new Map(),
       putClues: (kind, all) => announcing('clues', results.putClues(kind, all)),
       readClues: async (kind, keys) =>
         (await presence.has('clues')) ? results.readClues(kind, keys) : keys.map(() => undefined),

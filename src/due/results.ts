@@ -9,6 +9,8 @@ export interface Results {
   putPicks(kind: PickKind, picks: readonly PickResult[]): Promise<void>
   /** One answer per key, in order; `undefined` where nothing was uploaded. */
   readPicks(kind: PickKind, keys: readonly PickKey[]): Promise<(PickResult | undefined)[]>
+  /** What any algorithm uploaded for these subjects; subjects without any are absent. */
+  readAllPicks(kind: PickKind, subjects: readonly Uuid[]): Promise<Map<Uuid, PickResult[]>>
   putClues(kind: ClueKind, clues: readonly ClueResult[]): Promise<void>
   readClues(kind: ClueKind, keys: readonly ClueKey[]): Promise<(ClueResult | undefined)[]>
   /** Written after the event is stored and before its request is acknowledged; the first row of a key stays. */

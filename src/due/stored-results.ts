@@ -31,6 +31,7 @@ export function createStoredResults({ pool, parts }: ResultsOptions): Results {
   return {
     putPicks: (kind, picks) => putPicks(pool, kind, lastOfEach(picks, pickKeyText), place),
     readPicks: (kind, keys) => readPicks(pool, kind, keys, place),
+    readAllPicks: (kind, subjects) => readAllPicks(pool, kind, subjects, place),
     putClues: (kind, clues) => putClues(pool, kind, lastOfEach(clues, clueKeyText), place),
     readClues: (kind, keys) => readClues(pool, kind, keys, place),
     putPreparation: (preparation) => putPreparation(pool, preparation, place),
@@ -95,7 +96,6 @@ async function putPickRows(pool: pg.Pool, kind: PickKind, picks: readonly PickRe
 }
 
 interface PickRow {
-  readonly position: number
   readonly algorithm_name: string
   readonly calculation_uuid: string
   readonly ecosystem_matrix_uuid: string
@@ -132,7 +132,7 @@ async function readPickRows(
   keys: readonly PickKey[],
   place: Place,
 ): Promise<(PickResult | undefined)[]> {
-  const { rows } = await pool.query<PickRow>(readPicksSql, [
+  const { rows } = await pool.query<PickRow & { readonly position: number }>(readPicksSql, [
     kind,
     keys.map(({ subject }) => place(subject)),
     keys.map(({ subject }) => subject),
@@ -141,16 +141,45 @@ async function readPickRows(
   const byPosition = new Map(rows.map((row) => [row.position, row]))
   return keys.map(({ subject }, index) => {
     const row = byPosition.get(index + 1)
-    if (row === undefined) return undefined
-    return {
-      subject,
-      algorithm: row.algorithm_name,
-      calculation: toUuid(row.calculation_uuid),
-      matrix: toUuid(row.ecosystem_matrix_uuid),
-      exercises: row.exercise_uuids.map(toUuid),
-      spyInfo: JSON.parse(row.spy_info),
-    }
+    return row && pickOf(subject, row)
   })
+}
+
+function pickOf(subject: Uuid, row: PickRow): PickResult {
+  return {
+    subject,
+    algorithm: row.algorithm_name,
+    calculation: toUuid(row.calculation_uuid),
+    matrix: toUuid(row.ecosystem_matrix_uuid),
+    exercises: row.exercise_uuids.map(toUuid),
+    spyInfo: JSON.parse(row.spy_info),
+  }
+}
+
+async function readAllPicks(
+  pool: pg.Pool,
+  kind: PickKind,
+  subjects: readonly Uuid[],
+  place: Place,
+): Promise<Map<Uuid, PickResult[]>> {
+  const { rows } = await pool.query<PickRow & { readonly subject_uuid: string }>(
+    `select stored.*
+     from unnest($2::smallint[], $3::uuid[]) as asked (part, subject_uuid)
+     cross join lateral (
+       select subject_uuid, algorithm_name, calculation_uuid, ecosystem_matrix_uuid,
+         exercise_uuids::text[] as exercise_uuids, spy_info
+       from pick_result
+       where part = asked.part
+         and subject_uuid = asked.subject_uuid
+         and kind = $1
+       order by algorithm_key
+     ) as stored`,
+    [kind, subjects.map(place), subjects],
+  )
+  return Map.groupBy(
+    rows.map((row) => pickOf(toUuid(row.subject_uuid), row)),
+    ({ subject }) => subject,
+  )
 }
 
 const putCluesSql = `

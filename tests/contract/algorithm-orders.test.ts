@@ -93,6 +93,34 @@ test('62: spaced exercises of one algorithm avoid the personalised ones of anoth
   await world.assign(world.student(2), 1, { ...nothingOpen, assignment_uuid: assignment, is_deleted: true })
 })
 
+test('spaced exercises keep clear of personalised ones that were uploaded', async () => {
+  const assignment = await world.assign(world.student(3), 1, open)
+  const page = world.classroom.exercises[1] ?? []
+  await world.orderAll('uploads', page)
+  const spaced = () => world.spes(assignment, 'instructor_driven_uploads')
+  const before = await spaced()
+  const upload = (exercises: readonly (string | undefined)[]) =>
+    world.application.post('/update_assignment_pes', {
+      pe_updates: [
+        {
+          request_uuid: randomUUID(),
+          assignment_uuid: assignment,
+          algorithm_name: 'somebody_else',
+          calculation_uuid: randomUUID(),
+          ecosystem_matrix_uuid: randomUUID(),
+          exercise_uuids: exercises,
+        },
+      ],
+    })
+  await upload(before.exercises)
+  const after = await spaced()
+  assert.equal(after.exercises.length, 2)
+  assert.ok(after.exercises.every((exercise) => !before.exercises.includes(exercise)))
+  await upload([])
+  assert.deepEqual((await spaced()).exercises, before.exercises)
+  await world.assign(world.student(3), 1, { ...nothingOpen, assignment_uuid: assignment, is_deleted: true })
+})
+
 test('63: an exercise that comes into open homework leaves the personalised ones of other assignments', async () => {
   const student = world.student(2)
   const page = world.classroom.exercises[2] ?? []

@@ -29,6 +29,13 @@ export function createMemoryResults(): Results {
   return {
     putPicks: async (kind, lines) => lines.forEach((line) => void picks.set(pickKey(kind, line), line)),
     readPicks: async (kind, keys) => keys.map((key) => picks.get(pickKey(kind, key))),
+    readAllPicks: async (kind, subjects) =>
+      new Map(
+        subjects.flatMap((subject) => {
+          const found = [...picks].filter(([key, line]) => key.startsWith(`${kind}/`) && line.subject === subject)
+          return found.length === 0 ? [] : [[subject, found.map(([, line]) => line)]]
+        }),
+      ),
     putClues: async (kind, lines) => lines.forEach((line) => void clues.set(clueKey(kind, line), line)),
     readClues: async (kind, keys) => keys.map((key) => clues.get(clueKey(kind, key))),
     putPreparation: async (preparation) => {

@@ -127,7 +127,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const computed = openAnswers({
     ...{ reader, views, clock, freshness, past, matrices: matrixStore },
     algorithms: openAlgorithms(options.algorithms, (ecosystem) => matrixStore.current(ecosystem)),
-    submitted: { orderings, clues },
+    submitted: { orderings, clues, uploads: results },
   })
   const receipts = openReceiptWriting(options, shutdown)
   const contract = openAlgorithmContract({
