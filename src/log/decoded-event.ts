@@ -1,9 +1,10 @@
 import type { EventData, EventType, StoredEvent, StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { digitsOf, uuidAt } from './body-digits.ts'
 import { eventType } from './event-types.ts'
 import { type PackedResponse, responseData } from './response-codec.ts'
 import { type ResponseEvent, responseDataBytes } from './response-text.ts'
-import { numberFromHex, uuidFromHex } from './uuid-bytes.ts'
+import { numberFromHex } from './uuid-bytes.ts'
 
 /** What a body does not say about itself. */
 export interface BodyContext {
@@ -62,7 +63,7 @@ export class DecodedEvent implements StoredEvent, ResponseEvent {
   }
 
   get eventUuid(): Uuid {
-    return uuidFromHex(this.#body.hex, this.at + 2) as Uuid
+    return uuidAt(digitsOf(this.hex), this.at + 2) as Uuid
   }
 
   get hex(): string {

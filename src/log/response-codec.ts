@@ -1,7 +1,8 @@
 import type { StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { digitsOf, uuidAt } from './body-digits.ts'
 import { momentBytesMax, momentFromHex, writeMoment } from './moment.ts'
-import { byteFromHex, uuidFromHex, writeUuid } from './uuid-bytes.ts'
+import { byteFromHex, writeUuid } from './uuid-bytes.ts'
 
 /*
  * A recorded response in 58 to 92 bytes:
@@ -106,14 +107,15 @@ export function responseData(
 ): { [key: string]: unknown } {
   const { at } = packed
   const tag = byteFromHex(hex, at)
+  const digits = digitsOf(hex)
   const data: { [key: string]: unknown } = {
-    response_uuid: uuidFromHex(hex, at + 2),
+    response_uuid: uuidAt(digits, at + 2),
     course_uuid: stream,
     sequence_number: number,
-    ecosystem_uuid: uuidFromHex(hex, packed.ecosystemAt),
-    trial_uuid: uuidFromHex(hex, at + trialOffset),
-    student_uuid: uuidFromHex(hex, packed.studentAt),
-    exercise_uuid: uuidFromHex(hex, at + exerciseOffset),
+    ecosystem_uuid: uuidAt(digits, packed.ecosystemAt),
+    trial_uuid: uuidAt(digits, at + trialOffset),
+    student_uuid: uuidAt(digits, packed.studentAt),
+    exercise_uuid: uuidAt(digits, at + exerciseOffset),
     is_correct: (tag & correct) !== 0,
   }
   if ((tag & realGiven) !== 0) data['is_real_response'] = (tag & real) !== 0

@@ -1,4 +1,5 @@
 import type { Uuid } from '#domain/ids.ts'
+import { digitsOf, putUuid } from './body-digits.ts'
 import { momentLength, writeMomentText } from './moment.ts'
 import {
   correct,
@@ -44,7 +45,7 @@ const templates: Template[] = []
 /** One for each set of flags and count of the number's digits. */
 function templateOf(tag: number, number: number): Template {
   const shape = tag & shapeFlags
-  const digits = digitsOf(number)
+  const digits = placesOf(number)
   const index = digits * (shapeFlags + 1) + shape
   templates[index] ??= createTemplate(shape, digits)
   return templates[index]
@@ -87,7 +88,7 @@ function createTemplate(shape: number, digits: number): Template {
   }
 }
 
-function digitsOf(number: number): number {
+function placesOf(number: number): number {
   let digits = 1
   for (let limit = 10; number >= limit; limit *= 10) digits += 1
   return digits
@@ -112,11 +113,11 @@ export function writeResponse(target: TextBuffer, event: ResponseEvent): void {
   const { bytes, view, end } = target
   const tag = byteFromHex(hex, at)
   const template = templateOf(tag, number)
-  const digits = digitsOfBody(hex, event.stream)
+  const digits = digitsOf(hex)
   bytes.set(template.text, end)
   putUuid(view, end + template.eventAt, digits, at + 2)
   putUuid(view, end + template.responseAt, digits, at + 2)
-  putStream(view, end + template.courseAt, digits)
+  putStream(view, end + template.courseAt, event.stream)
   putUuid(view, end + template.ecosystemAt, digits, event.ecosystemAt)
   putUuid(view, end + template.trialAt, digits, at + trialOffset)
   putUuid(view, end + template.studentAt, digits, event.studentAt)
@@ -129,36 +130,17 @@ export function writeResponse(target: TextBuffer, event: ResponseEvent): void {
   target.end = momentEnd + ending.length
 }
 
-const streamLength = 36
-let inHand = { hex: '', stream: '', view: new DataView(new ArrayBuffer(streamLength)) }
+const streamText = Buffer.alloc(36)
+const streamView = new DataView(streamText.buffer, streamText.byteOffset, streamText.byteLength)
+let streamInHand = ''
 
-/** The text of a stream's uuid and behind it the digits of a body; those of the last body are kept. */
-function digitsOfBody(hex: string, stream: string): DataView {
-  if (hex === inHand.hex && stream === inHand.stream) return inHand.view
-  const length = streamLength + hex.length
-  const view = length <= inHand.view.byteLength ? inHand.view : new DataView(new ArrayBuffer(2 * length))
-  const bytes = Buffer.from(view.buffer)
-  bytes.write(stream, 0, 'latin1')
-  bytes.write(hex, streamLength, 'latin1')
-  inHand = { hex, stream, view }
-  return view
-}
-
-/** Four digits at once; the hyphens are there already. `from` counts the digits of the body. */
-function putUuid(target: DataView, at: number, digits: DataView, from: number): void {
-  const first = streamLength + from
-  target.setInt32(at, digits.getInt32(first))
-  target.setInt32(at + 4, digits.getInt32(first + 4))
-  target.setInt32(at + 9, digits.getInt32(first + 8))
-  target.setInt32(at + 14, digits.getInt32(first + 12))
-  target.setInt32(at + 19, digits.getInt32(first + 16))
-  target.setInt32(at + 24, digits.getInt32(first + 20))
-  target.setInt32(at + 28, digits.getInt32(first + 24))
-  target.setInt32(at + 32, digits.getInt32(first + 28))
-}
-
-function putStream(target: DataView, at: number, digits: DataView): void {
-  for (let index = 0; index < streamLength; index += 4) target.setInt32(at + index, digits.getInt32(index))
+/** Answers of one stream follow one another. */
+function putStream(target: DataView, at: number, stream: string): void {
+  if (stream !== streamInHand) {
+    streamText.write(stream, 'latin1')
+    streamInHand = stream
+  }
+  for (let index = 0; index < 36; index += 4) target.setInt32(at + index, streamView.getInt32(index))
 }
 
 /** The last digit stands before `end`; there are as many places as the number has digits. */
