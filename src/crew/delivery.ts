@@ -173,6 +173,7 @@ export class Delivery {
     if (result.setAside.length > 0) {
       this.#options.report({ kind: 'set_aside', streams: result.setAside })
     }
+    if (result.early.length > 0) this.#options.report({ kind: 'waits_for_lane', streams: result.early })
     this.applied(result.applied)
     this.waiters.reached(result.positions)
   }

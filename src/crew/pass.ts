@@ -37,6 +37,8 @@ export interface PassResult {
   readonly setAside: readonly SetAside[]
   /** Slots, by `part/lane`, that stopped where a stream came from a lane that is not as far yet. */
   readonly waiting: ReadonlySet<string>
+  /** Streams that wait aside since this pass, for another lane. */
+  readonly early: readonly Uuid[]
 }
 
 /** Nobody is set aside while a dependency is down. */
@@ -90,7 +92,7 @@ export async function runPass(
     const applied = wanted.filter((entry) => !failed.has(streamOf(entry)))
     const stopped = ours.filter((batch, index) => passable[index]?.entries.length !== batch.entries.length)
     const waiting = new Set(stopped.map((batch) => slotName(batch.grant)))
-    return { positions, applied, lost, setAside: failures, waiting }
+    return { positions, applied, lost, setAside: failures, waiting, early: early.map(streamOf) }
   })
 }
 
@@ -117,7 +119,7 @@ export function setAsideFirst(context: PassContext, batch: SlotBatch, error: unk
   return connection.transaction(async (transaction) => {
     const entries = batch.entries.slice(0, 1)
     const slot = (await transaction.lockSlots([batch.grant], guards.token)).get(slotName(batch.grant))
-    const nothing = { applied: [], lost: [], setAside: [], waiting: new Set<string>() }
+    const nothing = { applied: [], lost: [], setAside: [], waiting: new Set<string>(), early: [] }
     if (slot === undefined) return { ...nothing, positions: new Map(), lost: [batch.grant] }
     const positions = new Map([[slotName(batch.grant), slot.position]])
     if (slot.position !== batch.from) return { ...nothing, positions }

@@ -29,6 +29,8 @@ export interface RunOptions {
 export type CrewEvent =
   | { readonly kind: 'slots_gained' | 'slots_lost' | 'fenced_off'; readonly slots: readonly SlotKey[] }
   | { readonly kind: 'set_aside'; readonly streams: readonly SetAside[] }
+  /** Streams that changed lanes wait aside until their old lane is as far. */
+  | { readonly kind: 'waits_for_lane'; readonly streams: readonly Uuid[] }
   | { readonly kind: 'parked'; readonly stream: Uuid; readonly error: unknown }
   | { readonly kind: 'rejoined'; readonly stream: Uuid }
   | { readonly kind: 'breaker_opened'; readonly error: unknown }

@@ -200,7 +200,7 @@ export class SubscriptionRunner {
   }
 
   #report(event: CrewEvent): void {
-    if (event.kind === 'set_aside') this.#setAside.dueMs = 0
+    if (event.kind === 'set_aside' || event.kind === 'waits_for_lane') this.#setAside.dueMs = 0
     this.#options.report?.(event)
   }
 
