@@ -12,6 +12,21 @@ test('a date-time with any offset, and explain', () => {
   assert.deepEqual(view, { asOf: Date.UTC(2026, 10, 21, 8, 0, 0, 250), explains: true })
 })
 
+test('as_of is refused for a time that does not exist, such as 30 February', () => {
+  for (const asOf of [
+    '2026-02-30T10:00:00Z',
+    '2026-02-29T10:00:00+02:00',
+    '2026-06-31T00:00:00Z',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01T10:60:00Z',
+    '2026-01-01T10:00:00+24:00',
+  ]) {
+    assert.match(JSON.stringify(parseView({ as_of: asOf }, ['as_of'])), /as_of must be/, asOf)
+  }
+  const view = parseView({ as_of: '2024-02-29T23:59:59.5-23:59' }, ['as_of'])
+  assert.deepEqual(view, { ...plainView, asOf: Date.UTC(2024, 2, 1, 23, 58, 59, 500) })
+})
+
 test('what can not be understood is named', () => {
   for (const asOf of ['', 'yesterday', '2026-11-21', '2026-11-21T10:00:00', '2026-13-01T10:00:00Z', ['a', 'b']]) {
     assert.match(JSON.stringify(parseView({ as_of: asOf }, ['as_of'])), /as_of must be/)

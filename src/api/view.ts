@@ -1,3 +1,4 @@
+import { beginsWithDay } from '#domain/calendar.ts'
 import type { Instant } from '#domain/student.ts'
 import { positionPattern } from '#platform/readers.ts'
 
@@ -28,7 +29,8 @@ export function parseView(
   let view = plainView
   const asOf = parameters.includes('as_of') ? query['as_of'] : undefined
   if (asOf !== undefined) {
-    const instant = typeof asOf === 'string' && dateTime.test(asOf) ? Date.parse(asOf) : Number.NaN
+    const isDateTime = typeof asOf === 'string' && dateTime.test(asOf) && beginsWithDay(asOf)
+    const instant = isDateTime ? Date.parse(asOf) : Number.NaN
     if (Number.isNaN(instant)) return { problem: 'the query parameter as_of must be one date-time with a time zone' }
     view = { ...view, asOf: instant }
   }
@@ -54,4 +56,7 @@ export function tooMuchToExplain(view: View, body: object): string | undefined {
   return isTooLong ? `with the query parameter explain=1 a request has at most ${explainedLinesMax} lines` : undefined
 }
 
-const dateTime = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/
+const hourAndMinute = '(?:[01]\\d|2[0-3]):[0-5]\\d'
+const dateTime = new RegExp(
+  `^\\d{4}-\\d\\d-\\d\\d[Tt]${hourAndMinute}:[0-5]\\d(?:\\.\\d{1,9})?(?:[Zz]|[+-]${hourAndMinute})$`,
+)

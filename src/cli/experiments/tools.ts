@@ -8,6 +8,7 @@ import {
   type ExperimentUnit,
   experimentUnits,
 } from '#choose/experiment.ts'
+import { beginsWithDay } from '#domain/calendar.ts'
 import type { Instant } from '#domain/student.ts'
 import { isRefused, type Refused } from '#due/experiments.ts'
 import { ConfigurationError } from '#platform/config.ts'
@@ -70,9 +71,8 @@ export function parseArm(text: string, before: readonly Arm[] | undefined): read
 
 /** A date-time with its zone; a time without one would mean another moment elsewhere. */
 export function parseTime(text: string): Instant {
-  const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/i.test(text)
-    ? Date.parse(text)
-    : Number.NaN
+  const isDateTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/i.test(text)
+  const instant = isDateTime && beginsWithDay(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(instant))
     throw new InvalidArgumentError('must be a time with its zone, such as 2026-09-01T08:00:00Z.')
   return instant
