@@ -62,10 +62,16 @@ export class AlgorithmWorld {
     await this.clue('student', randomUUID(), randomUUID(), 'none')
   }
 
-  async answer(student: ClassroomStudent, page: number, exercises: readonly [number, boolean][]): Promise<void> {
-    const responses = exercises.map(([exercise, isCorrect]) =>
-      this.classroom.response(student, page, exercise, isCorrect),
-    )
+  async answer(
+    student: ClassroomStudent,
+    page: number,
+    exercises: readonly [number, boolean][],
+    respondedAt = new Date(),
+  ): Promise<void> {
+    const responses = exercises.map(([exercise, isCorrect]) => ({
+      ...this.classroom.response(student, page, exercise, isCorrect),
+      responded_at: respondedAt.toISOString(),
+    }))
     await this.application.post('/record_responses', { responses })
     await this.settle()
   }
