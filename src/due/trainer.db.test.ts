@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import type { Worker } from 'node:worker_threads'
 import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
-import { fitMatrix } from '#estimate/sparfa/fit.ts'
+import { type FitOptions, fitMatrix } from '#estimate/sparfa/fit.ts'
 import { prepareFit } from '#estimate/sparfa/input.ts'
+import { plant } from '#estimate/sparfa/planted.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
+import { fitInThreads } from './block-threads.ts'
 import { openMatrixStore } from './matrix-store.ts'
 import { findDue, type TrainerPorts, trainOne } from './trainer.ts'
 import { claimTraining, fitIntervalMs, isFitDue, readTrainingStates, type TrainingState } from './training-claims.ts'
@@ -103,6 +106,39 @@ test('a claim is exclusive until its lease ends', async () => {
   await pool.query(`update training set claimed_until = now() - interval '1 second'`)
   assert.equal((await findDue(ports(0, fitted(0)))).length, 1)
   assert.ok(await claimTraining(pool, ecosystem, token(2), 60_000))
+})
+
+test('a thread that dies fails its fit alone: the trainer goes on with the next', async () => {
+  const failures: string[] = []
+  let isDying = true
+  const { input } = plant({
+    questions: 30,
+    concepts: 3,
+    learners: 900,
+    responses: 20_000,
+    seed: 1,
+    secondHints: 0,
+    sigmaSpecific: 0.7,
+    sigmaGeneral: 0.7,
+  })
+  const threaded: TrainerPorts = {
+    ...ports(0, async (_ecosystem, _fits, signal) => {
+      const onThread = (worker: Worker): void => void (isDying && worker.terminate())
+      const options = { threads: 2, signal, onThread }
+      // Long enough to notice.
+      const fit: FitOptions = { preset: 'auto', seed: 1, kernel: 'plain', triesSoft: false }
+      return { matrix: await fitInThreads(input, fit, options), answers: 0 }
+    }),
+    failed: (_ecosystem, error) => failures.push(String(error)),
+  }
+  await trainOne(threaded, never)
+  assert.match(failures.join(), /^Error: a thread of the fit ended with code [01]$/)
+  assert.equal((await pool.query('select 1 from ecosystem_matrix')).rowCount, 0)
+  isDying = false
+  await pool.query(`update training set failed_at = now() - interval '2 minutes'`)
+  await trainOne(threaded, never)
+  assert.equal((await pool.query('select 1 from ecosystem_matrix')).rowCount, 1)
+  assert.equal(failures.length, 1)
 })
 
 test('a fit that fails is told, handed back, and tried again later', async () => {

@@ -46,6 +46,8 @@ export interface ApplicationOptions {
   readonly receiptDays?: number | undefined
   /** Students whose records stay in memory; 0: everything is read each time. */
   readonly studentsMax?: number | undefined
+  /** See `FitOrder.threads`. */
+  readonly fitThreads?: number | undefined
   readonly settings?: ApiSettings
   readonly say: (line: string) => void
 }

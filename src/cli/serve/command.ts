@@ -11,6 +11,7 @@ import {
   parseAlgorithms,
   parsePort,
   parseRoles,
+  parseThreads,
   type Role,
   readMilliseconds,
   readReplicaSettings,
@@ -25,6 +26,7 @@ interface ServeOptions {
   readonly host: string
   readonly port: number
   readonly managementPort?: number
+  readonly fitThreads?: number
 }
 
 /** Long enough for a balancer to notice (its interval × fall count + 1 s) before connections are refused (OP-P2). */
@@ -46,6 +48,7 @@ export function serveCommand(): Command {
         .argParser(parseAlgorithms)
         .default(algorithmsDefault, algorithmsDefault.join(',')),
     )
+    .option('--fit-threads <n>', 'threads that share a fit of the trainer; by default half of the cores', parseThreads)
     .option('--host <address>', 'address to listen on; anything but loopback needs tokens', '127.0.0.1')
     .option('--port <n>', 'port of the API and the console', parsePort, 8080)
     .option('--management-port <n>', 'serve /livez, /readyz, /version and /metrics there, and only there', parsePort)
@@ -83,6 +86,7 @@ async function serve(options: ServeOptions): Promise<void> {
         databaseUrl: requireDatabaseUrl(process.env),
         roles: options.roles,
         algorithms: options.algorithms,
+        fitThreads: options.fitThreads,
         host: options.host,
         port: options.port,
         managementPort: options.managementPort,

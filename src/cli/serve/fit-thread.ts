@@ -12,6 +12,8 @@ export interface FitOrder {
   /** Of a replica that has what training reads. */
   readonly readerUrl: string | undefined
   readonly ecosystem: Uuid
+  /** That share the fit; by default half of the cores, because requests need the others. */
+  readonly threads: number | undefined
 }
 
 export type FitReply = { readonly matrix: StoredMatrix; readonly answers: number } | { readonly error: string }

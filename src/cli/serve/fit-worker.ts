@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import type pg from 'pg'
 import { indexEcosystem } from '#choose/ecosystem-index.ts'
 import type { Ecosystem } from '#domain/ecosystem.ts'
+import { fitInThreads, threadsFor } from '#due/block-threads.ts'
 import { openMatrixStore } from '#due/matrix-store.ts'
-import { fitMatrix } from '#estimate/sparfa/fit.ts'
+import type { FitOptions } from '#estimate/sparfa/fit.ts'
 import { type FitInput, prepareFit } from '#estimate/sparfa/input.ts'
 import { type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { type LearningReader, openLearningReader, type TrainingAnswer } from '#learning/reader.ts'
@@ -29,12 +31,15 @@ async function fit(order: FitOrder): Promise<{ matrix: SparfaMatrix; answers: nu
     // Counted just before the answers are read: what comes in between is learnt from and counts as new, never lost.
     const counts = await reader.trainingCounts()
     const answers = counts.find((count) => count.ecosystem === order.ecosystem)?.realAnswers ?? 0
-    const matrix = fitMatrix(await inputOf(reader, ecosystem), {
+    const input = await inputOf(reader, ecosystem)
+    const options: FitOptions = {
       preset: 'auto',
       seed,
       ...(hasLearnt && { previous }),
       limit: { nowMs: () => performance.now(), maxSeconds: fitSecondsMax },
-    })
+    }
+    const threads = order.threads ?? threadsFor(input.responses.question.length, Math.ceil(availableParallelism() / 2))
+    const matrix = await fitInThreads(input, options, { threads })
     return { matrix, answers }
   } finally {
     await pool.end()

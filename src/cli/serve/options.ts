@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { threadsMax } from '#due/block-threads.ts'
 import { ConfigurationError } from '#platform/config.ts'
 import { lagMsMaxDefault } from '#platform/readers.ts'
 import { addressesOf } from '#platform/servers.ts'
@@ -24,6 +25,12 @@ export function parsePort(text: string): number {
   const port = Number(text)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('must be 0 to 65535.')
   return port
+}
+
+export function parseThreads(text: string): number {
+  const threads = Number(text)
+  if (Number.isInteger(threads) && threads >= 1 && threads <= threadsMax) return threads
+  throw new InvalidArgumentError(`must be 1 to ${threadsMax}.`)
 }
 
 export function requireDatabaseUrl(environment: NodeJS.ProcessEnv): string {

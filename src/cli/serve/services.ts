@@ -83,6 +83,8 @@ export interface ServiceOptions {
   readonly receiptDays?: number | undefined
   /** Students whose records stay in memory; 0: everything is read each time. */
   readonly studentsMax?: number | undefined
+  /** See `FitOrder.threads`. */
+  readonly fitThreads?: number | undefined
   /** Absent: every read is served by the primary. */
   readonly replicas?: ReplicaSettings | undefined
 }
@@ -193,7 +195,7 @@ function startCleaning({ pool, say, receiptDays }: ServiceOptions, shutdown: Shu
 }
 
 function startTraining(
-  { pool, databaseUrl, say }: ServiceOptions,
+  { pool, databaseUrl, say, fitThreads }: ServiceOptions,
   { reader, matrixStore, replicas }: Pick<Services, 'reader' | 'matrixStore' | 'replicas'>,
   shutdown: Shutdown,
 ): void {
@@ -202,7 +204,7 @@ function startTraining(
     counts: async () =>
       (await reader.trainingCounts()).map(({ ecosystem, realAnswers }) => ({ ecosystem, answers: realAnswers })),
     fit: (ecosystem, _fits, signal) =>
-      fitInThread({ databaseUrl, readerUrl: replicas?.urlForLongReads(), ecosystem }, signal),
+      fitInThread({ databaseUrl, readerUrl: replicas?.urlForLongReads(), ecosystem, threads: fitThreads }, signal),
     stored: (ecosystem) => matrixStore.forget(ecosystem),
     failed: (ecosystem, error) => say(`fit of ${ecosystem ?? 'due ecosystems'} failed: ${reasonOf(error)}`),
   })

@@ -72,16 +72,22 @@ test('fit tells how the matrix was made and writes what the server can load', as
   assert.match(stdout, /2400 first answers of 80 learners to 40 questions on 4 concepts/)
 })
 
-test('both kernels write the same matrix, to the last character', async () => {
+test('both kernels and any number of threads write the same matrix, to the last character', async () => {
   const written = await Promise.all(
-    ['plain', 'wasm'].map(async (kernel) => {
-      const out = join(folder, `${kernel}.json`)
-      await sparfa('fit', answers, '--preset', 'soft', '--kernel', kernel, '--out', out)
+    [
+      ['--kernel', 'plain'],
+      ['--kernel', 'wasm', '--threads', '1'],
+      ['--threads', '2'],
+    ].map(async (flags, at) => {
+      const out = join(folder, `${at}.json`)
+      await sparfa('fit', answers, '--preset', 'soft', ...flags, '--out', out)
       return readFileSync(out, 'utf8')
     }),
   )
   assert.equal(written[1], written[0])
+  assert.equal(written[2], written[0])
   await assert.rejects(sparfa('fit', answers, '--kernel', 'fast'), /plain or wasm is needed/)
+  await assert.rejects(sparfa('fit', answers, '--threads', '0'), /must be 1 to 64/)
 })
 
 test('mistakes name the file, the line and the column, and end with code 1', async () => {

@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import { type FitProgress, fitMatrix } from '#estimate/sparfa/fit.ts'
+import { fitInThreads } from '#due/block-threads.ts'
+import type { FitOptions, FitProgress } from '#estimate/sparfa/fit.ts'
 import { storeMatrix } from '#estimate/sparfa/matrix.ts'
 import type { KernelName } from '#estimate/sparfa/workspace.ts'
 import { readAnswersData, wholeInput } from './data-set.ts'
 import { renderProgress } from './measuring.ts'
-import { fileExplanation, fileHelp, kernelOption, presetOption, seed } from './options.ts'
+import { fileExplanation, fileHelp, kernelOption, presetOption, seed, threadsOption } from './options.ts'
 import { drawPlots } from './plots.ts'
 import type { SparfaPreset } from './protocol.ts'
 import { renderMatrix } from './report.ts'
@@ -17,6 +18,7 @@ interface FitFlags {
   readonly preset: SparfaPreset
   readonly seed: number
   readonly kernel: KernelName
+  readonly threads?: number
   readonly out?: string
   readonly plot?: string
 }
@@ -27,6 +29,7 @@ export function fitCommand(): Command {
     .argument('<file>', fileHelp)
     .addOption(presetOption())
     .addOption(kernelOption())
+    .addOption(threadsOption())
     .option(
       '--seed <number>',
       'which answers are kept back to decide when to stop; the same seed, the same matrix',
@@ -51,7 +54,7 @@ async function fit(file: string, flags: FitFlags): Promise<void> {
     const epochs: FitProgress[] = []
     const status = terminalStatus(process.stderr)
     const startedMs = performance.now()
-    const matrix = fitMatrix(input, {
+    const options: FitOptions = {
       preset: flags.preset,
       seed: flags.seed,
       kernel: flags.kernel,
@@ -60,7 +63,8 @@ async function fit(file: string, flags: FitFlags): Promise<void> {
         epochs.push(progress)
         status.now(renderProgress(progress))
       },
-    })
+    }
+    const matrix = await fitInThreads(input, options, { threads: flags.threads })
     status.line(`${file}: ${input.responses.question.length} first answers`)
     process.stdout.write(renderMatrix(matrix, (performance.now() - startedMs) / 1000))
     if (flags.out !== undefined) {

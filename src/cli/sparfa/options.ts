@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { bestKernel, requireKernel } from '#estimate/sparfa/wasm.ts'
 import type { KernelName } from '#estimate/sparfa/workspace.ts'
+import { parseThreads } from '../serve/options.ts'
 import type { SparfaPreset } from './protocol.ts'
 
 /** Options that the commands share, and what their help says. */
@@ -31,6 +32,14 @@ export function kernelOption(): Option {
   )
     .default(bestKernel())
     .argParser(kernelName)
+}
+
+/** By default what `fitInThreads` finds sensible. */
+export function threadsOption(): Option {
+  return new Option(
+    '--threads <n>',
+    'threads that share the fit (default: one for each core, fewer for few answers); the result is the same, bit by bit',
+  ).argParser(parseThreads)
 }
 
 function kernelName(text: string): KernelName {

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Worker } from 'node:worker_threads'
+import { type FitOptions, fitMatrix } from '#estimate/sparfa/fit.ts'
+import { storeMatrix } from '#estimate/sparfa/matrix.ts'
+import { plant } from '#estimate/sparfa/planted.ts'
+import { fitInThreads, threadsFor } from './block-threads.ts'
+
+/** Enough answers for several blocks. */
+const { input } = plant({
+  questions: 150,
+  concepts: 9,
+  learners: 700,
+  responses: 27_000,
+  seed: 3,
+  secondHints: 0.3,
+  sigmaSpecific: 0.7,
+  sigmaGeneral: 0.7,
+})
+const hard: FitOptions = { preset: 'hard', seed: 1 }
+
+for (const preset of ['hard', 'soft'] as const) {
+  test(`the stored matrix is the same with 1, 2, 3 and 7 threads and with both kernels, ${preset}`, async () => {
+    const wanted = storeMatrix(fitMatrix(input, { preset, seed: 1, kernel: 'plain' }))
+    for (const [kernel, threads] of [
+      ['wasm', 1],
+      ['wasm', 2],
+      ['wasm', 3],
+      ['wasm', 7],
+      ['plain', 3],
+    ] as const) {
+      const matrix = await fitInThreads(input, { preset, seed: 1, kernel }, { threads })
+      assert.deepEqual(storeMatrix(matrix), wanted, `${kernel}, ${threads} threads`)
+    }
+  })
+}
+
+test('helping threads do their share, also of an auto fit, which has one memory after another', async () => {
+  const blocks: number[] = []
+  const onThread = (worker: Worker): void => void worker.on('message', (done: number) => blocks.push(done))
+  // Slow enough that a thread has started before all is done.
+  const options: FitOptions = { preset: 'auto', seed: 1, kernel: 'plain', triesSoft: false }
+  const matrix = await fitInThreads(input, options, { threads: 3, onThread })
+  assert.deepEqual(storeMatrix(matrix), storeMatrix(fitMatrix(input, options)))
+  assert.ok(blocks.reduce((sum, done) => sum + done, 0) > 0)
+})
+
+test('a thread that dies ends its fit with an error that says so, and the next fit goes well', async () => {
+  // Long enough to notice.
+  const long: FitOptions = { preset: 'auto', seed: 1, kernel: 'plain', triesSoft: false }
+  const dying = (worker: Worker): void => void worker.terminate()
+  await assert.rejects(
+    fitInThreads(input, long, { threads: 3, onThread: dying }),
+    /^Error: a thread of the fit ended with code [01]$/,
+  )
+  const failing = (worker: Worker): void => worker.postMessage({ task: 'unknown', blocks: 1, next: 'no memory' })
+  await assert.rejects(
+    fitInThreads(input, long, { threads: 2, onThread: failing }),
+    /^Error: a thread of the fit died: /,
+  )
+  const matrix = await fitInThreads(input, hard, { threads: 3 })
+  assert.deepEqual(storeMatrix(matrix), storeMatrix(fitMatrix(input, hard)))
+})
+
+test('a fit that is given up leaves no thread behind', async () => {
+  for (const threads of [1, 3]) {
+    const workers: Worker[] = []
+    const giving = new AbortController()
+    const options: FitOptions = { ...hard, onProgress: ({ epoch }) => epoch === 1 && giving.abort() }
+    const onThread = (worker: Worker): number => workers.push(worker)
+    await assert.rejects(fitInThreads(input, options, { threads, signal: giving.signal, onThread }), /given up/)
+    assert.equal(workers.length, threads - 1)
+    // Ended threads have no number any more.
+    assert.ok(workers.every(({ threadId }) => threadId === -1))
+    await assert.rejects(fitInThreads(input, hard, { threads, signal: giving.signal }), { name: 'AbortError' })
+  }
+})
+
+test('few answers are not worth a thread, and more threads than cores nothing', () => {
+  assert.deepEqual(
+    [0, 90_000, 110_000, 1e6, 1e8].map((answers) => threadsFor(answers, 4)),
+    [1, 1, 2, 4, 4],
+  )
+  assert.equal(threadsFor(1e8, 96), 8)
+})
+
+test('a number of threads that makes no sense is refused', async () => {
+  for (const threads of [0, -1, 1.5, 65, Number.NaN]) {
+    await assert.rejects(fitInThreads(input, hard, { threads }), RangeError)
+  }
+})
