@@ -3,17 +3,20 @@ import type { Time } from '#platform/time.ts'
 
 /*
  * Time that moves only when nothing is left to do at the present instant, and chance from a seed: the same seed gives
- * the same run, however the machine is loaded.
+ * the same run, however the machine is loaded. The seed also draws which of several steps due at once goes first.
  */
 interface Timer {
   readonly atMs: number
+  readonly draw: number
   readonly order: number
+  isOver: boolean
   fire(): void
 }
 
 export class VirtualTime {
   nowMs = 0
-  readonly #timers = new Set<Timer>()
+  /** A heap: the next timer is the first. */
+  readonly #timers: Timer[] = []
   readonly #random: () => number
   #order = 0
 
@@ -25,46 +28,95 @@ export class VirtualTime {
     return this.#random()
   }
 
+  /** 0 ≤ whole number < `count`. */
+  below(count: number): number {
+    return Math.floor(this.#random() * count)
+  }
+
+  chosen<Item>(items: readonly Item[]): Item | undefined {
+    return items[this.below(items.length)]
+  }
+
   /** Resolves after `ms` of virtual time, or when `signal` aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((done) => {
       if (signal?.aborted) return done()
       const finish = (): void => {
-        this.#timers.delete(timer)
+        timer.isOver = true
         signal?.removeEventListener('abort', finish)
         done()
       }
-      const timer = { atMs: this.nowMs + Math.max(0, ms), order: this.#order++, fire: finish }
-      this.#timers.add(timer)
+      const atMs = this.nowMs + Math.max(0, ms)
+      const timer = { atMs, draw: this.random(), order: this.#order++, isOver: false, fire: finish }
+      this.#push(timer)
       signal?.addEventListener('abort', finish)
     })
   }
 
   uuid(): Uuid {
-    const hex = Array.from({ length: 32 }, () => Math.floor(this.random() * 16).toString(16)).join('')
+    const word = (): string =>
+      Math.floor(this.random() * 2 ** 32)
+        .toString(16)
+        .padStart(8, '0')
+    const hex = word() + word() + word() + word()
     return toUuid(hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'))
   }
 
-  /** Runs everything that is due up to `untilMs`. */
-  async run(untilMs: number): Promise<void> {
-    for (;;) {
+  /** Runs everything that is due up to `untilMs`, or until `isOver` says so. */
+  async run(untilMs: number, isOver: () => boolean = () => false): Promise<void> {
+    while (!isOver()) {
       await settle()
-      const next = this.#earliest()
-      if (next === undefined || next.atMs > untilMs) break
+      const next = this.#pop(untilMs)
+      if (next === undefined) {
+        this.nowMs = untilMs
+        return
+      }
       this.nowMs = next.atMs
       next.fire()
     }
-    this.nowMs = untilMs
   }
 
-  #earliest(): Timer | undefined {
-    let first: Timer | undefined
-    for (const timer of this.#timers) {
-      const isEarlier = first === undefined || timer.atMs < first.atMs
-      if (isEarlier || (timer.atMs === first?.atMs && timer.order < first.order)) first = timer
+  #push(timer: Timer): void {
+    const heap = this.#timers
+    let at = heap.push(timer) - 1
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!isBefore(timer, heap[parent]!)) break
+      heap[at] = heap[parent]!
+      at = parent
     }
-    return first
+    heap[at] = timer
   }
+
+  #pop(untilMs: number): Timer | undefined {
+    for (;;) {
+      const [first] = this.#timers
+      if (first === undefined || (!first.isOver && first.atMs > untilMs)) return undefined
+      this.#removeFirst()
+      if (!first.isOver) return first
+    }
+  }
+
+  #removeFirst(): void {
+    const heap = this.#timers
+    const last = heap.pop()!
+    if (heap.length === 0) return
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1
+      if (!isBefore(heap[child]!, last)) break
+      heap[at] = heap[child]!
+      at = child
+    }
+    heap[at] = last
+  }
+}
+
+function isBefore(one: Timer, other: Timer): boolean {
+  if (one.atMs !== other.atMs) return one.atMs < other.atMs
+  return one.draw !== other.draw ? one.draw < other.draw : one.order < other.order
 }
 
 /** All promises that can settle without a timer have settled. */
@@ -107,6 +159,10 @@ export class ProcessTime implements Time {
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     await this.#time.sleep(ms / this.#drift, signal)
     await this.awake()
+  }
+
+  get isFrozen(): boolean {
+    return this.#frozen !== undefined
   }
 
   freeze(): void {

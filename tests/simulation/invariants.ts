@@ -1,0 +1,111 @@
+import type { Uuid } from '#domain/ids.ts'
+import { scanBody, slotUuid } from '#log/codec.ts'
+import type { EffectNote } from './crew-store.ts'
+import type { Observer, ServerSession, SimulatedServer } from './server.ts'
+import type { SlotRow, State } from './state.ts'
+
+/** Something that must never be. */
+export class Violation extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'Violation'
+  }
+}
+
+/*
+ * The invariants of streams.md §4 that can be seen in what is committed, checked after each commit: B1 and B2 (runs
+ * tile, positions have no hole), L1–L3 (one token, no effect under an old one, epochs rise), S1, S2 and S7 (each
+ * stream's effects 0, 1, 2, … once, of the very events that are stored; positions never go back).
+ */
+export class Invariants implements Observer {
+  readonly #server: SimulatedServer
+  readonly #seen = new Map<string, number>()
+  readonly #slots = new Map<string, SlotRow>()
+  /** By stream, the uuid under each number. */
+  readonly stored = new Map<string, Uuid[]>()
+  violation: Violation | undefined
+  commits = 0
+  effects = 0
+
+  constructor(server: SimulatedServer) {
+    this.#server = server
+  }
+
+  fail(message: string): void {
+    this.violation ??= new Violation(message)
+  }
+
+  committed(session: ServerSession, state: State): void {
+    this.commits += 1
+    this.#look(state)
+    if (session.changes.length > 0) this.#checkFence(session, state)
+    if (this.#server.deadlocks > 0) this.fail('A5: a deadlock')
+  }
+
+  #look(state: State): void {
+    for (const [lane, rows] of state.segmentsOfLane) {
+      this.#eachNew(`lane ${lane}`, rows, (row, index) => {
+        if (row.position !== index + 1) this.fail(`B2: lane ${lane} has position ${row.position} after ${index}`)
+      })
+    }
+    for (const [stream, rows] of state.segmentsOfStream) {
+      this.#eachNew(`stream ${stream}`, rows, (row) => {
+        const uuids = this.stored.get(row.stream) ?? []
+        this.stored.set(row.stream, uuids)
+        const start = row.next - row.events
+        if (start !== uuids.length) this.fail(`B1: ${stream} goes on at ${start} after ${uuids.length}`)
+        const hex = row.body.toString('hex')
+        for (const slot of scanBody(hex, start)) uuids.push(slotUuid(hex, slot))
+        if (uuids.length !== row.next) this.fail(`B1: the run of ${stream} up to ${row.next} holds something else`)
+      })
+    }
+    for (const [name, { slots, effects }] of state.subscriptions) {
+      for (const [key, row] of slots) this.#checkSlot(`${name} ${key}`, row)
+      for (const [stream, rows] of effects) {
+        this.#eachNew(`effects ${name} ${stream}`, rows, (row, index) => {
+          this.effects += 1
+          if (row.number !== index) this.fail(`S1, S7: ${name} applied ${stream} ${row.number} after ${index - 1}`)
+          const uuid = this.stored.get(stream)?.[row.number]
+          if (uuid !== row.eventUuid)
+            this.fail(`S4: ${name} applied an event of ${stream} ${row.number} that is not stored`)
+        })
+      }
+    }
+  }
+
+  #eachNew<Row>(key: string, rows: readonly Row[], check: (row: Row, index: number) => void): void {
+    const from = this.#seen.get(key) ?? 0
+    if (from === rows.length) return
+    for (let index = from; index < rows.length; index += 1) check(rows[index]!, index)
+    this.#seen.set(key, rows.length)
+  }
+
+  #checkSlot(key: string, row: SlotRow): void {
+    const before = this.#slots.get(key)
+    if (before === row) return
+    this.#slots.set(key, row)
+    if (before === undefined) return
+    if (row.position < before.position) this.fail(`S2: ${key} went back from ${before.position} to ${row.position}`)
+    if (row.epoch < before.epoch) this.fail(`L3: the epoch of ${key} went back`)
+    const isGranted = row.token !== undefined && row.token !== before.token
+    if (isGranted && row.epoch <= before.epoch) this.fail(`L1: ${key} got a new token in an old epoch`)
+    if (row.exceptions < 0) this.fail(`${key} counts ${row.exceptions} exceptions`)
+  }
+
+  #checkFence(session: ServerSession, state: State): void {
+    for (const note of session.notes as EffectNote[]) {
+      const row = state.subscriptions.get(note.subscription)?.slots.get(note.slot)
+      if (row?.token !== note.token) this.fail(`L2: ${note.subscription} ${note.slot} changed under an old token`)
+    }
+  }
+
+  /** What is left after a crash or a failover is looked at from the beginning. */
+  restored(): void {
+    this.#seen.clear()
+    this.#slots.clear()
+    this.stored.clear()
+    this.#look(this.#server.state)
+  }
+
+  statement(): void {}
+}

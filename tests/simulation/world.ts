@@ -1,0 +1,361 @@
+import { allGuards, type Guards } from '#crew/guards.ts'
+import { slotName } from '#crew/ownership.ts'
+import { WaitsForStream } from '#crew/subscription.ts'
+import type { StreamEvent, StreamKind } from '#domain/events.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { partOf } from '#domain/parts.ts'
+import { scanBody, slotUuid } from '#log/codec.ts'
+import type { LaneEntry, OpenedLog } from '#log/log.ts'
+import { createEcosystemOf, uuidOf } from '#log/sample-events.ts'
+import { Clients } from './clients.ts'
+import { addSlot } from './crew-store.ts'
+import { Invariants } from './invariants.ts'
+import { type Consumer, SimulatedProcess, ttlMs } from './process.ts'
+import { type Observer, quietFaults, SimulatedServer, sqlState } from './server.ts'
+import { headOf, type State, streamKeyOf, subscriptionOf } from './state.ts'
+import { VirtualTime } from './virtual-time.ts'
+
+/*
+ * Everything together: producers, processes and consumers on one server, while processes are killed and frozen,
+ * answers lost, the server crashed and replaced, clocks moved and courses moved, poisoned and repaired. Then all of it
+ * is healed, and what was promised has to be there.
+ */
+export interface WorldOptions {
+  readonly seed: number
+  readonly parts?: number
+  readonly courses?: number
+  readonly processes?: number
+  readonly guards?: Partial<Guards>
+  readonly readsHeadsUnderGate?: boolean
+  /** Which faults happen; all when absent. */
+  readonly faults?: readonly FaultName[]
+  /** Milliseconds of virtual time between two faults, on average. */
+  readonly faultEveryMs?: number
+}
+
+export type FaultName = keyof typeof faultsByName
+
+export class World {
+  readonly time: VirtualTime
+  readonly server: SimulatedServer
+  readonly invariants: Invariants
+  readonly clients: Clients
+  readonly courses: readonly Uuid[]
+  readonly injected = new Map<FaultName, number>()
+  processes: SimulatedProcess[] = []
+  readonly poisoned = new Set<Uuid>()
+  readonly awaited = uuidOf('awaited ecosystem')
+  /** The course that waits for it. */
+  waiting: Uuid | undefined
+  operations = 0
+  readonly parts: number
+  readonly #options: WorldOptions
+  readonly #lastSteps: string[] = []
+  #isHealed = false
+  #workMsMax = 10
+
+  constructor(options: WorldOptions) {
+    this.#options = options
+    this.time = new VirtualTime(options.seed)
+    this.server = new SimulatedServer(this.time, { ...quietFaults })
+    this.parts = options.parts ?? 2
+    this.courses = Array.from({ length: options.courses ?? 5 }, (_, index) => uuidOf(`simulated course ${index}`))
+    this.invariants = new Invariants(this.server)
+    this.server.observers.push(this.#tracer(), this.invariants)
+    this.clients = new Clients({
+      time: this.time,
+      courses: this.courses,
+      invariants: this.invariants,
+      log: () => this.#anyLog(),
+      storedUuid: (event) => this.#storedUuid(event),
+    })
+    for (const name of ['plain', 'fussy']) this.server.prepare((state) => this.#subscribe(state, name))
+  }
+
+  #subscribe(state: State, name: string): void {
+    const nothing = { slots: new Map(), members: new Map(), exceptions: new Map(), effects: new Map() }
+    state.subscriptions.set(name, { isPaused: false, ...nothing })
+    for (let part = 0; part < this.parts; part += 1) addSlot(state, name, part, 0)
+  }
+
+  #tracer(): Observer {
+    return {
+      committed: () => undefined,
+      restored: (lost, isLossy) => this.say(`the server goes on without its last ${lost} commits`, isLossy),
+      statement: (session, name) => {
+        this.operations += 1
+        this.say(`session ${session.id} (${session.purpose}): ${name}`)
+      },
+    }
+  }
+
+  say(...words: readonly unknown[]): void {
+    this.#lastSteps.push(`${(this.time.nowMs / 1000).toFixed(3)} s  ${words.join(' ')}`)
+    if (this.#lastSteps.length > 60) this.#lastSteps.shift()
+  }
+
+  get lastSteps(): readonly string[] {
+    return this.#lastSteps
+  }
+
+  async #anyLog(): Promise<OpenedLog> {
+    const process = this.time.chosen(this.processes)
+    if (process === undefined) throw new Error('Connection terminated: nobody is there')
+    return process.log
+  }
+
+  #storedUuid({ kind, stream, number }: StreamEvent): Uuid | undefined {
+    const stored = this.invariants.stored.get(stream)?.[number]
+    if (stored !== undefined) return stored
+    const rows = this.server.state.pending.get(streamKeyOf(partOf(kind, stream, this.parts), stream)) ?? []
+    for (const row of rows) {
+      if (number >= row.next || number < row.next - row.events) continue
+      const hex = row.body.toString('hex')
+      for (const slot of scanBody(hex, row.next - row.events)) if (slot.number === number) return slotUuid(hex, slot)
+    }
+    return undefined
+  }
+
+  #consumers(): Consumer[] {
+    const workMs = (): number => this.time.random() * this.#workMsMax
+    const kinds: readonly StreamKind[] = ['course']
+    return [
+      { name: 'plain', kinds, eventsMax: 40, check: () => undefined, workMs },
+      { name: 'fussy', kinds, eventsMax: 40, check: (entries) => this.#checkFussy(entries), workMs },
+    ]
+  }
+
+  #checkFussy(entries: readonly LaneEntry[]): void {
+    for (const { events } of entries) {
+      const stream = events[0]?.stream
+      if (stream === undefined) continue
+      if (this.poisoned.has(stream)) throw new Error(`poisoned: ${stream}`)
+      const hasArrived = headOf(this.server.state, partOf('ecosystem', this.awaited, this.parts), this.awaited) > 0
+      if (stream === this.waiting && !hasArrived) throw new WaitsForStream('ecosystem', this.awaited)
+    }
+  }
+
+  addProcess(): void {
+    const process = new SimulatedProcess({
+      server: this.server,
+      parts: this.parts,
+      subscriptions: this.#consumers(),
+      guards: { ...allGuards, ...this.#options.guards },
+      readsHeadsUnderGate: this.#options.readsHeadsUnderGate ?? true,
+      readsStandby: false,
+    })
+    this.processes.push(process)
+  }
+
+  removeProcess(process: SimulatedProcess): void {
+    this.processes = this.processes.filter((other) => other !== process)
+  }
+
+  /** Faults for `ms`, then a healing; throws the first violation. */
+  async run(ms: number): Promise<void> {
+    this.#isHealed = false
+    while (this.processes.length < (this.#options.processes ?? 3)) this.addProcess()
+    this.clients.isOver = false
+    this.clients.start(3)
+    void this.#injectFaults()
+    await this.#runUntil(this.time.nowMs + ms)
+    await this.#heal()
+  }
+
+  async #runUntil(untilMs: number, isOver: () => boolean = () => false): Promise<void> {
+    await this.time.run(untilMs, () => this.invariants.violation !== undefined || isOver())
+    if (this.invariants.violation !== undefined) throw this.invariants.violation
+  }
+
+  async #injectFaults(): Promise<void> {
+    const names = this.#options.faults ?? (Object.keys(faultsByName) as FaultName[])
+    while (!this.#isHealed) {
+      await this.time.sleep(2 * this.time.random() * (this.#options.faultEveryMs ?? 1500))
+      const name = this.time.chosen(names)
+      if (this.#isHealed || name === undefined) return
+      this.injected.set(name, (this.injected.get(name) ?? 0) + 1)
+      this.say(`fault: ${name}`)
+      void faultsByName[name](this).catch((error: unknown) => {
+        if (!isExpected(error)) this.invariants.fail(`${name}: ${error}`)
+      })
+    }
+  }
+
+  /** Everything works again; what was promised must come true within a bound. */
+  async #heal(): Promise<void> {
+    this.#isHealed = true
+    this.say('everything is healed')
+    Object.assign(this.server.faults, quietFaults)
+    this.poisoned.clear()
+    for (const process of this.processes) process.time.thaw()
+    while (this.processes.length < 2) this.addProcess()
+    this.clients.isOver = true
+    void this.#bringAwaited()
+    void this.clients.finish()
+    for (const name of this.server.state.subscriptions.keys()) this.#resume(name)
+    const limitMs = this.time.nowMs + 240_000
+    let looksMs = this.time.nowMs
+    while (!this.#isComplete()) {
+      if (this.time.nowMs >= limitMs) this.invariants.fail(this.#missing())
+      this.#retryAll()
+      looksMs += 500
+      await this.#runUntil(looksMs)
+    }
+    this.clients.checkAcknowledged()
+    await this.#runUntil(this.time.nowMs + 2 * ttlMs)
+    this.#checkBalance()
+    if (this.invariants.violation !== undefined) throw this.invariants.violation
+  }
+
+  async #bringAwaited(): Promise<void> {
+    for (;;) {
+      try {
+        await (await this.#anyLog()).append([createEcosystemOf(this.awaited)])
+        return
+      } catch {
+        await this.time.sleep(500)
+      }
+    }
+  }
+
+  #resume(name: string): void {
+    this.server.change((state) => {
+      subscriptionOf(state, name).isPaused = false
+    })
+  }
+
+  /** As an operator does it for each stream that is set aside, under the lock of its slot. */
+  #retryAll(): void {
+    for (const [name, { exceptions }] of this.server.state.subscriptions) {
+      for (const [key, row] of exceptions) {
+        if (row.nextAtMs <= this.server.nowMs() + 1000 && row.state !== 'parked') continue
+        if (this.server.isLocked(`slot ${name} ${slotName(row)}`)) continue
+        this.server.change((state) => {
+          const state_ = row.state === 'parked' ? 'retry' : row.state
+          subscriptionOf(state, name).exceptions.set(key, {
+            ...row,
+            state: state_,
+            attempts: 0,
+            nextAtMs: this.server.nowMs(),
+          })
+        })
+      }
+    }
+  }
+
+  #isComplete(): boolean {
+    return this.clients.isIdle && this.#missing() === ''
+  }
+
+  #missing(): string {
+    for (const course of this.courses) {
+      const count = this.clients.expected(course)
+      const head = headOf(this.server.state, partOf('course', course, this.parts), course)
+      if (head !== count) return `liveness: ${course} ends at ${head} and not at ${count}`
+      for (const [name, { effects, exceptions }] of this.server.state.subscriptions) {
+        const applied = effects.get(course)?.length ?? 0
+        if (applied !== count) return `liveness: ${name} applied ${applied} of ${count} events of ${course}`
+        if (exceptions.size > 0) return `liveness: ${name} has ${exceptions.size} streams set aside`
+      }
+    }
+    return this.clients.isIdle ? '' : 'liveness: a client waits for an answer'
+  }
+
+  /** L4. */
+  #checkBalance(): void {
+    for (const [name, { slots }] of this.server.state.subscriptions) {
+      const members = this.processes.flatMap(({ runners }) => runners.filter((runner) => runner.status().name === name))
+      const shares = members.map((runner) => runner.status().ownedSlots)
+      const owned = shares.reduce((sum, share) => sum + share, 0)
+      if (owned !== slots.size) this.invariants.fail(`L4: ${owned} of ${slots.size} slots of ${name} are owned`)
+      if (Math.max(...shares) - Math.min(...shares) > 1)
+        this.invariants.fail(`L4: shares ${shares.join(' ')} of ${name}`)
+    }
+  }
+}
+
+function isExpected(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : ''
+  return code === 'ECONNRESET' || code === 'ECONNREFUSED' || code === sqlState.statementTimeout
+}
+
+const by = { actor: 'simulation', reason: 'simulation' }
+
+/** What can happen; each is over when its promise is. */
+const faultsByName = {
+  async kill(world: World) {
+    const process = world.time.chosen(world.processes)
+    if (process === undefined) return
+    process.kill()
+    world.removeProcess(process)
+    await world.time.sleep(world.time.random() * 3000)
+    world.addProcess()
+  },
+  async deploy(world: World) {
+    const process = world.time.chosen(world.processes)
+    if (process === undefined || process.time.isFrozen) return
+    world.addProcess()
+    world.removeProcess(process)
+    await process.stop()
+  },
+  async freeze(world: World) {
+    const process = world.time.chosen(world.processes)
+    process?.time.freeze()
+    await world.time.sleep(world.time.random() * 12_000)
+    if (process?.isOver === false) process.time.thaw()
+  },
+  async cut(world: World) {
+    for (const session of world.server.sessions()) if (world.time.random() < 0.5) world.server.cut(session)
+  },
+  async lostAnswers(world: World) {
+    world.server.faults.lostAnswers = 0.05
+    await world.time.sleep(3000)
+    world.server.faults.lostAnswers = 0
+  },
+  async slowNetwork(world: World) {
+    world.server.faults.delayMsMax = 300
+    await world.time.sleep(world.time.random() * 5000)
+    world.server.faults.delayMsMax = 4
+  },
+  async crash(world: World) {
+    world.server.crash(world.time.random() * 2000)
+  },
+  async failover(world: World) {
+    world.server.failover('synchronous', world.time.random() * 4000)
+  },
+  async lossyFailover(world: World) {
+    world.server.faults.standbyLagMs = world.time.random() * 2000
+    world.server.failover('lossy', world.time.random() * 4000)
+    await world.clients.resendLost()
+  },
+  async clockJump(world: World) {
+    world.server.clockJumpMs += (world.time.random() - 0.5) * 60_000
+  },
+  async poison(world: World) {
+    const course = world.time.chosen(world.courses)!
+    world.poisoned.add(course)
+    await world.time.sleep(world.time.random() * 8000)
+    world.poisoned.delete(course)
+  },
+  async awaitStream(world: World) {
+    world.waiting ??= world.time.chosen(world.courses)
+  },
+  async pause(world: World) {
+    const name = world.time.chosen(['plain', 'fussy'])!
+    const set = (isPaused: boolean): void =>
+      world.server.change((state) => {
+        subscriptionOf(state, name).isPaused = isPaused
+      })
+    set(true)
+    await world.time.sleep(world.time.random() * 3000)
+    set(false)
+  },
+  async repair(world: World) {
+    const course = world.time.chosen(world.courses)!
+    const process = world.time.chosen(world.processes)
+    if (process === undefined) return
+    const until = world.clients.expected(course) - 1
+    world.clients.contest(course, 1, until)
+    await (await process.log).repair('course', course, { from: 1, to: until, ...by })
+  },
+} satisfies Record<string, (world: World) => Promise<void>>
