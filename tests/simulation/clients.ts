@@ -27,6 +27,7 @@ export class Clients {
   readonly #options: ClientsOptions
   readonly #next = new Map<Uuid, number>()
   readonly #acknowledged = new Map<string, StreamEvent>()
+  readonly #refused = new Map<string, StreamEvent>()
   /** Events whose number another one may have taken: of races, and of holes that were repaired. */
   readonly #contested = new Set<string>()
   readonly #held: StreamEvent[][] = []
@@ -104,8 +105,12 @@ export class Clients {
     for (;;) {
       const losses = this.losses
       const result = await this.#ask(events)
-      if (result !== undefined && result.kind !== 'too_far_ahead') {
+      const isLost =
+        this.losses !== losses && result?.kind === 'stored' && !events.every((event) => this.#isStored(event))
+      if (result !== undefined && result.kind !== 'too_far_ahead' && !isLost) {
         this.#told(events, result, losses)
+        // One of them has lost its number to a repair or a rival; the others go on their own.
+        if (result.kind === 'refused' && events.length > 1) for (const event of events) await this.#send([event])
         break
       }
       if (invariants.violation !== undefined) break
@@ -115,26 +120,30 @@ export class Clients {
   }
 
   async #ask(events: readonly StreamEvent[]): Promise<AppendResult | undefined> {
-    const { time, invariants, log } = this.#options
-    const over = new AbortController()
-    const answer = log().then((one) => one.append(events))
-    const settled = (): void => over.abort()
-    answer.then(settled, settled)
-    await time.sleep(timeoutMs, over.signal)
-    if (!over.signal.aborted) return undefined
     try {
-      return await answer
+      return await this.#inTime((log) => log.append(events))
     } catch (error) {
       const isExpected = error instanceof LogOverloaded || isPassing(error) || isStatementTimeout(error)
-      if (!isExpected) invariants.fail(`an append failed: ${error}`)
+      if (!isExpected) this.#options.invariants.fail(`an append failed: ${error}`)
       return undefined
     }
+  }
+
+  /** The answer of some process, or undefined when it takes too long: it may be dead. */
+  async #inTime<Answer>(question: (log: OpenedLog) => Promise<Answer>): Promise<Answer | undefined> {
+    const over = new AbortController()
+    const answer = this.#options.log().then(question)
+    const settled = (): void => over.abort()
+    answer.then(settled, settled)
+    await this.#options.time.sleep(timeoutMs, over.signal)
+    return over.signal.aborted ? answer : undefined
   }
 
   #told(events: readonly StreamEvent[], result: AppendResult, lossesBefore: number): void {
     const { invariants } = this.#options
     const isContested = events.some((event) => this.#contested.has(keyOf(event)))
     if (result.kind === 'refused') {
+      for (const event of events) this.#refused.set(keyOf(event), event)
       if (!isContested && this.losses === 0) invariants.fail(`A3: ${nameOf(events)} was refused without a rival`)
       return
     }
@@ -146,6 +155,10 @@ export class Clients {
       this.#acknowledged.set(keyOf(event), event)
       if (this.losses === lossesBefore) this.#checkStored(event)
     }
+  }
+
+  #isStored(event: StreamEvent): boolean {
+    return this.#options.storedUuid(event) === event.eventUuid
   }
 
   /** A1. */
@@ -174,8 +187,13 @@ export class Clients {
     const { courses, invariants } = this.#options
     this.losses += 1
     this.#open += 1
-    const statuses = await this.#statuses(courses)
-    const lost = [...this.#acknowledged.values()].filter((event) => this.#options.storedUuid(event) !== event.eventUuid)
+    let losses = this.losses
+    let statuses = await this.#statuses(courses)
+    while (this.losses !== losses) {
+      losses = this.losses
+      statuses = await this.#statuses(courses)
+    }
+    const lost = [...this.#acknowledged.values()].filter((event) => !this.#isStored(event))
     for (const event of lost) {
       const { gaps, nextSequenceNumber } = statuses.find(({ stream }) => stream === event.stream)!
       const isShown =
@@ -183,18 +201,18 @@ export class Clients {
       if (!isShown && !this.#contested.has(keyOf(event))) invariants.fail(`the loss of ${keyOf(event)} does not show`)
       this.#acknowledged.delete(keyOf(event))
     }
-    for (const event of lost) await this.#send([event])
+    // What won the number of a refused one may be lost as well.
+    const vacant = [...this.#refused.values()].filter((event) => this.#options.storedUuid(event) === undefined)
+    for (const event of [...lost, ...vacant]) await this.#send([event])
     this.#open -= 1
   }
 
   async #statuses(courses: readonly Uuid[]): Promise<StreamStatus[]> {
     for (;;) {
       try {
-        const log = await this.#options.log()
-        return await log.statuses(
-          courses.map((stream) => ({ kind: 'course' as const, stream })),
-          1000,
-        )
+        const names = courses.map((stream) => ({ kind: 'course' as const, stream }))
+        const statuses = await this.#inTime((log) => log.statuses(names, 1000))
+        if (statuses !== undefined) return statuses
       } catch {
         await this.#options.time.sleep(500)
       }

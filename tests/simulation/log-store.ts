@@ -1,4 +1,5 @@
 import { kindOfPart } from '#domain/parts.ts'
+import { isLockTimeout } from '#log/append-gates.ts'
 import type { CallOutcome } from '#log/append-statement.ts'
 import { binsOf } from '#log/append-statement.ts'
 import { eventType, scanBody, slotUuid } from '#log/codec.ts'
@@ -24,6 +25,7 @@ export interface SimulatedLogOptions {
 }
 
 const statementTimeoutMs = 5000
+const lookMs = 100
 const foldRuns = 500
 
 export function simulatedLogStore(options: SimulatedLogOptions): LogStore {
@@ -34,6 +36,7 @@ export function simulatedLogStore(options: SimulatedLogOptions): LogStore {
     server.once(process, name, words, () => select(server.state))
   return {
     openWriter: async () => writerOn(await server.connect(process, 'writer'), options),
+    freeGates: (bins) => server.once(process, 'freeGates', [bins], (session) => freeGates(session, bins)),
     runs: (lines, rowsMax, bytesMax) => {
       return read('runs', [lines.map(lineOf), rowsMax, bytesMax], (state) => runsOf(state, lines, rowsMax, bytesMax))
     },
@@ -67,14 +70,21 @@ export function simulatedLogStore(options: SimulatedLogOptions): LogStore {
 function writerOn(session: ServerSession, options: SimulatedLogOptions): LogWriter {
   const { server, partOf } = options
   return {
-    append: (plan, window) =>
-      session.call('append', [plan, window], async () => {
-        const outcome = await inGates(session, plan.parts, options, (heads) => {
+    append: (plan, window, patienceMs) =>
+      session.call('append', [plan, window, patienceMs], async (): Promise<CallOutcome> => {
+        const decide = (heads: State): Decision => {
           if (overlapsStored(heads, plan)) return notStored({ kind: 'overlap' })
           return decideAppend(heads, plan, window, server.nowMs())
-        })
-        if (outcome.isFolding) await foldOn(session, plan, window.foldRuns, options)
-        return outcome.outcome
+        }
+        try {
+          const { outcome, isFolding } = await inGates(session, plan.parts, options, decide, patienceMs)
+          if (isFolding) await foldOn(session, plan, window.foldRuns, options, patienceMs)
+          return outcome
+        } catch (error) {
+          if (!isLockTimeout(error)) throw error
+          await session.step()
+          return { kind: 'gate_held', bins: heldGates(server, binsOf(plan.parts)) }
+        }
       }),
     overlaps: (plan) => session.call('overlaps', [plan], () => overlapsOf(server.state, plan)),
     statuses: (streams, gapsMax) =>
@@ -82,6 +92,27 @@ function writerOn(session: ServerSession, options: SimulatedLogOptions): LogWrit
         streams.map((name) => statusOf(server.state, name, gapsMax, partOf)),
       ),
     release: () => session.close(),
+  }
+}
+
+function heldGates(server: SimulatedServer, bins: readonly number[]): number[] {
+  return bins.filter((bin) => server.isLocked(lockOn.gate(bin)))
+}
+
+/** A gate that is waited for is held by whoever is first in its queue for no longer than it takes to see it. */
+async function freeGates(session: ServerSession, bins: readonly number[]): Promise<readonly number[]> {
+  const held = heldGates(session.server, bins)
+  if (held.length < bins.length) return bins.filter((bin) => !held.includes(bin))
+  const [first = -1] = bins
+  await session.step()
+  try {
+    await session.lock(lockOn.gate(first), sqlState.lockTimeout, lookMs)
+    return [first]
+  } catch (error) {
+    if (isLockTimeout(error)) return []
+    throw error
+  } finally {
+    session.rollback()
   }
 }
 
@@ -95,13 +126,14 @@ async function inGates(
   parts: readonly number[],
   options: SimulatedLogOptions,
   decide: (heads: State) => Decision,
+  patienceMs: number,
 ): Promise<Decision> {
   const { server } = options
   try {
     const early = options.readsHeadsUnderGate ? undefined : decide(server.state)
     await session.step()
     for (const bin of binsOf(parts)) {
-      await session.lock(lockOn.gate(bin), sqlState.statementTimeout, statementTimeoutMs)
+      await session.lock(lockOn.gate(bin), sqlState.lockTimeout, patienceMs)
     }
     await session.step()
     const decision = early ?? decide(server.state)
@@ -130,11 +162,12 @@ async function foldOn(
   plan: Pick<Plan, 'parts' | 'streams'>,
   foldMax: number,
   options: SimulatedLogOptions,
+  patienceMs = statementTimeoutMs,
 ): Promise<void> {
   let isFolding = true
   while (isFolding) {
     const heads = (state: State): Decision => decideFold(state, plan.streams, foldMax, options.server.nowMs())
-    isFolding = (await inGates(session, plan.parts, options, heads)).isFolding
+    isFolding = (await inGates(session, plan.parts, options, heads, patienceMs)).isFolding
   }
 }
 

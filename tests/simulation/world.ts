@@ -5,7 +5,7 @@ import type { StreamEvent, StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 import { scanBody, slotUuid } from '#log/codec.ts'
-import type { LaneEntry, OpenedLog } from '#log/log.ts'
+import { type LaneEntry, LogOverloaded, type OpenedLog } from '#log/log.ts'
 import { createEcosystemOf, uuidOf } from '#log/sample-events.ts'
 import { Clients } from './clients.ts'
 import { addSlot } from './crew-store.ts'
@@ -276,6 +276,7 @@ export class World {
 
 function isExpected(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : ''
+  if (error instanceof LogOverloaded) return true
   return code === 'ECONNRESET' || code === 'ECONNREFUSED' || code === sqlState.statementTimeout
 }
 
