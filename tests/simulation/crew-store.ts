@@ -1,21 +1,14 @@
-import type { DueException, SetAside, StreamException } from '#crew/exceptions.ts'
+import type { DueException } from '#crew/exceptions.ts'
 import type { FencedSlot } from '#crew/fence.ts'
 import { slotName } from '#crew/ownership.ts'
 import type { SlotGrant } from '#crew/slots.ts'
-import type { CrewConnection, CrewStore, CrewTransaction, PartStream } from '#crew/store.ts'
+import type { CrewConnection, CrewStore, CrewTransaction } from '#crew/store.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
+import { exceptionStatements, isHandedOver, shown } from './exception-rules.ts'
 import { simulatedOwnership } from './ownership-store.ts'
-import { lockOn, ServerError, type ServerSession, type SimulatedServer } from './server.ts'
-import {
-  type Change,
-  changeSlot,
-  type EffectRow,
-  type ExceptionRow,
-  type State,
-  streamKeyOf,
-  subscriptionOf,
-} from './state.ts'
+import { lockOn, type ServerSession, type SimulatedServer } from './server.ts'
+import { type Change, changeSlot, type EffectRow, type SlotRow, type State, subscriptionOf } from './state.ts'
 import type { ProcessTime } from './virtual-time.ts'
 
 /** `CrewStore` in memory: the statements of one process's runner of one subscription. */
@@ -25,12 +18,13 @@ export interface SimulatedCrewOptions {
   readonly subscription: string
   /** Of transactions; the lease's life, as in production. */
   readonly idleTimeoutMs: number
-  /** Before the effects of a batch are written; may throw. Takes `workMs` of the server's time. */
+  /** Before the effects of a batch are written; may throw. */
   readonly beforeEffects: (entries: readonly LaneEntry[]) => void
+  /** How long they take. */
   readonly workMs: () => number
 }
 
-/** What an effect transaction did, for the observers. */
+/** What an effect transaction holds, for the observers. */
 export interface EffectNote {
   readonly subscription: string
   readonly slot: string
@@ -60,7 +54,8 @@ function connectionOn(session: ServerSession, options: SimulatedCrewOptions): Cr
       ask('dueExceptions', [parts, states, max], (state) => {
         const all = [...subscriptionOf(state, subscription).exceptions.values()]
         const due = all.filter((row) => {
-          return parts.includes(row.part) && states.includes(row.state) && row.nextAtMs <= server.nowMs()
+          const isAsked = parts.includes(row.part) && states.includes(row.state)
+          return isAsked && row.nextAtMs <= server.nowMs() && isHandedOver(state, subscription, row)
         })
         return due
           .sort((one, other) => one.nextAtMs - other.nextAtMs)
@@ -109,77 +104,41 @@ function positionsOf(state: State, subscription: string, grants: readonly SlotGr
 
 function transactionOn(session: ServerSession, options: SimulatedCrewOptions): CrewTransaction {
   const { server, subscription: name } = options
-  const change = (statement: string, words: readonly unknown[], make: () => Change[]): Promise<void> =>
-    session.call(statement, words, () => {
-      session.changes.push(...make())
-    })
   const apply = async (entries: readonly LaneEntry[]): Promise<void> => {
     await server.time.sleep(options.workMs())
     session.check()
     options.beforeEffects(entries)
-    const rows = entries.flatMap((entry) =>
-      entry.events.map(({ stream, number, eventUuid }) => ({ stream, number, eventUuid })),
-    )
-    session.changes.push((state) => {
-      for (const row of rows) addEffect(state, { subscription: name, ...row })
-    })
+    for (const { events } of entries) {
+      for (const { stream, number, eventUuid } of events) {
+        session.changes.push(addEffect({ subscription: name, stream, number, eventUuid }))
+      }
+    }
   }
   return {
+    ...exceptionStatements(session, name),
     lockSlots: (grants, byToken) =>
       session.call('lockSlots', [grants, byToken], () => lockSlots(session, name, grants, byToken)),
-    findExceptions: (streams, isLocked) =>
-      session.call('findExceptions', [streams, isLocked], () => exceptionsOf(server.state, name, streams)),
-    setAside: (failures) =>
-      change('setAside', [failures], () => failures.flatMap((one) => setAsideOne(name, one, server))),
-    raiseUntil: (skipped) =>
-      change('raiseUntil', [skipped], () =>
-        skipped.map(({ part, stream, untilNumber }) =>
-          changeException(name, part, stream, (row) => ({ untilNumber: Math.max(row.untilNumber, untilNumber) })),
-        ),
-      ),
-    moveException: ({ part, stream }, progress) =>
-      change('moveException', [{ part, stream }, progress], () => {
-        const nextAtMs = server.nowMs() + progress.retryAfterMs
-        const { state, nextNumber, attempts, awaited } = progress
-        return [changeException(name, part, stream, () => ({ state, nextNumber, attempts, nextAtMs, awaited }))]
+    lanePositions: (parts) =>
+      session.call('lanePositions', [parts], () => {
+        const rows = [...subscriptionOf(session.view(), name).slots.values()]
+        const asked = rows.filter((row) => parts.includes(row.part))
+        return new Map(asked.map((row) => [slotName(row), row.position]))
       }),
-    endException: (exception) =>
-      change('endException', [exception], () => [
-        (state) => void subscriptionOf(state, name).exceptions.delete(streamKeyOf(exception.part, exception.stream)),
-        countExceptions(name, slotName(exception), -1),
-      ]),
     confirmSlots: (positions) =>
-      change('confirmSlots', [positions], () =>
-        positions.map(
-          (reached): Change =>
-            (state) => {
-              const row = subscriptionOf(state, name).slots.get(slotName(reached))
-              if (row === undefined || row.position >= reached.position) return
-              changeSlot(name, slotName(reached), { position: reached.position })(state)
-            },
-        ),
-      ),
-    apply: (entries) => session.call('apply', [entries], () => applying(session, apply, entries)),
+      session.call('confirmSlots', [positions], () => {
+        for (const { part, lane, position } of positions) session.changes.push(confirm(name, { part, lane, position }))
+      }),
+    apply: (entries) => session.call('apply', [entries], () => apply(entries)),
     async attempt(entries) {
       const before = session.changes.length
       try {
-        await session.call('attempt', [entries], () => applying(session, apply, entries))
+        await session.call('attempt', [entries], () => apply(entries))
       } catch (error) {
         session.changes.length = Math.min(before, session.changes.length)
         throw error
       }
     },
   }
-}
-
-/** A failure of the consumer is an answer like any other: it reaches the process after the statement. */
-async function applying(
-  session: ServerSession,
-  apply: (entries: readonly LaneEntry[]) => Promise<void>,
-  entries: readonly LaneEntry[],
-): Promise<void> {
-  session.check()
-  await apply(entries)
 }
 
 async function lockSlots(
@@ -189,84 +148,48 @@ async function lockSlots(
   byToken: boolean,
 ): Promise<Map<string, FencedSlot>> {
   const { server } = session
-  const row = (grant: SlotGrant) => {
+  const rowOf = (grant: SlotGrant): SlotRow | undefined => {
     const found = subscriptionOf(server.state, name).slots.get(slotName(grant))
     return found !== undefined && (!byToken || found.token === grant.token) ? found : undefined
   }
   const matching = grants
-    .filter((grant) => row(grant) !== undefined)
+    .filter((grant) => rowOf(grant) !== undefined)
     .sort((one, other) => one.part - other.part || one.lane - other.lane)
+  // Of the other lanes the statement sees what was committed when it began.
+  const { slots } = subscriptionOf(server.state, name)
+  const elsewhere = new Map(matching.map((grant) => [slotName(grant), exceptionsElsewhere(slots, grant)]))
   const locked = new Map<string, FencedSlot>()
   for (const grant of matching) {
     await session.lock(lockOn.slot(name, slotName(grant)))
     // Whoever had to wait looks at the newest version of the row.
-    const found = row(grant)
+    const found = rowOf(grant)
     if (found === undefined) continue
-    locked.set(slotName(grant), { position: found.position, exceptions: found.exceptions })
+    const exceptions = found.exceptions + (elsewhere.get(slotName(grant)) ?? 0)
+    locked.set(slotName(grant), { position: found.position, exceptions })
     session.notes.push({ subscription: name, slot: slotName(grant), token: grant.token } satisfies EffectNote)
   }
   return locked
 }
 
-function exceptionsOf(state: State, name: string, streams: readonly PartStream[]): StreamException[] {
-  const { exceptions } = subscriptionOf(state, name)
-  return streams
-    .flatMap(({ part, stream }) => exceptions.get(streamKeyOf(part, stream)) ?? [])
-    .sort((one, other) => one.part - other.part || (one.stream < other.stream ? -1 : 1))
-    .map(shown)
+function exceptionsElsewhere(slots: ReadonlyMap<string, SlotRow>, { part, lane }: SlotGrant): number {
+  let exceptions = 0
+  for (const row of slots.values()) if (row.part === part && row.lane !== lane) exceptions += row.exceptions
+  return exceptions
 }
 
-function shown(row: ExceptionRow): StreamException {
-  const { part, lane, stream, state, nextNumber, untilNumber, afterPosition, attempts } = row
-  return { part, lane, stream, state, nextNumber, untilNumber, afterPosition, attempts }
-}
-
-function setAsideOne(name: string, failure: SetAside, server: SimulatedServer): Change[] {
-  const { part, lane, stream, nextNumber, untilNumber, awaited, retryAfterMs } = failure
-  const row: ExceptionRow = {
-    part,
-    lane,
-    stream,
-    state: awaited === undefined ? 'retry' : 'blocked',
-    nextNumber,
-    untilNumber,
-    afterPosition: 0n,
-    attempts: awaited === undefined ? 1 : 0,
-    nextAtMs: server.nowMs() + retryAfterMs,
-    awaited,
-  }
-  if (subscriptionOf(server.state, name).exceptions.has(streamKeyOf(part, stream))) {
-    throw new ServerError('23505', 'duplicate key value violates unique constraint "course_exception_pkey"')
-  }
-  return [
-    (state) => void subscriptionOf(state, name).exceptions.set(streamKeyOf(part, stream), row),
-    countExceptions(name, slotName(failure), 1),
-  ]
-}
-
-function changeException(
-  name: string,
-  part: number,
-  stream: Uuid,
-  change: (row: ExceptionRow) => Partial<ExceptionRow>,
-): Change {
+function confirm(name: string, reached: Pick<SlotRow, 'part' | 'lane' | 'position'>): Change {
   return (state) => {
-    const { exceptions } = subscriptionOf(state, name)
-    const row = exceptions.get(streamKeyOf(part, stream))
-    if (row !== undefined) exceptions.set(streamKeyOf(part, stream), { ...row, ...change(row) })
+    const row = subscriptionOf(state, name).slots.get(slotName(reached))
+    if (row === undefined || row.position >= reached.position) return
+    changeSlot(name, slotName(reached), { position: reached.position })(state)
   }
 }
 
-export function countExceptions(name: string, slot: string, change: number): Change {
+function addEffect(row: EffectRow): Change {
   return (state) => {
-    const row = subscriptionOf(state, name).slots.get(slot)
-    if (row !== undefined) changeSlot(name, slot, { exceptions: row.exceptions + change })(state)
+    const { effects } = subscriptionOf(state, row.subscription)
+    const known = effects.get(row.stream)
+    if (known === undefined) effects.set(row.stream, [row])
+    else known.push(row)
   }
-}
-
-function addEffect(state: State, row: EffectRow): void {
-  const { effects } = subscriptionOf(state, row.subscription)
-  const known = effects.get(row.stream)
-  if (known === undefined) effects.set(row.stream, [row])
-  else known.push(row)
 }

@@ -1,5 +1,6 @@
 import type { Uuid } from '#domain/ids.ts'
-import { scanBody, slotUuid } from '#log/codec.ts'
+import { kindOfPart } from '#domain/parts.ts'
+import { scanBody } from '#log/codec.ts'
 import type { EffectNote } from './crew-store.ts'
 import type { Observer, ServerSession, SimulatedServer } from './server.ts'
 import type { SlotRow, State } from './state.ts'
@@ -19,16 +20,20 @@ export class Violation extends Error {
  */
 export class Invariants implements Observer {
   readonly #server: SimulatedServer
+  readonly #parts: number
   readonly #seen = new Map<string, number>()
   readonly #slots = new Map<string, SlotRow>()
+  readonly #replays = new Map<string, readonly number[]>()
+  #restarts = new Map<string, readonly number[]>()
   /** By stream, the uuid under each number. */
   readonly stored = new Map<string, Uuid[]>()
   violation: Violation | undefined
   commits = 0
   effects = 0
 
-  constructor(server: SimulatedServer) {
+  constructor(server: SimulatedServer, parts: number) {
     this.#server = server
+    this.#parts = parts
   }
 
   fail(message: string): void {
@@ -54,8 +59,8 @@ export class Invariants implements Observer {
         this.stored.set(row.stream, uuids)
         const start = row.next - row.events
         if (start !== uuids.length) this.fail(`B1: ${stream} goes on at ${start} after ${uuids.length}`)
-        const hex = row.body.toString('hex')
-        for (const slot of scanBody(hex, start)) uuids.push(slotUuid(hex, slot))
+        const place = { kind: kindOfPart(row.part, this.#parts), stream: row.stream, start }
+        for (const { eventUuid } of scanBody(row.body.toString('hex'), place)) uuids.push(eventUuid)
         if (uuids.length !== row.next) this.fail(`B1: the run of ${stream} up to ${row.next} holds something else`)
       })
     }
@@ -64,13 +69,31 @@ export class Invariants implements Observer {
       for (const [stream, rows] of effects) {
         this.#eachNew(`effects ${name} ${stream}`, rows, (row, index) => {
           this.effects += 1
-          if (row.number !== index) this.fail(`S1, S7: ${name} applied ${stream} ${row.number} after ${index - 1}`)
+          const before = rows[index - 1]?.number ?? -1
+          if (row.number !== before + 1 && !this.#mayRestart(`${name} ${stream}`, row.number)) {
+            this.fail(`S1, S7: ${name} applied ${stream} ${row.number} after ${before}`)
+          }
           const uuid = this.stored.get(stream)?.[row.number]
           if (uuid !== row.eventUuid)
             this.fail(`S4: ${name} applied an event of ${stream} ${row.number} that is not stored`)
         })
       }
     }
+  }
+
+  /** An operator asked for a stream again from this number. */
+  replayed(name: string, stream: Uuid, from: number): void {
+    const key = `${name} ${stream}`
+    this.#replays.set(key, [...(this.#replays.get(key) ?? []), from])
+    this.#restarts.set(key, [...(this.#restarts.get(key) ?? []), from])
+  }
+
+  /** Each replay begins once. */
+  #mayRestart(key: string, number: number): boolean {
+    const left = this.#restarts.get(key) ?? []
+    if (!left.includes(number)) return false
+    this.#restarts.set(key, left.toSpliced(left.indexOf(number), 1))
+    return true
   }
 
   #eachNew<Row>(key: string, rows: readonly Row[], check: (row: Row, index: number) => void): void {
@@ -104,6 +127,7 @@ export class Invariants implements Observer {
     this.#seen.clear()
     this.#slots.clear()
     this.stored.clear()
+    this.#restarts = new Map(this.#replays)
     this.#look(this.#server.state)
   }
 

@@ -2,11 +2,11 @@ import { kindOfPart } from '#domain/parts.ts'
 import { isLockTimeout } from '#log/append-gates.ts'
 import type { CallOutcome } from '#log/append-statement.ts'
 import { binsOf } from '#log/append-statement.ts'
-import { eventType, scanBody, slotUuid } from '#log/codec.ts'
+import { scanBody } from '#log/codec.ts'
 import type { StreamStatus } from '#log/log.ts'
 import type { PartOfStream, Plan } from '#log/plan.ts'
 import { type StoredSlot, slotKey } from '#log/request.ts'
-import type { BeyondRow, LaneRow, LineCursor, LogStore, LogWriter, RunRow, StreamName } from '#log/store.ts'
+import type { BeyondRow, LaneRow, LineCursor, LogStore, LogWriter, RunLimits, RunRow, StreamName } from '#log/store.ts'
 import { type Decision, decideAppend, decideFold, overlapsStored, rowsUnder } from './log-rules.ts'
 import { lockOn, ServerError, type ServerSession, type SimulatedServer, sqlState } from './server.ts'
 import { headOf, laneKeyOf, type SegmentRow, type State, streamKeyOf } from './state.ts'
@@ -37,8 +37,8 @@ export function simulatedLogStore(options: SimulatedLogOptions): LogStore {
   return {
     openWriter: async () => writerOn(await server.connect(process, 'writer'), options),
     freeGates: (bins) => server.once(process, 'freeGates', [bins], (session) => freeGates(session, bins)),
-    runs: (lines, rowsMax, bytesMax) => {
-      return read('runs', [lines.map(lineOf), rowsMax, bytesMax], (state) => runsOf(state, lines, rowsMax, bytesMax))
+    runs: (lines, limits) => {
+      return read('runs', [lines.map(lineOf), limits], (state) => runsOf(state, lines.map(lineOf), limits))
     },
     runsBeyond: (lines) => read('runsBeyond', [lines.map(lineOf)], (state) => runsBeyondOf(state, lines)),
     laneEntries: (cursors, runsMax, laneBytes) =>
@@ -234,11 +234,9 @@ function overlapsOf(state: State, plan: Plan): Map<string, StoredSlot> {
   for (const run of plan.runs) {
     const { kind, stream, part } = plan.streams[run.streamIndex]!
     for (const row of rowsUnder(state, streamKeyOf(part, stream), run)) {
-      const hex = row.body.toString('hex')
-      for (const slot of scanBody(hex, row.next - row.events)) {
-        const type = eventType(kind, slot.code)
-        stored.set(slotKey({ kind, stream, number: slot.number }), { eventUuid: slotUuid(hex, slot), type })
-      }
+      const events = scanBody(row.body.toString('hex'), { kind, stream, start: row.next - row.events })
+      for (const { number, eventUuid, type } of events)
+        stored.set(slotKey({ kind, stream, number }), { eventUuid, type })
     }
   }
   return stored
@@ -323,18 +321,18 @@ function blockedOf(state: State, parts: number) {
   return blocked.sort((one, other) => one.blockedSince.getTime() - other.blockedSince.getTime())
 }
 
-function lineOf({ stream, part, from, mask, cursor }: LineCursor): LineCursor {
-  return { stream, part, from, mask, cursor }
+function lineOf({ stream, part, mask, cursor }: LineCursor): LineCursor {
+  return { stream, part, mask, cursor }
 }
 
-function runsOf(state: State, lines: readonly LineCursor[], rowsMax: number, bytesMax: number): RunRow[] {
+function runsOf(state: State, lines: readonly LineCursor[], { rowsMax, eventsMax, bytesMax }: RunLimits): RunRow[] {
   const found = lines.flatMap((line, index) => {
     const rows = (state.segmentsOfStream.get(streamKeyOf(line.part, line.stream)) ?? [])
       .filter((row) => row.next > line.cursor && (row.types & line.mask) !== 0)
       .slice(0, rowsMax)
     let before = 0
     return rows.flatMap((row, rank) => {
-      const isIn = before < rowsMax
+      const isIn = before < eventsMax
       before += row.events
       return isIn ? [{ row, rank, line: index + 1 }] : []
     })
@@ -355,7 +353,7 @@ function runsOf(state: State, lines: readonly LineCursor[], rowsMax: number, byt
 }
 
 function runsBeyondOf(state: State, lines: readonly LineCursor[]): BeyondRow[] {
-  return lines.flatMap(({ part, stream, cursor, from, mask }, index) => {
+  return lines.flatMap(({ part, stream, cursor, mask }, index) => {
     const key = streamKeyOf(part, stream)
     const rowOf =
       (isEarly: boolean) =>
@@ -364,12 +362,12 @@ function runsBeyondOf(state: State, lines: readonly LineCursor[]): BeyondRow[] {
         is_early: isEarly,
         next_number: row.next,
         events: row.events,
-        body: row.next - row.events < from ? row.body.toString('hex') : null,
+        body: row.next - row.events < cursor ? row.body.toString('hex') : null,
       })
     const stored = (state.segmentsOfStream.get(key) ?? []).filter(
       (row) => row.next > cursor && (row.types & mask) !== 0,
     )
-    const early = (state.pending.get(key) ?? []).filter((row) => row.next > from && (row.types & mask) !== 0)
+    const early = (state.pending.get(key) ?? []).filter((row) => row.next > cursor && (row.types & mask) !== 0)
     return [...stored.slice(0, 2).map(rowOf(false)), ...early.slice(0, 2).map(rowOf(true))]
   })
 }

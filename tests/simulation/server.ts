@@ -1,12 +1,12 @@
 import type { Uuid } from '#domain/ids.ts'
-import { type Change, copyOf, emptyState, type State } from './state.ts'
+import { type Change, copyOf, emptyState, type State, withChanges } from './state.ts'
 import type { ProcessTime, VirtualTime } from './virtual-time.ts'
 
 /*
  * What PostgreSQL is to log and crew, in memory and on virtual time: sessions whose statements and answers travel, row
  * locks in the order of asking that live to the end of a transaction, statements that see what was committed when they
  * began, a commit whose answer is lost, sessions ended for idling, a standby that lags, crashes and failovers. What a
- * transaction wrote is seen by itself and by others at its commit; no rule of ours reads its own writes earlier.
+ * transaction wrote is seen by others at its commit.
  */
 export interface ServerFaults {
   /** Share of answers that are lost although the statement took effect. */
@@ -326,6 +326,11 @@ export class ServerSession {
     }
   }
 
+  /** What a statement of this session sees: what is committed, and its own changes. */
+  view(): State {
+    return withChanges(this.server.state, this.changes)
+  }
+
   /** Between two statements of one function, or parts of one statement: others may go on. */
   async step(): Promise<void> {
     await this.server.time.sleep(this.server.time.random())
@@ -391,7 +396,6 @@ export class ServerSession {
 export const lockOn = {
   gate: (bin: number): string => `gate ${bin}`,
   slot: (subscription: string, key: string): string => `slot ${subscription} ${key}`,
-  counter: (kind: string): string => `counter ${kind}`,
-  subscriptionRow: (name: string): string => `subscription ${name}`,
-  stream: (uuid: Uuid): string => `stream ${uuid}`,
+  exception: (subscription: string, part: number, stream: Uuid): string =>
+    `exception ${subscription} ${part} ${stream}`,
 }

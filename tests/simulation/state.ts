@@ -49,6 +49,8 @@ export interface ExceptionRow {
   readonly nextNumber: number
   readonly untilNumber: number
   readonly afterPosition: bigint
+  readonly afterLanes: readonly { readonly lane: number; readonly position: bigint }[]
+  readonly awaitedLane: { readonly lane: number; readonly position: bigint } | undefined
   readonly attempts: number
   readonly nextAtMs: number
   readonly awaited: { readonly kind: StreamKind; readonly stream: Uuid } | undefined
@@ -130,6 +132,21 @@ export function laneKeyOf(part: number, lane: number): string {
 
 export function headOf(state: State, part: number, stream: Uuid): number {
   return state.segmentsOfStream.get(streamKeyOf(part, stream))?.at(-1)?.next ?? 0
+}
+
+/**
+ * What a transaction sees after it has written something: rows of slots and exceptions with its changes. Its effects
+ * are read by nobody before the commit.
+ */
+export function withChanges(state: State, changes: readonly Change[]): State {
+  if (changes.length === 0) return state
+  const subscriptions = [...state.subscriptions].map(([name, { isPaused, slots, members, exceptions }]) => {
+    const rows = { slots: new Map(slots), members: new Map(members), exceptions: new Map(exceptions) }
+    return [name, { isPaused, ...rows, effects: new Map() }] as const
+  })
+  const view: State = { ...state, subscriptions: new Map(subscriptions) }
+  for (const change of changes) change(view)
+  return view
 }
 
 export function subscriptionOf(state: State, name: string): SubscriptionState {

@@ -4,16 +4,17 @@ import { WaitsForStream } from '#crew/subscription.ts'
 import type { StreamEvent, StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
-import { scanBody, slotUuid } from '#log/codec.ts'
+import { scanBody } from '#log/codec.ts'
 import { type LaneEntry, LogOverloaded, type OpenedLog } from '#log/log.ts'
 import { createEcosystemOf, uuidOf } from '#log/sample-events.ts'
 import { Clients } from './clients.ts'
 import { addSlot } from './crew-store.ts'
+import { countExceptions, keepUntil, put } from './exception-rules.ts'
 import { Invariants } from './invariants.ts'
 import { type Consumer, SimulatedProcess, ttlMs } from './process.ts'
-import { type Observer, quietFaults, SimulatedServer, sqlState } from './server.ts'
+import { lockOn, type Observer, quietFaults, SimulatedServer, sqlState } from './server.ts'
 import { headOf, type State, streamKeyOf, subscriptionOf } from './state.ts'
-import { VirtualTime } from './virtual-time.ts'
+import { ProcessTime, VirtualTime } from './virtual-time.ts'
 
 /*
  * Everything together: producers, processes and consumers on one server, while processes are killed and frozen,
@@ -39,6 +40,7 @@ export class World {
   readonly time: VirtualTime
   readonly server: SimulatedServer
   readonly invariants: Invariants
+  readonly operator: ProcessTime
   readonly clients: Clients
   readonly courses: readonly Uuid[]
   readonly injected = new Map<FaultName, number>()
@@ -58,9 +60,10 @@ export class World {
     this.#options = options
     this.time = new VirtualTime(options.seed)
     this.server = new SimulatedServer(this.time, { ...quietFaults })
+    this.operator = new ProcessTime(this.time, { offsetMs: 0, drift: 1 })
     this.parts = options.parts ?? 2
     this.courses = Array.from({ length: options.courses ?? 5 }, (_, index) => uuidOf(`simulated course ${index}`))
-    this.invariants = new Invariants(this.server)
+    this.invariants = new Invariants(this.server, this.parts)
     this.server.observers.push(this.#tracer(), this.invariants)
     this.clients = new Clients({
       time: this.time,
@@ -110,8 +113,8 @@ export class World {
     const rows = this.server.state.pending.get(streamKeyOf(partOf(kind, stream, this.parts), stream)) ?? []
     for (const row of rows) {
       if (number >= row.next || number < row.next - row.events) continue
-      const hex = row.body.toString('hex')
-      for (const slot of scanBody(hex, row.next - row.events)) if (slot.number === number) return slotUuid(hex, slot)
+      const events = scanBody(row.body.toString('hex'), { kind, stream, start: row.next - row.events })
+      for (const event of events) if (event.number === number) return event.eventUuid
     }
     return undefined
   }
@@ -253,7 +256,7 @@ export class World {
       const head = headOf(this.server.state, partOf('course', course, this.parts), course)
       if (head !== count) return `liveness: ${course} ends at ${head} and not at ${count}`
       for (const [name, { effects, exceptions }] of this.server.state.subscriptions) {
-        const applied = effects.get(course)?.length ?? 0
+        const applied = (effects.get(course)?.at(-1)?.number ?? -1) + 1
         if (applied !== count) return `liveness: ${name} applied ${applied} of ${count} events of ${course}`
         if (exceptions.size > 0) return `liveness: ${name} has ${exceptions.size} streams set aside`
       }
@@ -278,6 +281,36 @@ function isExpected(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : ''
   if (error instanceof LogOverloaded) return true
   return code === 'ECONNRESET' || code === 'ECONNREFUSED' || code === sqlState.statementTimeout
+}
+
+/** As src/crew/control.ts does it: under the locks of the part's slots. */
+async function replay(world: World, log: OpenedLog, name: string, stream: Uuid): Promise<void> {
+  const part = partOf('course', stream, world.parts)
+  const [status] = await log.statuses([{ kind: 'course', stream }], 0)
+  const heads = await log.laneHeads()
+  const untilNumber = status?.contiguousSequenceNumber ?? 0
+  if (untilNumber === 0) return
+  const nextNumber = world.time.below(untilNumber)
+  const session = await world.server.connect(world.operator, 'operator')
+  await session.call('replay', [], async () => {
+    session.begin({ lockTimeoutMs: 5000, idleTimeoutMs: 10_000 })
+    const slots = [...subscriptionOf(world.server.state, name).slots.values()].filter((slot) => slot.part === part)
+    for (const slot of slots.sort((one, other) => one.lane - other.lane)) {
+      await session.lock(lockOn.slot(name, slotName(slot)))
+    }
+    await session.lock(lockOn.exception(name, part, stream))
+    if (subscriptionOf(world.server.state, name).exceptions.has(streamKeyOf(part, stream))) return session.rollback()
+    const untouched = { attempts: 0, nextAtMs: world.server.nowMs(), awaited: undefined, awaitedLane: undefined }
+    const kept = { afterPosition: 0n, afterLanes: [], ...untouched }
+    session.changes.push(
+      put(name, { part, lane: 0, stream, state: 'replay', nextNumber, untilNumber, ...kept }),
+      countExceptions(name, { part, lane: 0 }, 1),
+      ...slots.map((slot) => keepUntil(name, slot, stream, heads.get(slotName(slot)) ?? 0n)),
+    )
+    world.invariants.replayed(name, stream, nextNumber)
+    return session.commit(true)
+  })
+  session.close()
 }
 
 const by = { actor: 'simulation', reason: 'simulation' }
@@ -350,6 +383,26 @@ const faultsByName = {
     set(true)
     await world.time.sleep(world.time.random() * 3000)
     set(false)
+  },
+  /** To a lane of its own and back, as `biglearn streams lane` does it; now and then its slots are left to be found. */
+  async move(world: World) {
+    const process = world.time.chosen(world.processes)
+    const course = world.time.chosen(world.courses)!
+    if (process === undefined) return
+    const to = world.time.random() < 0.6 ? 'dedicated' : 'shared'
+    const { lane } = await (await process.log).moveStream('course', course, to, by)
+    if (world.time.random() < 0.2) return
+    world.server.change((state) => {
+      for (const name of state.subscriptions.keys()) {
+        addSlot(state, name, partOf('course', course, world.parts), lane)
+      }
+    })
+  },
+  async replay(world: World) {
+    const process = world.time.chosen(world.processes)
+    const name = world.time.chosen(['plain', 'fussy'])!
+    const course = world.time.chosen(world.courses)!
+    if (process !== undefined) await replay(world, await process.log, name, course)
   },
   async repair(world: World) {
     const course = world.time.chosen(world.courses)!
