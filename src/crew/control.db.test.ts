@@ -84,6 +84,29 @@ test('scenario 46: one course is replayed while live events come, others are not
   assert.deepEqual(effects.get(other), upTo(effects.get(other)?.length ?? -1))
 })
 
+test('a replay repeats everything that was delivered, also what came while it was asked for', async () => {
+  const lanes = new TestLanes(1)
+  const stream = newStream()
+  lanes.add(stream, 3)
+  await crew.run(recording('while'), lanes)
+  await eventually('live', async () => (await crew.slot('while', 0)).position === 1n)
+  const source = {
+    laneHeads: () => lanes.laneHeads(),
+    async statuses(...words: Parameters<TestLanes['statuses']>) {
+      const answer = await lanes.statuses(...words)
+      lanes.add(stream, 2)
+      // Time for it to be delivered, unless something keeps it from that.
+      const isDelivered = async (): Promise<boolean> => (await crew.slot('while', 0)).position === 2n
+      await eventually('delivered', isDelivered, 500).catch(() => undefined)
+      return answer
+    },
+  }
+  assert.ok(await replayStream(crew.admin, source, deed('while'), { kind: 'course', stream, parts: 1 }, 1))
+  await eventually('joined', async () => (await crew.slot('while', 0)).exceptions === 0)
+  await eventually('all', async () => (await crew.slot('while', 0)).position === 2n)
+  assert.deepEqual((await crew.effects('while')).get(stream), [0, 1, 2, 1, 2, 3, 4])
+})
+
 test('a new subscription from now gets only what comes later, one from the beginning gets everything', async () => {
   const lanes = new TestLanes(4)
   const stream = newStream()

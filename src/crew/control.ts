@@ -102,13 +102,14 @@ export async function replayStream(
   const { kind, stream } = choice
   // Whichever lanes the stream is or was in: the shared one is always there.
   const slot = { part: partOf(kind, stream, choice.parts ?? partsDefault), lane: 0 }
-  // The end first, the head after: every event below the end is at a position up to the head.
-  const [status] = await source.statuses([{ kind, stream }], 0)
-  const heads = await source.laneHeads()
-  const until = status?.contiguousSequenceNumber ?? 0
-  if (until <= from) return false
   return inTransaction(pool, async (transaction) => {
     await lockSlot(transaction, deed.subscription, slot.part)
+    // Under the locks, so that nothing at or after the end was delivered before: it would not come again. The end first,
+    // the head after: every event below the end is at a position up to the head.
+    const [status] = await source.statuses([{ kind, stream }], 0)
+    const heads = await source.laneHeads()
+    const until = status?.contiguousSequenceNumber ?? 0
+    if (until <= from) return false
     const added = await transaction.query(
       `insert into course_exception
          (part, stream, subscription, lane, state, next_number, until_number)

@@ -9,9 +9,8 @@ import { Appender, type AppendLimits, appendLimits } from './append.ts'
 import type { AppendWindow } from './append-statement.ts'
 import { LaneHeads, readLanes } from './lane.ts'
 import type { LogCounters, OpenedLog, ReadStreamOptions, StreamLine } from './log.ts'
-import type { PartOfStream } from './plan.ts'
 import { postgresLogStore } from './postgres-store.ts'
-import { readStreams } from './read.ts'
+import { type Reading, readStreams } from './read.ts'
 import { repairStream } from './repair.ts'
 import type { LogStore } from './store.ts'
 import type { StreamSlot } from './stream-audit.ts'
@@ -53,26 +52,22 @@ export async function openStreamReader(
   parts: number = partsDefault,
 ): Promise<Pick<OpenedLog, 'readStream'>> {
   await checkInstallation(pool, parts)
-  const partOfStream = rememberParts(parts)
-  const store = postgresLogStore(pool, parts, partOfStream)
+  const reading = { partOf: rememberParts(parts), eventsPerRow: 1 }
+  const store = postgresLogStore(pool, parts, reading.partOf)
   return {
     readStream: (kind, stream, options) =>
-      withRetry(() => readStream({ store, partOfStream }, { kind, stream }, options), { budgetMs: repeatMs }),
+      withRetry(() => readStream(store, { kind, stream }, options, reading), { budgetMs: repeatMs }),
   }
 }
 
-interface StreamSource {
-  readonly store: LogStore
-  readonly partOfStream: PartOfStream
-}
-
 async function readStream(
-  { store, partOfStream }: StreamSource,
+  store: LogStore,
   stream: Pick<StreamLine, 'kind' | 'stream'>,
   { from, types, ...limits }: ReadStreamOptions,
+  reading: Reading,
 ): Promise<StoredEvent[]> {
   const line = types === undefined ? { ...stream, from } : { ...stream, from, types }
-  const [answer] = await readStreams(store, [line], limits, partOfStream)
+  const [answer] = await readStreams(store, [line], limits, reading)
   return [...(answer?.events ?? [])]
 }
 
@@ -84,6 +79,7 @@ export async function openLogOn(store: LogStore, options: LogOptions = {}): Prom
   const partOfStream = rememberParts(parts)
   const slotOf = (kind: StreamKind, stream: Uuid): StreamSlot => ({ kind, stream, part: partOfStream(kind, stream) })
   const laneHeads = new LaneHeads(store, parts)
+  const reading = { partOf: partOfStream, eventsPerRow: 1 }
   const listeners = new Set<(parts: readonly number[]) => void>()
   const counted = { appendedEvents: 0, appendedGroups: 0, refusedRequests: 0 }
   const appender = new Appender({
@@ -108,9 +104,8 @@ export async function openLogOn(store: LogStore, options: LogOptions = {}): Prom
       if (result.kind === 'refused') counted.refusedRequests += 1
       return result
     },
-    readStream: (kind, stream, options) =>
-      repeating(() => readStream({ store, partOfStream }, { kind, stream }, options)),
-    readStreams: (lines, limits) => repeating(() => readStreams(store, lines, limits, partOfStream)),
+    readStream: (kind, stream, options) => repeating(() => readStream(store, { kind, stream }, options, reading)),
+    readStreams: (lines, limits) => repeating(() => readStreams(store, lines, limits, reading)),
     readLane: (part, lane, after, runsMax) =>
       repeating(() => readLanes(store, [{ part, lane, after }], runsMax, parts)),
     readLanes: (cursors, runsMax) => repeating(() => readLanes(store, cursors, runsMax, parts)),

@@ -20,11 +20,14 @@ interface OpenLine extends ServedLine<DecodedEvent>, LineCursor {
 
 const numberMax = 2 ** 31 - 1
 
-/** What rows held lately, so that about as many are asked for as are needed: each one costs a look into the table. */
-let eventsPerRow = 1
+/** Who reads, and what rows held lately: about as many are asked for as are needed, for each costs a look. */
+export interface Reading {
+  readonly partOf: PartOfStream
+  eventsPerRow: number
+}
 
 /** Rows that hold about `events`, and more with each round that was not enough. */
-function rowsFor(events: number, round: number): number {
+function rowsFor(events: number, eventsPerRow: number, round: number): number {
   return Math.min(events, Math.ceil(events / eventsPerRow) * 4 ** round)
 }
 
@@ -32,13 +35,13 @@ export async function readStreams(
   rows: RunRows,
   requested: readonly StreamLine[],
   limits: ReadLimits,
-  partOf: PartOfStream,
+  reading: Reading,
 ): Promise<StreamAnswer[]> {
-  const lines = requested.map((line) => openLine(line, partOf))
+  const lines = requested.map((line) => openLine(line, reading.partOf))
   const budget: Budget = { events: limits.eventsMax, bytes: limits.bytesMax, isFirst: true, stop: undefined }
   for (let round = 0; serve(lines, budget) === 'read more'; round += 1) {
     const open = lines.filter((line) => !line.isExhausted && line.served === line.candidates.length)
-    await readFurther(rows, open, { budget, round })
+    await readFurther(rows, open, { reading, budget, round })
   }
   const beyond = await readBeyond(rows, lines)
   return lines.map((line, index) => {
@@ -86,13 +89,18 @@ const furtherText = `
   order by r.line, r.next_number`
 
 interface Round {
+  readonly reading: Reading
   readonly budget: Budget
   readonly round: number
 }
 
-async function readFurther(store: RunRows, lines: readonly OpenLine[], { budget, round }: Round): Promise<void> {
+async function readFurther(
+  store: RunRows,
+  lines: readonly OpenLine[],
+  { reading, budget, round }: Round,
+): Promise<void> {
   const eventsMax = Math.ceil(budget.events / lines.length) + 1
-  const rowsMax = rowsFor(eventsMax, round)
+  const rowsMax = rowsFor(eventsMax, reading.eventsPerRow, round)
   const found = await store.runs(lines, { rowsMax, eventsMax, bytesMax: Math.max(budget.bytes, 1) })
   const rowsOf = lines.map((): RunRow[] => [])
   for (const row of found) rowsOf[Number(row.line) - 1]!.push(row)
@@ -102,7 +110,7 @@ async function readFurther(store: RunRows, lines: readonly OpenLine[], { budget,
     for (const row of rows) {
       if (row.body === null) return
       eventsRead += row.events
-      eventsPerRow += (Math.max(row.events, 1) - eventsPerRow) / 100
+      reading.eventsPerRow += (Math.max(row.events, 1) - reading.eventsPerRow) / 100
       // The rest of the row comes again if it is needed.
       if (!addCandidates(line, row, { body: row.body, eventsMax })) return
     }

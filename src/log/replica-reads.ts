@@ -20,13 +20,14 @@ export interface ReplicaReadsOptions {
 
 export function openReplicaReads({ readers, parts, partOf }: ReplicaReadsOptions, need: ReadNeed = {}): LogReads {
   const on = (database: Database) => readingStore(database, parts)
+  const reading = { partOf, eventsPerRow: 1 }
   const reads: LogReads = {
     async readStream(kind, stream, { from, types, ...limits }) {
       const line = types === undefined ? { kind, stream, from } : { kind, stream, from, types }
       const [answer] = await reads.readStreams([line], limits)
       return [...(answer?.events ?? [])]
     },
-    readStreams: (lines, limits) => readers.read(need, (database) => readStreams(on(database), lines, limits, partOf)),
+    readStreams: (lines, limits) => readers.read(need, (database) => readStreams(on(database), lines, limits, reading)),
     readLanes: (cursors, runsMax) => readers.read(need, (database) => readLanes(on(database), cursors, runsMax, parts)),
     readMetadata: (kind, from, max) => readers.read(need, (database) => on(database).metadata(kind, from, max)),
     blockedStreams: (max) => readers.read(need, (database) => on(database).blocked(max)),

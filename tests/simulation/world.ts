@@ -286,11 +286,6 @@ function isExpected(error: unknown): boolean {
 /** As src/crew/control.ts does it: under the locks of the part's slots. */
 async function replay(world: World, log: OpenedLog, name: string, stream: Uuid): Promise<void> {
   const part = partOf('course', stream, world.parts)
-  const [status] = await log.statuses([{ kind: 'course', stream }], 0)
-  const heads = await log.laneHeads()
-  const untilNumber = status?.contiguousSequenceNumber ?? 0
-  if (untilNumber === 0) return
-  const nextNumber = world.time.below(untilNumber)
   const session = await world.server.connect(world.operator, 'operator')
   await session.call('replay', [], async () => {
     session.begin({ lockTimeoutMs: 5000, idleTimeoutMs: 10_000 })
@@ -299,13 +294,21 @@ async function replay(world: World, log: OpenedLog, name: string, stream: Uuid):
       await session.lock(lockOn.slot(name, slotName(slot)))
     }
     await session.lock(lockOn.exception(name, part, stream))
-    if (subscriptionOf(world.server.state, name).exceptions.has(streamKeyOf(part, stream))) return session.rollback()
+    const [status] = await log.statuses([{ kind: 'course', stream }], 0)
+    const heads = await log.laneHeads()
+    const untilNumber = status?.contiguousSequenceNumber ?? 0
+    const isAside = subscriptionOf(world.server.state, name).exceptions.has(streamKeyOf(part, stream))
+    if (untilNumber === 0 || isAside) return session.rollback()
+    const nextNumber = world.time.below(untilNumber)
     const untouched = { attempts: 0, nextAtMs: world.server.nowMs(), awaited: undefined, awaitedLane: undefined }
     const kept = { afterPosition: 0n, afterLanes: [], ...untouched }
     session.changes.push(
       put(name, { part, lane: 0, stream, state: 'replay', nextNumber, untilNumber, ...kept }),
       countExceptions(name, { part, lane: 0 }, 1),
-      ...slots.map((slot) => keepUntil(name, slot, stream, heads.get(slotName(slot)) ?? 0n)),
+      ...[...heads].flatMap(([key, head]) => {
+        const [ofPart, lane] = key.split('/').map(Number)
+        return ofPart === part && lane !== undefined ? [keepUntil(name, { part, lane }, stream, head)] : []
+      }),
     )
     world.invariants.replayed(name, stream, nextNumber)
     return session.commit(true)
