@@ -104,7 +104,7 @@ export async function replayStream(
   const slot = { part: partOf(kind, stream, choice.parts ?? partsDefault), lane: 0 }
   return inTransaction(pool, async (transaction) => {
     await lockSlot(transaction, deed.subscription, slot.part)
-    // Under the locks, so that nothing at or after the end was delivered before: it would not come again. The end first,
+    // Under the locks, so that nothing behind the end was delivered before: it would not come again. The end first,
     // the head after: every event below the end is at a position up to the head.
     const [status] = await source.statuses([{ kind, stream }], 0)
     const heads = await source.laneHeads()

@@ -1,11 +1,12 @@
 import type { AppendWindow, CallOutcome } from '#log/append-statement.ts'
-import { type Plan, type PlannedRun, streamKey } from '#log/plan.ts'
+import type { Plan, PlannedRun } from '#log/plan.ts'
 import {
   addSegment,
   type Change,
   headOf,
   laneKeyOf,
   type PendingRow,
+  rowsBehind,
   type SegmentRow,
   type State,
   streamKeyOf,
@@ -52,9 +53,10 @@ export function overlapsStored(state: State, plan: Plan): boolean {
 
 /** Stored and early rows that share a number with a run. */
 export function rowsUnder(state: State, key: string, run: Pick<PlannedRun, 'next' | 'events'>) {
-  const shares = (row: { next: number; events: number }): boolean =>
-    row.next > run.next - run.events && row.next - row.events < run.next
-  return [...(state.segmentsOfStream.get(key) ?? []).filter(shares), ...(state.pending.get(key) ?? []).filter(shares)]
+  const behind = [state.segmentsOfStream.get(key), state.pending.get(key)].flatMap((rows: readonly PendingRow[] = []) =>
+    rowsBehind(rows, run.next - run.events),
+  )
+  return behind.filter((row) => row.next - row.events < run.next)
 }
 
 export function decideAppend(heads: State, plan: Plan, window: AppendWindow, atMs: number): Decision {
@@ -195,5 +197,3 @@ function earlyBytes(state: State, part: number): number {
   for (const [key, rows] of state.pending) if (key.startsWith(`${part} `)) bytes += sumOfBytes(rows)
   return bytes
 }
-
-export { streamKey }

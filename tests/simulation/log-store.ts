@@ -9,7 +9,7 @@ import { type StoredSlot, slotKey } from '#log/request.ts'
 import type { BeyondRow, LaneRow, LineCursor, LogStore, LogWriter, RunLimits, RunRow, StreamName } from '#log/store.ts'
 import { type Decision, decideAppend, decideFold, overlapsStored, rowsUnder } from './log-rules.ts'
 import { lockOn, ServerError, type ServerSession, type SimulatedServer, sqlState } from './server.ts'
-import { headOf, laneKeyOf, type SegmentRow, type State, streamKeyOf } from './state.ts'
+import { headOf, laneKeyOf, rowsBehind, type SegmentRow, type State, streamKeyOf } from './state.ts'
 import type { ProcessTime } from './virtual-time.ts'
 
 /** `LogStore` in memory: the statements of one process's log, carried out by the simulated server. */
@@ -327,8 +327,8 @@ function lineOf({ stream, part, mask, cursor }: LineCursor): LineCursor {
 
 function runsOf(state: State, lines: readonly LineCursor[], { rowsMax, eventsMax, bytesMax }: RunLimits): RunRow[] {
   const found = lines.flatMap((line, index) => {
-    const rows = (state.segmentsOfStream.get(streamKeyOf(line.part, line.stream)) ?? [])
-      .filter((row) => row.next > line.cursor && (row.types & line.mask) !== 0)
+    const rows = rowsBehind(state.segmentsOfStream.get(streamKeyOf(line.part, line.stream)), line.cursor)
+      .filter((row) => (row.types & line.mask) !== 0)
       .slice(0, rowsMax)
     let before = 0
     return rows.flatMap((row, rank) => {
@@ -364,9 +364,7 @@ function runsBeyondOf(state: State, lines: readonly LineCursor[]): BeyondRow[] {
         events: row.events,
         body: row.next - row.events < cursor ? row.body.toString('hex') : null,
       })
-    const stored = (state.segmentsOfStream.get(key) ?? []).filter(
-      (row) => row.next > cursor && (row.types & mask) !== 0,
-    )
+    const stored = rowsBehind(state.segmentsOfStream.get(key), cursor).filter((row) => (row.types & mask) !== 0)
     const early = (state.pending.get(key) ?? []).filter((row) => row.next > cursor && (row.types & mask) !== 0)
     return [...stored.slice(0, 2).map(rowOf(false)), ...early.slice(0, 2).map(rowOf(true))]
   })

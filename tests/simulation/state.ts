@@ -126,6 +126,18 @@ export function streamKeyOf(part: number, stream: Uuid): string {
   return `${part} ${stream}`
 }
 
+/** The rows that end behind `number`; ascending rows in, ascending rows out. */
+export function rowsBehind<Row extends { readonly next: number }>(rows: readonly Row[] = [], number: number): Row[] {
+  let low = 0
+  let high = rows.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (rows[middle]!.next > number) high = middle
+    else low = middle + 1
+  }
+  return rows.slice(low)
+}
+
 export function laneKeyOf(part: number, lane: number): string {
   return `${part}/${lane}`
 }

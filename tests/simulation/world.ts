@@ -46,7 +46,7 @@ export class World {
   readonly injected = new Map<FaultName, number>()
   processes: SimulatedProcess[] = []
   readonly poisoned = new Set<Uuid>()
-  readonly awaited = uuidOf('awaited ecosystem')
+  awaited = uuidOf('awaited ecosystem')
   /** The course that waits for it. */
   waiting: Uuid | undefined
   operations = 0
@@ -54,6 +54,7 @@ export class World {
   readonly #options: WorldOptions
   readonly #lastSteps: string[] = []
   #isHealed = false
+  #rounds = 0
   #workMsMax = 10
 
   constructor(options: WorldOptions) {
@@ -157,6 +158,9 @@ export class World {
   /** Faults for `ms`, then a healing; throws the first violation. */
   async run(ms: number): Promise<void> {
     this.#isHealed = false
+    this.#rounds += 1
+    this.awaited = uuidOf(`awaited ecosystem ${this.#rounds}`)
+    this.waiting = undefined
     while (this.processes.length < (this.#options.processes ?? 3)) this.addProcess()
     this.clients.isOver = false
     this.clients.start(3)
@@ -171,7 +175,7 @@ export class World {
   }
 
   async #injectFaults(): Promise<void> {
-    const names = this.#options.faults ?? (Object.keys(faultsByName) as FaultName[])
+    const names = this.#options.faults ?? faultNames
     while (!this.#isHealed) {
       await this.time.sleep(2 * this.time.random() * (this.#options.faultEveryMs ?? 1500))
       const name = this.time.chosen(names)
@@ -416,3 +420,5 @@ const faultsByName = {
     await (await process.log).repair('course', course, { from: 1, to: until, ...by })
   },
 } satisfies Record<string, (world: World) => Promise<void>>
+
+export const faultNames = Object.keys(faultsByName) as FaultName[]
