@@ -8,6 +8,7 @@ import { createMemoryAnswers } from '#api/testing/memory-answers.ts'
 import { createMemoryPorts, testConfig } from '#api/testing/memory-ports.ts'
 import { startApplication } from '#cli/serve/application.ts'
 import { algorithmNames } from '#cli/serve/options.ts'
+import { openRemoteAccess } from '#crew/remote-access.ts'
 import { partsDefault } from '#domain/parts.ts'
 import { createStoredResults } from '#due/stored-results.ts'
 import type { OpenedLog } from '#log/log.ts'
@@ -74,9 +75,11 @@ async function startPostgresServer(): Promise<ContractServer> {
       return result
     },
   }
-  const ports = { ...memory, log, results, answers: withUploaded(createMemoryAnswers(memory.log.all), results) }
+  const remote = openRemoteAccess({ pool, log: stored })
+  const ports = { ...memory, log, results, remote, answers: withUploaded(createMemoryAnswers(memory.log.all), results) }
   const server = await buildServer(ports, testConfig())
   const stop = async (): Promise<void> => {
+    remote.close()
     await server.close()
     await stored.close()
     await pool.end()

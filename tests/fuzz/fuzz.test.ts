@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { wireEndpoints } from '#api/endpoints.ts'
+import { allEndpoints } from '#api/endpoints.ts'
 import { startContractServer } from '../contract/contract-server.ts'
 import { fuzz } from './fuzz.ts'
 
@@ -12,7 +12,7 @@ test('fuzzed requests are never answered with a failure, and every endpoint is r
     const { endpoints, faults } = await fuzz({
       url: server.url,
       tokens: {},
-      endpoints: wireEndpoints,
+      endpoints: allEndpoints,
       seed: 1,
       inFlight: 4,
       goOn: () => batches-- > 0,
@@ -21,8 +21,11 @@ test('fuzzed requests are never answered with a failure, and every endpoint is r
       faults.map(({ request, reason }) => `${request.endpoint}: ${reason}`),
       [],
     )
-    const answered = wireEndpoints.filter(({ name }) => (endpoints.get(name)?.statuses.get(200) ?? 0) > 0)
-    assert.deepEqual(answered, wireEndpoints)
+    const unanswered = allEndpoints.filter(({ name }) => (endpoints.get(name)?.statuses.get(200) ?? 0) === 0)
+    assert.deepEqual(
+      unanswered.map(({ name }) => name),
+      [],
+    )
   } finally {
     await server.stop()
   }

@@ -72,7 +72,7 @@ async function judge(options: FuzzOptions, request: FuzzRequest, passes: Passes 
   let response: Response
   let text: string
   try {
-    response = await fetch(`${options.url}/${request.endpoint}`, {
+    response = await fetch(`${options.url}${request.path}`, {
       method: request.method,
       headers: { ...options.tokens, 'content-type': request.contentType },
       ...(hasBody ? { body: new Uint8Array(request.body) } : {}),

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { wireEndpoints } from '#api/endpoints.ts'
+import { allEndpoints } from '#api/endpoints.ts'
 import { startApplication } from '#cli/serve/application.ts'
 import { algorithmsDefault } from '#cli/serve/options.ts'
 import { migrate, readMigrations } from '#operate/migrate.ts'
@@ -35,13 +35,15 @@ function numberFrom(least: number): (text: string) => number {
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 const shutdown = createShutdown(() => undefined)
 const url = values.url ?? (await startWholeProgram())
+const headersOfTokens = ['biglearn-api-token', 'biglearn-sparfa-token', 'biglearn-scheduler-token']
+const bearer = { authorization: `Bearer ${values.token}` }
 const tokens: Record<string, string> =
-  values.token === '' ? {} : { 'biglearn-api-token': values.token, 'biglearn-sparfa-token': values.token }
+  values.token === '' ? {} : { ...bearer, ...Object.fromEntries(headersOfTokens.map((name) => [name, values.token])) }
 
 say(`fuzzing ${url} for ${seconds} s with seed ${seed}`)
 const deadline = performance.now() + seconds * 1000
 const goOn = (): boolean => performance.now() < deadline
-const { endpoints, faults } = await fuzz({ url, tokens, endpoints: wireEndpoints, seed, inFlight: 8, goOn })
+const { endpoints, faults } = await fuzz({ url, tokens, endpoints: allEndpoints, seed, inFlight: 8, goOn })
 for (const [name, { statuses, slowestMs }] of endpoints) {
   const numbers = [...statuses].sort(([left], [right]) => left - right).map(([status, count]) => ` ${status}: ${count}`)
   process.stdout.write(`${name.padEnd(38)}${numbers.join(' ').padEnd(50)} slowest ${Math.round(slowestMs)} ms\n`)
@@ -79,5 +81,5 @@ async function keep({ request, reason }: FuzzFault): Promise<void> {
   await writeFile(`${file}.body`, request.body)
   const { body: _, ...head } = request
   await writeFile(`${file}.json`, `${JSON.stringify({ ...head, reason }, null, 2)}\n`)
-  say(`FAULT ${request.method} ${request.endpoint}: ${reason}`)
+  say(`FAULT ${request.method} ${request.path}: ${reason}`)
 }

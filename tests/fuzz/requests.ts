@@ -8,6 +8,7 @@ import { validRequest } from './valid-bodies.ts'
  */
 export interface FuzzRequest {
   readonly endpoint: string
+  readonly path: string
   readonly kind: 'valid' | 'nearly valid' | 'hostile'
   readonly method: string
   readonly contentType: string
@@ -19,18 +20,46 @@ const post = { method: 'POST', contentType: 'application/json' } as const
 
 export function anyRequest(endpoints: readonly Endpoint[]): fc.Arbitrary<FuzzRequest> {
   const perEndpoint = endpoints.map((endpoint) => {
-    const valid = validRequest(endpoint)
-    return fc.oneof(
-      { weight: 6, arbitrary: valid.map((body) => request(endpoint.name, 'valid', textOf(body))) },
-      { weight: 4, arbitrary: spoilt(valid).map((body) => request(endpoint.name, 'nearly valid', textOf(body))) },
+    const valid = validRequest(endpoint).map(patient)
+    const kinds = fc.oneof(
+      { weight: 6, arbitrary: valid.map((body) => request(endpoint, 'valid', textOf(body))) },
+      { weight: 4, arbitrary: spoilt(valid).map((body) => request(endpoint, 'nearly valid', textOf(body))) },
       { weight: 1, arbitrary: hostile(endpoint) },
     )
+    return endpoint.path.includes('{') ? fc.tuple(kinds, anyName).map(([one, name]) => named(one, name)) : kinds
   })
   return fc.oneof(...perEndpoint)
 }
 
-function request(endpoint: string, kind: FuzzRequest['kind'], body: Buffer): FuzzRequest {
-  return { ...post, endpoint, kind, body, mustPass: kind === 'valid' }
+function request({ name, path }: Endpoint, kind: FuzzRequest['kind'], body: Buffer): FuzzRequest {
+  return { ...post, endpoint: name, path, kind, body, mustPass: kind === 'valid' }
+}
+
+/** Few names, so that what one request made is found by another; `learning` is not for strangers. */
+const goodNames = ['fuzz', 'fuzz-2', 'f_3', 'learning']
+const badNames = [
+  'Fuzz',
+  '1fuzz',
+  'a%00b',
+  '%E0%A4',
+  '..%2f..',
+  "'; drop table slot; --",
+  'x'.repeat(64),
+  '%f0%9f%92%a5',
+]
+const anyName = fc.oneof(
+  { weight: 9, arbitrary: fc.constantFrom(...goodNames).map((text) => ({ text, isGood: true })) },
+  { weight: 1, arbitrary: fc.constantFrom(...badNames).map((text) => ({ text, isGood: false })) },
+)
+
+function named(one: FuzzRequest, name: { readonly text: string; readonly isGood: boolean }): FuzzRequest {
+  return { ...one, path: one.path.replace(/\{\w+\}/, name.text), mustPass: one.mustPass && name.isGood }
+}
+
+/** A long poll says nothing that a short one does not say. */
+function patient(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || !('wait_seconds' in body)) return body
+  return { ...body, wait_seconds: Math.min(0.05, Number(body.wait_seconds)) }
 }
 
 function textOf(body: unknown): Buffer {
@@ -93,9 +122,9 @@ function repeat(items: unknown[]): void {
   while (items.length < 1001) items.push(first)
 }
 
-function hostile({ name, examples }: Endpoint): fc.Arbitrary<FuzzRequest> {
-  const example = JSON.stringify(examples.request)
-  const base = request(name, 'hostile', Buffer.from(example))
+function hostile(endpoint: Endpoint): fc.Arbitrary<FuzzRequest> {
+  const example = JSON.stringify(patient(endpoint.examples.request))
+  const base = request(endpoint, 'hostile', Buffer.from(example))
   const bodies = [
     Buffer.alloc(0),
     Buffer.from('null'),

@@ -54,6 +54,7 @@ export function validBody(schema: TSchema): fc.Arbitrary<unknown> {
   if (json['pattern'] === patternOf(datetime)) return anyDatetime
   if (json['type'] === 'object') return validObject(json)
   if (Array.isArray(json['anyOf'])) return fc.oneof(...json['anyOf'].map(validBody))
+  if ('const' in json) return fc.constant(json['const'])
   return validScalar(json)
 }
 
@@ -74,17 +75,21 @@ function validScalar(json: Json): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 8, arbitrary: small }, { weight: 1, arbitrary: any }, fc.constant(maximum))
 }
 
-function validArray({ items, minItems, maxItems }: Json): fc.Arbitrary<unknown> {
+function validArray({ items, minItems, maxItems, uniqueItems }: Json): fc.Arbitrary<unknown> {
   const minLength = typeof minItems === 'number' ? minItems : 0
   const maxLength = Math.min(typeof maxItems === 'number' ? maxItems : 5, 5)
-  return fc.array(validBody(items as TSchema), { minLength, maxLength })
+  const lengths = { minLength, maxLength }
+  if (uniqueItems === true) return fc.uniqueArray(validBody(items as TSchema), lengths)
+  return fc.array(validBody(items as TSchema), lengths)
 }
 
 function validText(json: Json): fc.Arbitrary<string> {
   const limits = { minLength: (json['minLength'] as number) ?? 0, maxLength: (json['maxLength'] as number) ?? 300 }
+  const { passes } = compileValidation(json as unknown as TSchema, false)
+  // A form that ordinary text does not have would never be met by chance.
+  if (!passes('x')) return fc.stringMatching(new RegExp(json['pattern'] as string)).filter(passes)
   const any = fc.string({ ...limits, unit: 'binary' })
   const texts = fc.oneof({ weight: 3, arbitrary: knownText }, { weight: 2, arbitrary: any })
-  const { passes } = compileValidation(json as unknown as TSchema, false)
   return texts.filter(passes)
 }
 
