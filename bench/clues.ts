@@ -1,24 +1,30 @@
 import assert from 'node:assert/strict'
+import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Classroom, type ClassroomStudent } from '../tests/support/classroom.ts'
 import { round } from './ingest.ts'
 import { percentile, runLoad } from './support/http-load.ts'
-import { type BenchDatabase, startBenchDatabase, startProduct } from './support/product.ts'
+import { type OpenLoopResult, runOpenLoop } from './support/open-loop.ts'
+import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase, startProduct } from './support/product.ts'
 
 /*
  * What a student's forecast costs (CLUEs of 20 pages for a student with 300 answers), and how soon an answer shows in
- * it while 500 answers/s come in. Every sample of freshness is another student, and counts only when the CLUE has
- * changed.
+ * it while answers come in at a fixed rate. Every sample of freshness is another student, and counts only when the CLUE
+ * has changed; the run counts only when all answers that were sent at that rate were acknowledged and learnt.
  */
 export interface CluesOptions {
   readonly seconds: number
+  /** Answers a second while freshness is measured. */
+  readonly rate: number
   readonly seed: number
 }
 
 const pages = 20
 const answersPerPage = 15
 const exercisesPerPage = 20
-const backgroundPerSecond = 500
+const answersPerRequest = 10
+/** The measured rate may be this much below the one asked for. */
+const rateTolerance = 0.03
 
 interface Forecast {
   readonly student_clue_responses: readonly {
@@ -33,7 +39,7 @@ export async function clues(options: CluesOptions): Promise<void> {
   try {
     const product = await startProduct(database.url, 'api,learning,due,trainer')
     try {
-      const bench = new CluesBench(product.port, options)
+      const bench = new CluesBench(product, database, options)
       await bench.prepare()
       const reading = await bench.reading()
       print('fetch_student_clues', { ...reading, seed: options.seed }, database)
@@ -53,12 +59,16 @@ function print(shape: string, figures: object, database: BenchDatabase): void {
 
 class CluesBench {
   readonly #port: number
+  readonly #product: Product
+  readonly #database: BenchDatabase
   readonly #options: CluesOptions
   readonly #class: Classroom
   #sent = 0
 
-  constructor(port: number, options: CluesOptions) {
-    this.#port = port
+  constructor(product: Product, database: BenchDatabase, options: CluesOptions) {
+    this.#port = product.port
+    this.#product = product
+    this.#database = database
     this.#options = options
     const size = { courses: 20, studentsPerCourse: 30 }
     this.#class = new Classroom({ seed: options.seed, pages, exercisesPerPage, ...size })
@@ -162,23 +172,58 @@ class CluesBench {
 
   /** From the acknowledgement of an answer to the first fetch that shows another CLUE of its page. */
   async freshness() {
-    process.stderr.write('clues: freshness at 500 answers/s\n')
+    const { rate } = this.#options
+    process.stderr.write(`clues: freshness at ${rate} answers/s\n`)
+    const learntBefore = await this.#learnt()
+    const cpuBefore = (await cpuSecondsOf(this.#product.pid)) + (await this.#database.cpuSeconds())
     const background = this.#background()
+    let isOver = false
+    const over = background.then(
+      () => {
+        isOver = true
+      },
+      () => {
+        isOver = true
+      },
+    )
     const samples: number[] = []
-    const until = performance.now() + Math.max(this.#options.seconds, 10) * 1000
-    for (let index = 0; performance.now() < until && index < 300; index += 1) {
+    for (let index = 0; !isOver && index < this.#class.students.length / 2; index += 1) {
       const student = this.#class.students[index]
       if (student === undefined) break
       samples.push(await this.#freshnessOf(student))
     }
-    const sentPerSecond = await background.stop()
+    await over
+    const { seconds, latencies } = await background
+    const cpuSeconds = (await cpuSecondsOf(this.#product.pid)) + (await this.#database.cpuSeconds()) - cpuBefore
+    const sent = latencies.length * answersPerRequest
+    const perSecond = sent / seconds
+    assert.ok(perSecond >= rate * (1 - rateTolerance), `only ${Math.round(perSecond)} answers/s were acknowledged`)
+    await this.#untilLearnt(learntBefore + sent + samples.length)
     const values = Float64Array.from(samples)
     return {
       samples: samples.length,
-      background_answers_per_second: Math.round(sentPerSecond),
+      answers_per_second: Math.round(perSecond),
+      answers_learnt: sent + samples.length,
       p50_ms: round(percentile(values, 0.5), 1),
       p99_ms: round(percentile(values, 0.99), 1),
+      p99_ms_budget: 1000,
       max_ms: round(percentile(values, 1), 1),
+      acknowledged_p99_ms: round(percentile(latencies, 0.99), 1),
+      server_and_postgres_cpu_share: round(cpuSeconds / seconds, 2),
+      load_average: round(loadavg()[0] ?? 0, 1),
+    }
+  }
+
+  async #learnt(): Promise<number> {
+    const { rows } = await this.#database.pool.query('select sum(answers)::float8 as answers from learning_activity')
+    return rows[0]?.answers ?? 0
+  }
+
+  async #untilLearnt(wanted: number): Promise<void> {
+    const deadline = performance.now() + 30_000
+    while ((await this.#learnt()) !== wanted) {
+      assert.ok(performance.now() < deadline, `${await this.#learnt()} answers were learnt instead of ${wanted}`)
+      await sleep(100)
     }
   }
 
@@ -202,34 +247,29 @@ class CluesBench {
     return forecast.student_clue_responses[0]?.clue_data.most_likely ?? Number.NaN
   }
 
-  /** Open loop: fifty answers each tenth of a second, by students who are not sampled. */
-  #background(): { stop(): Promise<number> } {
-    const started = performance.now()
-    const students = this.#class.students.slice(300)
-    const inFlight = new Set<Promise<unknown>>()
-    let sent = 0
-    const timer = setInterval(() => {
-      const wanted = Math.floor(((performance.now() - started) / 1000) * backgroundPerSecond)
-      while (sent < wanted) {
-        const responses = Array.from({ length: 10 }, () => {
-          const student = students[sent % students.length] ?? this.#last()
-          const page = Math.floor(sent / students.length) % pages
-          sent += 1
-          return this.#class.response(student, page, answersPerPage + 1, sent % 2 === 0)
+  /** Open loop, by students who are not sampled. */
+  #background(): Promise<OpenLoopResult> {
+    const { rate, seconds } = this.#options
+    const students = this.#class.students.slice(this.#class.students.length / 2)
+    const perSecond = rate / answersPerRequest
+    return runOpenLoop({
+      port: this.#port,
+      perSecond,
+      count: Math.round(Math.max(seconds, 10) * perSecond),
+      make: (index) => {
+        const responses = Array.from({ length: answersPerRequest }, (_, offset) => {
+          const number = index * answersPerRequest + offset
+          const student = students[number % students.length] ?? this.#last()
+          const page = Math.floor(number / students.length) % pages
+          return this.#class.response(student, page, answersPerPage + 1, number % 2 === 0)
         })
-        const request = this.post('/record_responses', { responses })
-        inFlight.add(request)
-        void request.finally(() => inFlight.delete(request))
-      }
-    }, 20)
-    return {
-      stop: async () => {
-        clearInterval(timer)
-        const seconds = (performance.now() - started) / 1000
-        await Promise.all(inFlight)
-        return sent / seconds
+        return {
+          path: '/record_responses',
+          body: { responses },
+          answered: (status, body) => assert.equal(status, 200, body.toString().slice(0, 300)),
+        }
       },
-    }
+    })
   }
 }
 

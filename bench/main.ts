@@ -40,7 +40,8 @@ program
 
 program
   .command('clues')
-  .description('fetch_student_clues for students with 300 answers, and freshness at 500 answers/s')
+  .description('fetch_student_clues for students with 300 answers, and freshness while others answer')
+  .option('--rate <n>', 'answers a second while freshness is measured', positive, 3000)
   .option('--seconds <n>', 'measured time of each part', positive, 10)
   .option('--seed <n>', 'seed of the class', positive, 1)
   .action((options) => clues(options))

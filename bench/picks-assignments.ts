@@ -4,9 +4,9 @@ import { Classroom, type ClassroomStudent } from '../tests/support/classroom.ts'
 import { round } from './ingest.ts'
 import type { PicksOptions } from './picks.ts'
 import { percentile } from './support/http-load.ts'
-import { type Post, poster, startWithClass } from './support/learnt-class.ts'
+import { type Post, poster, roles, startWithClass } from './support/learnt-class.ts'
 import { runOpenLoop } from './support/open-loop.ts'
-import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase } from './support/product.ts'
+import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase, startProduct } from './support/product.ts'
 
 /*
  * Personalised and spaced exercises of one assignment a request, at a fixed rate, each for another student, who has
@@ -39,13 +39,11 @@ export async function assignmentPicks(options: PicksOptions): Promise<object> {
   const classroom = new Classroom({ seed: options.seed, ...size })
   try {
     const product = await startWithClass(database.url, classroom, answersPerStudent)
-    try {
-      const bench = new PicksBench({ product, database, classroom, options })
-      await bench.prepare()
-      return { ...(await bench.measure()), seed: options.seed, ...database.settings }
-    } finally {
-      await product.stop()
-    }
+    const kept = await measureOn({ product, database, classroom, options })
+    // The same with nothing kept in memory: what keeping records of students is worth.
+    const bare = await startProduct(database.url, roles, { BIGLEARN_STUDENTS_KEPT: '0' })
+    const unkept = await measureOn({ product: bare, database, classroom, options })
+    return { ...kept, without_kept_records: unkept, seed: options.seed, ...database.settings }
   } finally {
     await database.stop()
   }
@@ -56,6 +54,16 @@ interface PicksWorld {
   readonly database: BenchDatabase
   readonly classroom: Classroom
   readonly options: PicksOptions
+}
+
+async function measureOn(world: PicksWorld): Promise<object> {
+  try {
+    const bench = new PicksBench(world)
+    await bench.prepare()
+    return await bench.measure()
+  } finally {
+    await world.product.stop()
+  }
 }
 
 class PicksBench {
@@ -164,6 +172,13 @@ class PicksBench {
     return { server: await cpuSecondsOf(this.#product.pid), postgres: await this.#database.cpuSeconds() }
   }
 
+  /** How records of students were found so far. */
+  async #recordsFound(): Promise<Map<string, number>> {
+    const text = await (await fetch(`http://127.0.0.1:${this.#product.port}/metrics`)).text()
+    const lines = text.matchAll(/^biglearn_student_records_total\{outcome="(\w+)"\} (\d+)$/gm)
+    return new Map([...lines].map(([, outcome = '', count]) => [outcome, Number(count)]))
+  }
+
   async measure(): Promise<object> {
     const perSecond = this.#options.rate
     process.stderr.write(`picks: ${perSecond} requests/s\n`)
@@ -172,6 +187,7 @@ class PicksBench {
     this.#answer(answersAhead + answersPerRequest)
     await Promise.all(this.#sending)
     const cpuBefore = await this.#cpuSeconds()
+    const foundBefore = await this.#recordsFound()
     const result = await runOpenLoop({
       port: this.#product.port,
       perSecond,
@@ -190,6 +206,9 @@ class PicksBench {
     })
     await Promise.all(this.#sending)
     const cpuAfter = await this.#cpuSeconds()
+    const found = await this.#recordsFound()
+    const share = (outcome: string): number =>
+      round(((found.get(outcome) ?? 0) - (foundBefore.get(outcome) ?? 0)) / count, 3)
     const measured = (wanted?: Kind): Float64Array =>
       result.latencies.filter(
         (_, index) => index >= warmUp && (wanted ?? this.#turn(index).kind) === this.#turn(index).kind,
@@ -216,6 +235,7 @@ class PicksBench {
       spes_p99_ms: ms(0.99, 'spe'),
       server_cpu_ms_per_fetch_and_answer: round(((cpuAfter.server - cpuBefore.server) * 1000) / count, 2),
       postgres_cpu_ms_per_fetch_and_answer: round(((cpuAfter.postgres - cpuBefore.postgres) * 1000) / count, 2),
+      records: { current: share('current'), continued: share('continued'), read: share('read') },
       in_flight_max: result.inFlightMax,
       load_average: round(loadavg()[0] ?? 0, 1),
     }

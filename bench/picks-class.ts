@@ -6,7 +6,7 @@ import { round } from './ingest.ts'
 import type { PicksOptions } from './picks.ts'
 import { percentile } from './support/http-load.ts'
 import { type Post, poster, startWithClass } from './support/learnt-class.ts'
-import { startBenchDatabase } from './support/product.ts'
+import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase } from './support/product.ts'
 
 /*
  * CLUEs of a whole class: 40 pages for 300 students in one request. Cold: every student has answered since the last
@@ -34,7 +34,7 @@ export async function classClues(options: PicksOptions): Promise<object> {
     const product = await startWithClass(database.url, classroom, answersPerStudent)
     process.stderr.write('picks: reading CLUEs of the class\n')
     try {
-      const figures = await measure(product.port, classroom)
+      const figures = await measure(product, database, classroom)
       return { bench: 'picks', shape: 'class_clues', ...figures, seed: options.seed, ...database.settings }
     } finally {
       await product.stop()
@@ -44,15 +44,20 @@ export async function classClues(options: PicksOptions): Promise<object> {
   }
 }
 
-async function measure(port: number, classroom: Classroom): Promise<object> {
-  const post = poster(port)
+async function measure(product: Product, database: BenchDatabase, classroom: Classroom): Promise<object> {
+  const post = poster(product.port)
+  const cpuMs = async (): Promise<number> => ((await cpuSecondsOf(product.pid)) + (await database.cpuSeconds())) * 1000
   const first = await timedClues(post, classroom)
   const cold: number[] = []
   const warm: number[] = []
+  const cpu = { cold: 0, warm: 0 }
   let before = first.calculations
   for (let turn = 0; turn < coldRounds; turn += 1) {
     await answerAll(post, classroom, turn)
+    const atFirst = await cpuMs()
     const changed = await timedClues(post, classroom)
+    const between = await cpuMs()
+    cpu.cold += between - atFirst
     assert.ok(
       changed.calculations.every((calculation, page) => calculation !== before[page]),
       'not computed anew',
@@ -64,6 +69,7 @@ async function measure(port: number, classroom: Classroom): Promise<object> {
       assert.deepEqual(again.calculations, before)
       warm.push(again.ms)
     }
+    cpu.warm += (await cpuMs()) - between
   }
   const ms = (values: readonly number[], share: number): number =>
     round(percentile(Float64Array.from(values), share), 1)
@@ -77,10 +83,12 @@ async function measure(port: number, classroom: Classroom): Promise<object> {
     cold_p50_ms: ms(cold, 0.5),
     cold_max_ms: ms(cold, 1),
     cold_ms_budget: 300,
+    cold_cpu_ms: round(cpu.cold / cold.length, 1),
     warm_reads: warm.length,
     warm_p50_ms: ms(warm, 0.5),
     warm_max_ms: ms(warm, 1),
     warm_ms_budget: 20,
+    warm_cpu_ms: round(cpu.warm / warm.length, 1),
     load_average: round(loadavg()[0] ?? 0, 1),
   }
 }

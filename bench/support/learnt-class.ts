@@ -42,7 +42,7 @@ export async function startWithClass(url: string, classroom: Classroom, count: n
   return startProduct(url, roles)
 }
 
-const roles = 'api,learning,due,trainer'
+export const roles = 'api,learning,due,trainer'
 
 /** `count` answers of each student, page after page. */
 async function sendAnswers(post: Post, classroom: Classroom, count: number): Promise<void> {

@@ -63,14 +63,18 @@ export interface Product {
 }
 
 /** `biglearn serve` as a process of its own; resolves when it is ready. */
-export async function startProduct(databaseUrl: string, roles: string): Promise<Product> {
+export async function startProduct(
+  databaseUrl: string,
+  roles: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Product> {
   const port = await freePort()
   // Where to leave a CPU profile of each server process, for people who look for what to make faster.
   const profiles = process.env['BENCH_CPU_PROFILES']
   const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
   const words = [...profiling, 'src/cli/main.ts', 'serve', '--port', String(port), '--roles', roles]
   const child = spawn(process.execPath, words, {
-    env: { ...process.env, DATABASE_URL: databaseUrl, BIGLEARN_LAME_DUCK_MS: '0' },
+    env: { ...process.env, ...settings, DATABASE_URL: databaseUrl, BIGLEARN_LAME_DUCK_MS: '0' },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   await untilReady(port, child)

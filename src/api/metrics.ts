@@ -77,3 +77,19 @@ export function collectReceipts(
     },
   })
 }
+
+export function collectStudentRecords(
+  registry: Registry,
+  counters: { readonly current: number; readonly continued: number; readonly read: number },
+): void {
+  new Counter({
+    name: 'biglearn_student_records_total',
+    help: 'Records of students that were asked for, by how they were found: current, continued with what was new, or read whole',
+    labelNames: ['outcome'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const outcome of ['current', 'continued', 'read'] as const) this.inc({ outcome }, counters[outcome])
+    },
+  })
+}

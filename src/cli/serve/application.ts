@@ -5,7 +5,13 @@ import { withReceipts } from '#answers/receipts.ts'
 import { type ApiConfig, type ApiSettings, apiDefaults } from '#api/config.ts'
 import { buildConsole } from '#api/console/build.ts'
 import { consolePlugin } from '#api/console/console-plugin.ts'
-import { type ApiMetrics, collectProcessMetrics, collectReceipts, createMetrics } from '#api/metrics.ts'
+import {
+  type ApiMetrics,
+  collectProcessMetrics,
+  collectReceipts,
+  collectStudentRecords,
+  createMetrics,
+} from '#api/metrics.ts'
 import type { ApiPorts } from '#api/ports.ts'
 import { buildManagementServer, buildServer } from '#api/server.ts'
 import { tokenCheck } from '#api/tokens.ts'
@@ -84,6 +90,7 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
   if (replicas !== undefined) collectReplicaMetrics(metrics.registry, replicas.readers)
   const storage = openStorage({ ...options.storage, say }, metrics.registry, shutdown)
   collectReceipts(metrics.registry, services.receipts.counters)
+  collectStudentRecords(metrics.registry, services.recordCounters)
   // Receipts are of what goes over the wire; people who look at the console leave none.
   const answers = withReceipts(services.answers, services.receipts)
   const ports: ApiPorts = {

@@ -7,6 +7,7 @@ import type { Explanations } from '#answers/explain.ts'
 import { openFreshness } from '#answers/freshness.ts'
 import { openKeptViews } from '#answers/kept-views.ts'
 import { openAnswers, type Past } from '#answers/open.ts'
+import type { RecordCounters } from '#answers/student-records.ts'
 import { withUploaded } from '#answers/uploaded.ts'
 import { withWaiting } from '#answers/waiting.ts'
 import type { Matrices } from '#api/ports.ts'
@@ -59,6 +60,7 @@ export interface Services {
   readonly reader: LearningReader
   readonly answers: Answers
   readonly receipts: ReceiptQueue
+  readonly recordCounters: RecordCounters
   readonly forecasts: Forecasts
   readonly explanations: Explanations
   readonly results: Results
@@ -149,6 +151,7 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
       algorithmDefault: options.algorithms[0] ?? algorithmsDefault[0],
     }),
     receipts,
+    recordCounters: views.records.counters,
     waiting,
     forecasts: computed,
     explanations: computed,
