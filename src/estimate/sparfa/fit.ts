@@ -77,7 +77,9 @@ export function* fitStages(input: FitInput, options: FitOptions): Stages<SparfaM
     deadlineMs: options.limit.nowMs() + options.limit.maxSeconds * 1000,
   }
   const kernel = options.kernel === undefined ? bestKernel() : requireKernel(options.kernel)
-  const job: Job = { input, options, responses, limit, kernel }
+  const isSmall = responses.question.length < RESPONSES_FOR_HOLD_OUT
+  const parts = isSmall ? { training: responses, heldOut: undefined } : holdOut(responses, options.seed)
+  const job: Job = { input, options, responses, parts, limit, kernel, prepared: new Map() }
   const { previous } = options
   if (previous !== undefined && mayStartFrom(previous)) {
     const warm = yield* bestCandidate(job, previous)
@@ -90,8 +92,11 @@ interface Job {
   readonly input: FitInput
   readonly options: FitOptions
   readonly responses: Responses
+  readonly parts: { readonly training: Responses; readonly heldOut: Responses | undefined }
   readonly limit: TimeLimit | undefined
   readonly kernel: KernelName
+  /** Problems with a hard mask, whose preparation the next ones of the same responses use again. */
+  readonly prepared: Map<Responses, Problem>
 }
 
 interface Candidate {
@@ -128,8 +133,8 @@ function lossOf({ trained }: Candidate): number {
  * log-loss to learners that were stopped early too: on 536 learners and 20 questions that hid an over-fitted W.
  */
 function servesBetter(job: Job, candidate: Candidate, best: Candidate): boolean {
-  if (candidate.trained.heldOutLogLoss === undefined) return false
-  const { training, heldOut } = holdOut(job.responses, job.options.seed)
+  const { training, heldOut } = job.parts
+  if (heldOut === undefined) return false
   const [ours, theirs] = [candidate, best].map(({ problem, trained }) => {
     const matrix = matrixOf(job, problem, trained, { trained, warmStarts: 0 })
     return logLosses(predictWith(matrix, training, heldOut), heldOut.isCorrect)
@@ -168,11 +173,10 @@ function* fitOne(
   start: Point | undefined,
 ): Stages<Candidate> {
   const { options, responses, limit } = job
-  const isSmall = responses.question.length < RESPONSES_FOR_HOLD_OUT
-  const { training, heldOut } = isSmall ? { training: responses, heldOut: undefined } : holdOut(responses, options.seed)
+  const { training, heldOut } = job.parts
   const problem = problemOf(job, preset, training)
   const trained = yield* train(optimiserOf(job, problem, startOf(job, problem, previous, start)), heldOut, {
-    epochsMax: isSmall ? EPOCHS_WITHOUT_HOLD_OUT : EPOCHS_MAX,
+    epochsMax: heldOut === undefined ? EPOCHS_WITHOUT_HOLD_OUT : EPOCHS_MAX,
     patience: preset.mask === 'soft' ? SOFT_PATIENCE : epochsFor(PATIENT_VISITS, responses),
     limit,
     follows: options.followsTraining === true ? training : undefined,
@@ -189,8 +193,12 @@ function startOf(job: Job, problem: Problem, previous: SparfaMatrix | undefined,
   return start ?? (previous === undefined ? startingPoint(problem) : warmPoint(problem, job.input, previous))
 }
 
-function problemOf({ input }: Job, preset: Preset, responses: Responses): Problem {
-  return makeProblem({ preset, responses, hints: input.hints, conceptCount: input.conceptIds.length })
+function problemOf({ input, prepared }: Job, preset: Preset, responses: Responses): Problem {
+  const parts = { preset, responses, hints: input.hints, conceptCount: input.conceptIds.length }
+  if (preset.mask === 'soft') return makeProblem(parts)
+  const problem = makeProblem({ ...parts, base: prepared.get(responses) })
+  prepared.set(responses, problem)
+  return problem
 }
 
 function optimiserOf({ kernel }: Job, problem: Problem, point: Point): Optimiser {

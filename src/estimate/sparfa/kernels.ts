@@ -30,12 +30,12 @@ export interface Kernels {
 
 /** Weights exist on hints alone, v for the concepts each learner has met. */
 export function hardKernels(responses: Responses, hints: ConceptRows, conceptCount: number): Kernels {
-  const specificRows = conceptsMet(responses, hints, conceptCount)
+  const { specificRows, rows: own } = conceptsMet(responses, hints, conceptCount)
   const specificCount = specificRows.concept.length + 1
   return {
     specificCount,
     specificRows,
-    rowsOf: (rows) => placesOf(rows, hints, specificRows, conceptCount),
+    rowsOf: (rows) => (rows === responses ? own : placesOf(rows, hints, specificRows, conceptCount)),
 
     forward(rows, { weights, easiness, specific, general }, z) {
       const { start, question, placeStart, place } = rows
@@ -164,29 +164,51 @@ function fillKnown(known: Float64Array, specific: Float64Array, general: Float64
   for (let concept = 0; concept < known.length; concept++) known[concept] = specific[base + concept]! + ability
 }
 
-/** The concepts each learner has a response on, ascending. */
-function conceptsMet(responses: Responses, hints: ConceptRows, conceptCount: number): ConceptRows {
+interface Met {
+  /** The concepts each learner has a response on, in the order in which they are met. */
+  readonly specificRows: ConceptRows
+  readonly rows: ResponseRows
+}
+
+/** Numbers the entries of v, and finds those of every response. */
+function conceptsMet(responses: Responses, hints: ConceptRows, conceptCount: number): Met {
+  const { start, question, learnerCount } = responses
   const metBy = new Int32Array(conceptCount).fill(-1)
-  const start = new Int32Array(responses.learnerCount + 1)
-  let pairs = 0
-  for (const asked of responses.question) pairs += hints.start[asked + 1]! - hints.start[asked]!
-  const concept = new Int32Array(pairs)
+  const entryOf = new Int32Array(conceptCount)
+  const entryStart = new Int32Array(learnerCount + 1)
+  const placeStart = placeStarts(question, hints)
+  const place = new Int32Array(placeStart[question.length]!)
+  const concept = new Int32Array(place.length)
   let count = 0
-  for (let learner = 0; learner < responses.learnerCount; learner++) {
-    for (let row = responses.start[learner]!; row < responses.start[learner + 1]!; row++) {
-      const asked = responses.question[row]!
-      for (let entry = hints.start[asked]!; entry < hints.start[asked + 1]!; entry++) {
-        const hinted = hints.concept[entry]!
-        if (metBy[hinted] === learner) continue
-        metBy[hinted] = learner
-        concept[count] = hinted
-        count += 1
+  let at = 0
+  for (let learner = 0; learner < learnerCount; learner++) {
+    for (let row = start[learner]!; row < start[learner + 1]!; row++) {
+      const end = hints.start[question[row]! + 1]!
+      for (let hint = hints.start[question[row]!]!; hint < end; hint++) {
+        const hinted = hints.concept[hint]!
+        if (metBy[hinted] !== learner) {
+          metBy[hinted] = learner
+          entryOf[hinted] = count
+          concept[count] = hinted
+          count += 1
+        }
+        place[at] = entryOf[hinted]!
+        at += 1
       }
     }
-    concept.subarray(start[learner]!, count).sort()
-    start[learner + 1] = count
+    entryStart[learner + 1] = count
   }
-  return { start, concept: concept.slice(0, count) }
+  const specificRows = { start: entryStart, concept: concept.slice(0, count) }
+  return { specificRows, rows: { ...responses, placeStart, place } }
+}
+
+function placeStarts(question: Int32Array, hints: ConceptRows): Int32Array {
+  const starts = new Int32Array(question.length + 1)
+  for (let row = 0; row < question.length; row++) {
+    const asked = question[row]!
+    starts[row + 1] = starts[row]! + hints.start[asked + 1]! - hints.start[asked]!
+  }
+  return starts
 }
 
 /** Concepts the learner has not met point to the last entry of v, which is always zero. */
@@ -196,16 +218,12 @@ function placesOf(
   specificRows: ConceptRows,
   conceptCount: number,
 ): ResponseRows {
-  const placeStart = new Int32Array(responses.question.length + 1)
-  for (let row = 0; row < responses.question.length; row++) {
-    const asked = responses.question[row]!
-    placeStart[row + 1] = placeStart[row]! + hints.start[asked + 1]! - hints.start[asked]!
-  }
+  const placeStart = placeStarts(responses.question, hints)
   const place = new Int32Array(placeStart[responses.question.length]!)
-  const placeOf = new Int32Array(conceptCount)
   const zero = specificRows.concept.length
+  const placeOf = new Int32Array(conceptCount).fill(zero)
   for (let learner = 0; learner < responses.learnerCount; learner++) {
-    placeOf.fill(zero)
+    if (responses.start[learner] === responses.start[learner + 1]) continue
     for (let at = specificRows.start[learner]!; at < specificRows.start[learner + 1]!; at++) {
       placeOf[specificRows.concept[at]!] = at
     }
@@ -214,6 +232,9 @@ function placesOf(
       for (let at = placeStart[row]!; at < placeStart[row + 1]!; at++) {
         place[at] = placeOf[hints.concept[first + at - placeStart[row]!]!]!
       }
+    }
+    for (let at = specificRows.start[learner]!; at < specificRows.start[learner + 1]!; at++) {
+      placeOf[specificRows.concept[at]!] = zero
     }
   }
   return { ...responses, placeStart, place }

@@ -43,15 +43,17 @@ export interface ProblemParts {
   readonly responses: Responses
   readonly hints: ConceptRows
   readonly conceptCount: number
+  /** One of the same responses, hints and mask, whose preparation is used again. */
+  readonly base?: Problem | undefined
 }
 
 export function makeProblem(parts: ProblemParts): Problem {
-  const { preset, responses, conceptCount } = parts
+  const { preset, responses, conceptCount, base } = parts
   const hints = preset.hasSingleConcept ? singleConcept(responses.questionCount) : parts.hints
   const isHard = preset.mask === 'hard'
   const concepts = preset.hasSingleConcept ? 1 : conceptCount
   const support = isHard ? hints : everyPair(responses.questionCount, concepts)
-  const kernels = isHard ? hardKernels(responses, hints, concepts) : softKernels(responses, concepts)
+  const kernels = base?.kernels ?? (isHard ? hardKernels(responses, hints, concepts) : softKernels(responses, concepts))
   const { lamW, lamN1, lamN2 } = preset.penalties
   const weightCentre = new Float64Array(support.concept.length)
   const ridge = new Float64Array(support.concept.length).fill(isHard ? lamW : lamN2)
@@ -74,9 +76,9 @@ export function makeProblem(parts: ProblemParts): Problem {
     support,
     conceptCount: concepts,
     kernels,
-    rows: kernels.rowsOf(responses),
+    rows: base?.rows ?? kernels.rowsOf(responses),
     weightCentre,
-    easinessCentre: easinessCentres(responses, hints, concepts),
+    easinessCentre: base?.easinessCentre ?? easinessCentres(responses, hints, concepts),
     ridge,
     lasso,
   }
@@ -89,12 +91,7 @@ export function makeProblem(parts: ProblemParts): Problem {
 export function startingPoint(problem: Problem, seed = 0): Point {
   const { responses, kernels, easinessCentre } = problem
   const isExploring = problem.preset.mask === 'soft' && problem.hints.concept.length === 0
-  const right = new Float64Array(responses.questionCount)
-  const answers = new Float64Array(responses.questionCount)
-  for (let row = 0; row < responses.question.length; row++) {
-    right[responses.question[row]!]! += responses.isCorrect[row]!
-    answers[responses.question[row]!]! += 1
-  }
+  const { right, answers } = countsByQuestion(responses)
   return {
     weights: isExploring ? problem.weightCentre.map(seededUniform(seed)) : problem.weightCentre.slice(),
     easiness: easinessCentre.map((centre, question) =>
@@ -182,17 +179,27 @@ export function questionGradient(problem: Problem, point: Point, gradient: Point
   }
 }
 
+function countsByQuestion({ questionCount, question, isCorrect }: Responses) {
+  const right = new Float64Array(questionCount)
+  const answers = new Float64Array(questionCount)
+  for (let row = 0; row < question.length; row++) {
+    right[question[row]!]! += isCorrect[row]!
+    answers[question[row]!]! += 1
+  }
+  return { right, answers }
+}
+
 /** d0: mean over the question's concepts of the smoothed logit of their share of right answers (sparfa.md §3). */
 function easinessCentres(responses: Responses, hints: ConceptRows, conceptCount: number): Float64Array {
   const right = new Float64Array(conceptCount)
   const answers = new Float64Array(conceptCount)
+  const ofQuestion = countsByQuestion(responses)
   let rightTotal = 0
-  for (let row = 0; row < responses.question.length; row++) {
-    const question = responses.question[row]!
-    rightTotal += responses.isCorrect[row]!
+  for (let question = 0; question < responses.questionCount; question++) {
+    rightTotal += ofQuestion.right[question]!
     for (let entry = hints.start[question]!; entry < hints.start[question + 1]!; entry++) {
-      right[hints.concept[entry]!]! += responses.isCorrect[row]!
-      answers[hints.concept[entry]!]! += 1
+      right[hints.concept[entry]!]! += ofQuestion.right[question]!
+      answers[hints.concept[entry]!]! += ofQuestion.answers[question]!
     }
   }
   // Half a right and half a wrong answer keep the rate inside (0, 1); without responses it is 1/2.

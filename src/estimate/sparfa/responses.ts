@@ -36,18 +36,30 @@ export function sortResponses(columns: ResponseColumns, counts: Counts): Respons
   if (question.length !== learner.length || isCorrect.length !== learner.length) {
     throw new RangeError('response columns must be equally long')
   }
-  const byQuestion = countingSort(question, counts.questionCount, undefined, 'question')
-  const byLearner = countingSort(learner, counts.learnerCount, byQuestion.order, 'learner')
+  const questionStart = bucketStarts(question, counts.questionCount, 'question')
+  const start = bucketStarts(learner, counts.learnerCount, 'learner')
+  const byQuestion = { learner: new Int32Array(learner.length), isCorrect: new Uint8Array(learner.length) }
+  const nextOfQuestion = questionStart.slice()
+  for (let row = 0; row < question.length; row++) {
+    const place = nextOfQuestion[question[row]!]!
+    nextOfQuestion[question[row]!] = place + 1
+    byQuestion.learner[place] = learner[row]!
+    byQuestion.isCorrect[place] = isCorrect[row] === 0 ? 0 : 1
+  }
   const sorted = {
     ...counts,
-    start: byLearner.start,
-    question: new Int32Array(question.length),
-    isCorrect: new Uint8Array(question.length),
+    start,
+    question: new Int32Array(learner.length),
+    isCorrect: new Uint8Array(learner.length),
   }
-  for (let at = 0; at < question.length; at++) {
-    const row = byLearner.order[at]!
-    sorted.question[at] = question[row]!
-    sorted.isCorrect[at] = isCorrect[row] === 0 ? 0 : 1
+  const nextOfLearner = start.slice()
+  for (let asked = 0; asked < counts.questionCount; asked++) {
+    for (let at = questionStart[asked]!; at < questionStart[asked + 1]!; at++) {
+      const place = nextOfLearner[byQuestion.learner[at]!]!
+      nextOfLearner[byQuestion.learner[at]!] = place + 1
+      sorted.question[place] = asked
+      sorted.isCorrect[place] = byQuestion.isCorrect[at]!
+    }
   }
   refuseSecondResponses(sorted)
   return sorted
@@ -82,27 +94,15 @@ export function keepRows(responses: Responses, mark: Uint8Array, wanted: 0 | 1):
   return { ...responses, start, question: question.slice(0, kept), isCorrect: isCorrect.slice(0, kept) }
 }
 
-function countingSort(
-  keys: Int32Array,
-  keyCount: number,
-  rows: Int32Array | undefined,
-  name: string,
-): { start: Int32Array; order: Int32Array } {
+/** First place of each key's rows, and the end of the last. */
+function bucketStarts(keys: Int32Array, keyCount: number, name: string): Int32Array {
   const start = new Int32Array(keyCount + 1)
   for (const key of keys) {
     if (key < 0 || key >= keyCount) throw new RangeError(`${name} ${key} is outside 0…${keyCount - 1}`)
     start[key + 1]! += 1
   }
   for (let key = 0; key < keyCount; key++) start[key + 1]! += start[key]!
-  const next = start.slice(0, keyCount)
-  const order = new Int32Array(keys.length)
-  for (let at = 0; at < keys.length; at++) {
-    const row = rows === undefined ? at : rows[at]!
-    const key = keys[row]!
-    order[next[key]!] = row
-    next[key]! += 1
-  }
-  return { start, order }
+  return start
 }
 
 function refuseSecondResponses({ learnerCount, start, question }: Responses): void {
