@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import type { StreamEvent } from '#domain/events.ts'
-import { toUuid } from '#domain/ids.ts'
 import type { LaneCursor, OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
-import { answerJson, type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
+import { type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopy, walPosition } from './support/copy-yardstick.ts'
+import { eventOf } from './support/ingest-load.ts'
 import { type BenchDatabase, cpuSecondsOf, startBenchDatabase } from './support/product.ts'
 
 /*
@@ -102,12 +102,6 @@ function scriptsOf(world: BenchWorld, shape: Shape, answers: number, sent: Bench
       }),
     )
   })
-}
-
-function eventOf(answer: BenchAnswer): StreamEvent {
-  const { course, number, response } = answer
-  const data = JSON.parse(answerJson(answer))
-  return { kind: 'course', stream: toUuid(course), number, eventUuid: toUuid(response), type: 'record_response', data }
 }
 
 async function sendAll(log: OpenedLog, requests: readonly StreamEvent[][], latencies: number[]): Promise<void> {

@@ -4,10 +4,10 @@ import type { Pool } from 'pg'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { HttpOptions } from './http.ts'
-import { round } from './ingest.ts'
 import { fill } from './replay.ts'
 import { answerJson, type BenchWorld, createWorld } from './support/answers.ts'
 import { type LoadRequest, percentile, runLoad } from './support/http-load.ts'
+import { round } from './support/ingest-report.ts'
 import { cpuSecondsOf, residentBytesOf, startBenchDatabase, startProduct } from './support/product.ts'
 
 /*

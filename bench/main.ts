@@ -24,12 +24,18 @@ const program = new Command('bench').description('Measures the product beside a 
 
 program
   .command('ingest')
-  .description('durable HTTP record_responses beside COPY of the same answers')
+  .description('durable HTTP record_responses beside COPY of the same answers and an echo of the same bodies')
   .option('--seconds <n>', 'measured time per shape', positive, 10)
-  .option('--shape <name>', `one of ${ingestShapes.join(', ')}`)
+  .option('--shape <name>', `one of ${ingestShapes.join(', ')}, or all`, 'one_course')
   .option('--seed <n>', 'seed of the answers', positive, 1)
   .option('--roles <list>', 'roles of the measured server', 'api')
-  .action((options) => ingest({ ...options, shapes: options.shape === undefined ? ['one_course'] : [options.shape] }))
+  .option('--processes <n>', 'API processes; connections take them in turn', positive, 1)
+  .option('--answers-per-second <n>', 'a fixed rate instead of as fast as possible: p99 and share of the CPU', positive)
+  .option('--steady', 'preload, then measure over two checkpoints with autovacuum, beside a fresh log', false)
+  .option('--preload <n>', 'answers to preload', positive, 10_000_000)
+  .option('--preload-seconds <n>', 'at most; the line says how far it came', positive, 900)
+  .option('--checkpoint-seconds <n>', 'time between checkpoints, 30 at least', positive, 120)
+  .action((options) => ingest({ ...options, shapes: options.shape === 'all' ? ingestShapes : [options.shape] }))
 
 program
   .command('append')

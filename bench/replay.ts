@@ -6,9 +6,9 @@ import { toUuid } from '#domain/ids.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
-import { round } from './ingest.ts'
 import { answerJson, type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopyOut } from './support/copy-yardstick.ts'
+import { round } from './support/ingest-report.ts'
 import { startBenchDatabase } from './support/product.ts'
 
 /*

@@ -14,7 +14,8 @@ export interface LoadRequest {
 
 export interface LoadOptions {
   readonly host: string
-  readonly port: number
+  /** Of several, connections take one after the other. */
+  readonly port: number | readonly number[]
   readonly connections: number
   /** Next request of a connection; `undefined` ends it. */
   next(connection: number): LoadRequest | undefined
@@ -50,7 +51,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 
 function runConnection(options: LoadOptions, index: number, latencies: number[]): Promise<void> {
   return new Promise((done, failed) => {
-    const socket = connect({ host: options.host, port: options.port, noDelay: true })
+    const { host } = options
+    const socket = connect({ host, port: portOf(options, index), noDelay: true })
     const parser = createParser()
     let current: LoadRequest | undefined
     let sentAt = 0
@@ -75,6 +77,10 @@ function runConnection(options: LoadOptions, index: number, latencies: number[])
       send()
     })
   })
+}
+
+function portOf({ port }: LoadOptions, connection: number): number {
+  return typeof port === 'number' ? port : (port[connection % port.length] ?? 0)
 }
 
 function writeRequest(socket: Socket, options: LoadOptions, request: LoadRequest): void {

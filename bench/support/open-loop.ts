@@ -14,6 +14,7 @@ export interface OpenLoopOptions {
 
 export interface OpenLoopRequest {
   readonly path: string
+  /** JSON text, or what it is made of. */
   readonly body: unknown
   answered(status: number, body: Buffer): void
 }
@@ -41,7 +42,8 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopRes
     const { path, body, answered } = options.make(index)
     inFlight += 1
     inFlightMax = Math.max(inFlightMax, inFlight)
-    const answer = await exchange(agent, { port, path, body: JSON.stringify(body) })
+    const text = Buffer.isBuffer(body) ? body : JSON.stringify(body)
+    const answer = await exchange(agent, { port, path, body: text })
     latencies[index] = performance.now() - (started + (index * 1000) / perSecond)
     inFlight -= 1
     answered(answer.status, answer.body)
@@ -61,7 +63,7 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopRes
 interface Exchange {
   readonly port: number
   readonly path: string
-  readonly body: string
+  readonly body: string | Buffer
 }
 
 function exchange(agent: Agent, { port, path, body }: Exchange): Promise<{ status: number; body: Buffer }> {
