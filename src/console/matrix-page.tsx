@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import type { MatrixLine, MatrixView } from '#api/console/operations-data.ts'
+import type { MatrixLine, MatrixPicture, MatrixView } from '#api/console/operations-data.ts'
 import { formatAge, formatCount, formatDateTime, shortUuid } from './format.ts'
 import { listEveryMs, useLive, useServerNow } from './live.ts'
 import { currentIf, Link, moveBetweenRows } from './navigation.tsx'
@@ -56,6 +56,7 @@ function MatrixContent({ view }: { view: MatrixView }): JSX.Element {
         <Figure term="Concepts (pages)" value={formatCount(view.concepts)} />
         <Figure term="Held-out log loss" value={formatLoss(madeBy.heldOutLogLoss)} note="ln 2 = 0.693 knows nothing" />
       </dl>
+      <HeldOutPanel view={view} />
       <OriginPanel view={view} />
       <HistoryPanel view={view} />
     </>
@@ -81,6 +82,39 @@ const stopWords: { readonly [reason: string]: string } = {
   patience: 'held-out answers were predicted no better',
   epochs: 'the limit of epochs was reached',
   time: 'the limit of time was reached',
+}
+
+const pictureHeadings: { readonly [name in MatrixPicture['name']]: string } = {
+  epochs: 'How the fit went',
+  reliability: 'Whether its probabilities hold',
+  clues: 'What it says of some learners as they answer',
+}
+
+/** The server draws and quotes: the same pictures as `biglearn sparfa evaluate --plot`. */
+function HeldOutPanel({ view: { heldOut, pictures } }: { view: MatrixView }): JSX.Element {
+  return (
+    <section aria-labelledby="held-out-heading" class="panel">
+      <h2 id="held-out-heading">How good it is</h2>
+      {heldOut === null ? (
+        <p>There were too few answers to keep some back, so it could not be judged.</p>
+      ) : (
+        <dl class="figures" aria-label="On answers that were kept back">
+          <Figure term="Answers kept back" value={formatCount(heldOut.answers)} />
+          <Figure term="Accuracy" value={formatLoss(heldOut.accuracy)} />
+          <Figure term="AUC" value={formatLoss(heldOut.auc)} note="0.5 is guessing" />
+          <Figure term="Log loss" value={formatLoss(heldOut.logLoss)} />
+          <Figure term="Brier score" value={formatLoss(heldOut.brier)} />
+          <Figure term="Calibration error" value={formatLoss(heldOut.calibrationError)} />
+        </dl>
+      )}
+      {pictures.map(({ name, svg }) => (
+        <figure key={name} class="picture">
+          <figcaption>{pictureHeadings[name]}</figcaption>
+          <div dangerouslySetInnerHTML={{ __html: svg }} />
+        </figure>
+      ))}
+    </section>
+  )
 }
 
 function OriginPanel({ view: { madeBy } }: { view: MatrixView }): JSX.Element {

@@ -83,7 +83,7 @@ const matricesMax = 10
 async function emptyMatrices(pool: pg.Pool, part: number, { keepDays }: CleanUpOptions): Promise<number> {
   const emptied = await pool.query(
     `update ecosystem_matrix
-     set removed_at = now(),
+     set removed_at = now(), fit_record = null,
        q_ids = '{}', c_ids = '{}', d_data = '{}',
        w_data = '{}', w_row = '{}', w_col = '{}',
        h_mask_data = '{}', h_mask_row = '{}', h_mask_col = '{}'

@@ -42,7 +42,7 @@ async function storeHistory(days: readonly number[]): Promise<{ ecosystem: Uuid;
   const matrices: Uuid[] = []
   for (const _ of days) {
     const name = uuid()
-    await inTransaction(pool, (transaction) => insertMatrix(transaction, ecosystem, name, matrix))
+    await inTransaction(pool, (transaction) => insertMatrix(transaction, ecosystem, name, { matrix }))
     matrices.push(name)
   }
   await pool.query(

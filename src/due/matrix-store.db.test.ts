@@ -41,7 +41,7 @@ const planted = plant({
 
 async function store(matrix: SparfaMatrix): Promise<Uuid> {
   const uuid = toUuid(randomUUID())
-  await inTransaction(pool, (transaction) => insertMatrix(transaction, toUuid(randomUUID()), uuid, matrix))
+  await inTransaction(pool, (transaction) => insertMatrix(transaction, toUuid(randomUUID()), uuid, { matrix }))
   return uuid
 }
 

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 import type { Instant } from '#domain/student.ts'
+import type { FitRecord } from '#estimate/sparfa/fit-record.ts'
 import { loadMatrix, type MadeBy, type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 
 /*
@@ -38,6 +39,8 @@ export interface MatrixStore {
   /** The one that was in use at a time. Throws `MatrixRemoved` if it is no longer kept. */
   inUseAt(ecosystem: Uuid, instant: Instant): Promise<NamedMatrix | undefined>
   byUuid(matrix: Uuid): Promise<NamedMatrix | undefined>
+  /** How its fit went, where a note of it was kept. */
+  fitRecord(matrix: Uuid): Promise<FitRecord | undefined>
   /** Newest first, superseded ones too. */
   history(ecosystem: Uuid, max: number): Promise<MatrixSummary[]>
   /** Drops what is known about the matrix in use, so that the next read asks the database. */
@@ -119,6 +122,7 @@ export function openMatrixStore(
       return inUseAt(await known, now())
     },
     inUseAt: async (ecosystem, instant) => inUseAt(await readStarts(pool, ecosystem, null), instant),
+    fitRecord: (matrix) => readFitRecord(pool, matrix),
     history: (ecosystem, max) => readHistory(pool, ecosystem, max),
     forget: (ecosystem) => void starts.delete(ecosystem),
   }
@@ -145,6 +149,14 @@ async function readStarts(pool: pg.Pool, ecosystem: Uuid, max: number | null): P
     [partOf('ecosystem', ecosystem), ecosystem, max],
   )
   return rows.rows.map((row) => ({ matrix: toUuid(row.matrix), inUseFrom: row.in_use_from.getTime() }))
+}
+
+async function readFitRecord(pool: pg.Pool, matrix: Uuid): Promise<FitRecord | undefined> {
+  const rows = await pool.query<{ fit_record: FitRecord | null }>(
+    'select fit_record from ecosystem_matrix where matrix = $1',
+    [matrix],
+  )
+  return rows.rows[0]?.fit_record ?? undefined
 }
 
 async function readHistory(pool: pg.Pool, ecosystem: Uuid, max: number): Promise<MatrixSummary[]> {
@@ -190,7 +202,7 @@ export async function insertMatrix(
   transaction: pg.ClientBase,
   ecosystem: Uuid,
   uuid: Uuid,
-  matrix: SparfaMatrix,
+  { matrix, record }: { readonly matrix: SparfaMatrix; readonly record?: FitRecord | undefined },
 ): Promise<void> {
   const part = partOf('ecosystem', ecosystem)
   const stored = storeMatrix(matrix)
@@ -204,13 +216,13 @@ export async function insertMatrix(
   )
   await transaction.query(
     `insert into ecosystem_matrix (part, ecosystem, matrix, in_use_from, q_ids, c_ids, d_data, w_data, w_row, w_col,
-       h_mask_data, h_mask_row, h_mask_col, made_by)
+       h_mask_data, h_mask_row, h_mask_col, made_by, fit_record)
      values ($1, $2, $3,
        clock_timestamp() + case
          when exists (select 1 from ecosystem_matrix where part = $1 and ecosystem = $2) then interval '2 seconds'
          else interval '0'
        end,
-       $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+       $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
     [
       part,
       ecosystem,
@@ -225,6 +237,7 @@ export async function insertMatrix(
       stored.H_mask_row,
       stored.H_mask_col,
       JSON.stringify(stored.made_by),
+      record === undefined ? null : JSON.stringify(record),
     ],
   )
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import type { FitRecord } from '#estimate/sparfa/fit-record.ts'
 import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import { insertMatrix } from './matrix-store.ts'
@@ -37,6 +38,7 @@ export interface Fitted {
   readonly matrix: SparfaMatrix
   /** Counted answers when the data of the fit were read; the next fit is due when they have grown by a tenth. */
   readonly answers: number
+  readonly record?: FitRecord | undefined
 }
 
 export interface Trainer {
@@ -104,12 +106,12 @@ async function fitClaimed(ports: TrainerPorts, claim: TrainingClaim, stopping: A
       .catch(() => undefined)
   }, leaseMs / 5)
   try {
-    const { matrix, answers } = await ports.fit(claim.ecosystem, claim.fits, AbortSignal.any([stopping, lost.signal]))
+    const fitted = await ports.fit(claim.ecosystem, claim.fits, AbortSignal.any([stopping, lost.signal]))
     const uuid = toUuid(randomUUID())
     const isStored = await inTransaction(ports.pool, async (transaction) => {
       if (!(await proveClaim(transaction, claim))) return false
-      await insertMatrix(transaction, claim.ecosystem, uuid, matrix)
-      await finishClaim(transaction, claim, answers)
+      await insertMatrix(transaction, claim.ecosystem, uuid, fitted)
+      await finishClaim(transaction, claim, fitted.answers)
       return true
     })
     if (isStored) ports.stored?.(claim.ecosystem, uuid)

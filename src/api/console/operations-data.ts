@@ -59,8 +59,28 @@ export interface MatrixView {
   readonly questions: number
   readonly concepts: number
   readonly madeBy: MatrixOrigin
+  /** On answers that were kept back; `null`: there were too few, or nothing was noted. */
+  readonly heldOut: HeldOutView | null
+  /** SVG documents of the server's own making. */
+  readonly pictures: readonly MatrixPicture[]
   /** Matrices of the same ecosystem, newest first; at most 50. */
   readonly history: readonly MatrixLine[]
+}
+
+/** How well answers were predicted that the fit had not seen (sparfa.md §16). */
+export interface HeldOutView {
+  readonly answers: number
+  readonly accuracy: number
+  /** `null` when all answers were alike. */
+  readonly auc: number | null
+  readonly logLoss: number
+  readonly brier: number
+  readonly calibrationError: number
+}
+
+export interface MatrixPicture {
+  readonly name: 'epochs' | 'reliability' | 'clues'
+  readonly svg: string
 }
 
 /** Enough to repeat the fit, and to judge it (sparfa.md §14). `null` for a penalty that switches its part off. */

@@ -8,7 +8,9 @@ import type {
 import { listSetAside, type SetAsideStream } from '#crew/control.ts'
 import { readLags, type SlotLag, type SubscriptionLag } from '#crew/progress.ts'
 import type { Uuid } from '#domain/ids.ts'
-import type { MadeBy } from '#estimate/sparfa/matrix.ts'
+import type { FitRecord } from '#estimate/sparfa/fit-record.ts'
+import type { MadeBy, SparfaMatrix } from '#estimate/sparfa/matrix.ts'
+import { picturesOf } from '../sparfa/plots.ts'
 import type { Services } from './services.ts'
 
 /** The console's pages for operators, read from the running services. */
@@ -65,7 +67,10 @@ async function matrixView({ matrixStore }: Services, uuid: Uuid): Promise<Matrix
   const found = await matrixStore.byUuid(uuid)
   if (found === undefined) return undefined
   const { matrix, ecosystem, createdAt } = found
-  const history = await matrixStore.history(ecosystem, historyMax)
+  const [history, record] = await Promise.all([
+    matrixStore.history(ecosystem, historyMax),
+    matrixStore.fitRecord(uuid),
+  ])
   return {
     matrix: uuid,
     ecosystem,
@@ -73,6 +78,8 @@ async function matrixView({ matrixStore }: Services, uuid: Uuid): Promise<Matrix
     questions: matrix.questionIds.length,
     concepts: matrix.conceptIds.length,
     madeBy: originOf(matrix.madeBy),
+    heldOut: heldOutOf(record),
+    pictures: record === undefined ? [] : picturesOfRecord(record, matrix),
     history: history.map((line) => {
       const { answers, learners, heldOutLogLoss, stoppedBy } = originOf(line.madeBy)
       const isRemoved = line.removedAt !== undefined
@@ -80,6 +87,22 @@ async function matrixView({ matrixStore }: Services, uuid: Uuid): Promise<Matrix
       return { matrix: line.uuid, learntAt, answers, learners, heldOutLogLoss, stoppedBy, isRemoved }
     }),
   }
+}
+
+function heldOutOf(record: FitRecord | undefined): MatrixView['heldOut'] {
+  if (record?.heldOut === undefined) return null
+  const { rows, accuracy, auc, logLoss, brier, calibrationError } = record.heldOut.metrics
+  return { answers: rows, accuracy, auc: auc ?? null, logLoss, brier, calibrationError }
+}
+
+/** Learners are numbered: who they are was never noted. */
+function picturesOfRecord({ epochs, heldOut, clues }: FitRecord, matrix: SparfaMatrix): MatrixView['pictures'] {
+  const histories = clues.map((history, index) => ({
+    learner: String(index + 1),
+    concept: `${matrix.conceptIds[history.concept]?.slice(0, 8)}…`,
+    history,
+  }))
+  return picturesOf(epochs, heldOut?.bins, histories)
 }
 
 function originOf(madeBy: MadeBy): MatrixView['madeBy'] {

@@ -1,8 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type ClueHistory, clueHistory, type GivenAnswer, learnersToShow } from '#estimate/sparfa/clue-history.ts'
+import type { DataSet } from '#estimate/sparfa/evaluate.ts'
 import type { FitProgress } from '#estimate/sparfa/fit.ts'
-import { reliability } from '#estimate/sparfa/metrics.ts'
-import { clueHistory, learnersToShow } from './clue-history.ts'
+import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
+import { type ReliabilityBin, reliability } from '#estimate/sparfa/metrics.ts'
 import type { AnswersData } from './data-set.ts'
 import type { Seen } from './protocol.ts'
 import { type Layer, type Panel, type Point, type Range, renderSvg } from './svg-chart.ts'
@@ -10,27 +12,64 @@ import { type Layer, type Panel, type Point, type Range, renderSvg } from './svg
 /** Pictures of one fit: how it went, whether its probabilities hold, and what it says of learners as they answer. */
 export type Drawn = Pick<Seen, 'matrix' | 'epochs'> & Partial<Pick<Seen, 'parts' | 'probability'>>
 
+export interface Picture {
+  readonly name: 'epochs' | 'reliability' | 'clues'
+  readonly svg: string
+}
+
+/** A learner and a concept, as titles call them. */
+export interface NamedHistory {
+  readonly learner: string
+  readonly concept: string
+  readonly history: ClueHistory
+}
+
+/** Those that there is something to show in. */
+export function picturesOf(
+  epochs: readonly FitProgress[],
+  bins: readonly ReliabilityBin[] | undefined,
+  histories: readonly NamedHistory[],
+): Picture[] {
+  const pictures: { readonly name: Picture['name']; readonly panels: readonly Panel[] }[] = [
+    { name: 'epochs', panels: epochs.length === 0 ? [] : [epochsPanel(epochs)] },
+    { name: 'reliability', panels: bins === undefined ? [] : [reliabilityPanel(bins)] },
+    { name: 'clues', panels: histories.map(cluePanel) },
+  ]
+  return pictures
+    .filter(({ panels }) => panels.length > 0)
+    .map(({ name, panels }) => ({ name, svg: renderSvg(panels) }))
+}
+
 /** Reliability only where answers were kept out. Returns the files written. */
 export async function drawPlots(folder: string, answers: AnswersData, drawn: Drawn): Promise<string[]> {
   await mkdir(folder, { recursive: true })
   const { probability, parts, matrix, epochs } = drawn
-  const reliabilityPanels =
-    probability === undefined || parts === undefined ? [] : [reliabilityPanel(probability, parts.test.isCorrect)]
-  const histories = learnersToShow(answers.data).map((learner) => clueHistory(matrix, answers.data, learner))
-  const pictures: { readonly name: string; readonly panels: readonly Panel[] }[] = [
-    { name: 'epochs.svg', panels: [epochsPanel(epochs)] },
-    { name: 'reliability.svg', panels: reliabilityPanels },
-    { name: 'clues.svg', panels: histories.map((history) => cluePanel(answers, history)) },
-  ]
+  const isKept = probability !== undefined && parts !== undefined
+  const bins = isKept ? reliability(probability, parts.test.isCorrect) : undefined
+  const pictures = picturesOf(epochs, bins, historiesOf(answers, matrix))
   return Promise.all(
-    pictures
-      .filter(({ panels }) => panels.length > 0)
-      .map(async ({ name, panels }) => {
-        const path = join(folder, name)
-        await writeFile(path, renderSvg(panels))
-        return path
-      }),
+    pictures.map(async ({ name, svg }) => {
+      const path = join(folder, `${name}.svg`)
+      await writeFile(path, svg)
+      return path
+    }),
   )
+}
+
+function historiesOf({ data, learnerLabels, conceptLabels }: AnswersData, matrix: SparfaMatrix): NamedHistory[] {
+  const { start, learnerCount } = data.responses
+  const counts = Array.from({ length: learnerCount }, (_, learner) => start[learner + 1]! - start[learner]!)
+  return learnersToShow(counts).map((learner) => {
+    const history = clueHistory(matrix, data.hints, givenBy(data, learner))
+    return { learner: String(learnerLabels[learner]), concept: String(conceptLabels[history.concept]), history }
+  })
+}
+
+function givenBy({ responses, order }: DataSet, learner: number): GivenAnswer[] {
+  const from = responses.start[learner]!
+  const rows = Array.from({ length: responses.start[learner + 1]! - from }, (_, at) => from + at)
+  rows.sort((one, other) => order[one]! - order[other]!)
+  return rows.map((row) => ({ question: responses.question[row]!, isCorrect: responses.isCorrect[row] === 1 }))
 }
 
 /** Fits of one search stand behind one another, each with a mark where it began. */
@@ -73,8 +112,9 @@ function startsOfFits(epochs: readonly FitProgress[]): { from: number; to: numbe
 }
 
 /** Share right against mean prediction, in ten bins; bars are two standard deviations of chance. */
-export function reliabilityPanel(probability: Float64Array, isCorrect: Uint8Array): Panel {
-  const bins = reliability(probability, isCorrect).filter(({ rows }) => rows > 0)
+function reliabilityPanel(all: readonly ReliabilityBin[]): Panel {
+  const bins = all.filter(({ rows }) => rows > 0)
+  const answers = bins.reduce((sum, { rows }) => sum + rows, 0)
   const points = bins.map(({ rows, predicted, right }): Point => [predicted / rows, right / rows])
   const chance = bins.map(({ rows, predicted, right }): Layer => {
     const [mean, share] = [predicted / rows, right / rows]
@@ -87,7 +127,7 @@ export function reliabilityPanel(probability: Float64Array, isCorrect: Uint8Arra
     [1, 1],
   ]
   return {
-    title: `Reliability on ${probability.length} answers that were kept out`,
+    title: `Reliability on ${answers} answers that were kept out`,
     xLabel: 'mean predicted probability, ten bins',
     yLabel: 'share right',
     x: [0, 1],
@@ -100,13 +140,12 @@ export function reliabilityPanel(probability: Float64Array, isCorrect: Uint8Arra
   }
 }
 
-function cluePanel({ learnerLabels, conceptLabels }: AnswersData, history: ReturnType<typeof clueHistory>): Panel {
+function cluePanel({ learner, concept, history }: NamedHistory): Panel {
   const { clues, answers } = history
   const dots = (isCorrect: boolean): Point[] =>
     answers.filter((answer) => answer.isCorrect === isCorrect).map(({ at }): Point => [at, isCorrect ? 1 : 0])
-  const who = `learner ${learnerLabels[history.learner]}`
   return {
-    title: `CLUE of ${who} on concept ${conceptLabels[history.concept]} (${history.questions} questions)`,
+    title: `CLUE of learner ${learner} on concept ${concept} (${history.questions} questions)`,
     xLabel: 'answers so far, other concepts included',
     yLabel: 'chance of a right answer',
     x: [0, clues.length - 1],

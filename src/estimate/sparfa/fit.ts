@@ -37,6 +37,15 @@ export interface FitOptions {
   /** Tells the log-loss of the training answers as well, for a picture of the fit. */
   readonly followsTraining?: boolean
   readonly onProgress?: ((progress: FitProgress) => void) | undefined
+  /** Hears of the candidate that was chosen, unless there were too few answers to keep any back. */
+  readonly onChosen?: ((chosen: ChosenFit) => void) | undefined
+}
+
+/** A matrix before the answers that were kept back are learnt from as well: on them it can be judged. */
+export interface ChosenFit {
+  readonly matrix: SparfaMatrix
+  readonly training: Responses
+  readonly heldOut: Responses
 }
 
 export interface FitProgress extends Progress {
@@ -231,6 +240,10 @@ function* finish(job: Job, candidate: Candidate, warmStarts: number): Stages<Spa
   // A path that was cut short counts as stopped by time, even if this candidate of it was not.
   const trained: Trained = isLate ? { ...candidate.trained, stoppedBy: 'time' } : candidate.trained
   const isWhole = isLate || trained.heldOutLogLoss === undefined
+  if (job.options.onChosen !== undefined && trained.heldOutLogLoss !== undefined) {
+    const matrix = matrixOf(job, problem, trained, { trained, warmStarts })
+    job.options.onChosen({ matrix, ...holdOut(job.responses, job.options.seed) })
+  }
   const last = isWhole ? trained : yield* trainOnAll(job, candidate)
   return matrixOf(job, problem, last, { trained, warmStarts })
 }
