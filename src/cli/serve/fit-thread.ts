@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Uuid } from '#domain/ids.ts'
 import type { Fitted } from '#due/trainer.ts'
+import type { FitRecord } from '#estimate/sparfa/fit-record.ts'
 import { loadMatrix, type StoredMatrix } from '#estimate/sparfa/matrix.ts'
 
 /*
@@ -16,7 +17,9 @@ export interface FitOrder {
   readonly threads: number | undefined
 }
 
-export type FitReply = { readonly matrix: StoredMatrix; readonly answers: number } | { readonly error: string }
+export type FitReply =
+  | { readonly matrix: StoredMatrix; readonly answers: number; readonly record: FitRecord }
+  | { readonly error: string }
 
 export function fitInThread(order: FitOrder, signal: AbortSignal): Promise<Fitted> {
   return new Promise((done, failed) => {
@@ -32,7 +35,7 @@ export function fitInThread(order: FitOrder, signal: AbortSignal): Promise<Fitte
     signal.addEventListener('abort', giveUp, { once: true })
     worker.once('message', (reply: FitReply) => {
       if ('error' in reply) failed(new Error(reply.error))
-      else done({ matrix: loadMatrix(reply.matrix), answers: reply.answers })
+      else done({ ...reply, matrix: loadMatrix(reply.matrix) })
     })
     worker.once('error', failed)
     worker.once('exit', (code) => {

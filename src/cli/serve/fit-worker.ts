@@ -5,7 +5,9 @@ import { indexEcosystem } from '#choose/ecosystem-index.ts'
 import type { Ecosystem } from '#domain/ecosystem.ts'
 import { fitInThreads, threadsFor } from '#due/block-threads.ts'
 import { openMatrixStore } from '#due/matrix-store.ts'
-import type { FitOptions } from '#estimate/sparfa/fit.ts'
+import { type GivenAnswer, learnersToShow } from '#estimate/sparfa/clue-history.ts'
+import type { ChosenFit, FitOptions, FitProgress } from '#estimate/sparfa/fit.ts'
+import { type FitRecord, recordFit } from '#estimate/sparfa/fit-record.ts'
 import { type FitInput, prepareFit } from '#estimate/sparfa/input.ts'
 import { type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { type LearningReader, openLearningReader, type TrainingAnswer } from '#learning/reader.ts'
@@ -19,7 +21,13 @@ import type { FitOrder, FitReply } from './fit-thread.ts'
 const fitSecondsMax = 600
 const seed = 1
 
-async function fit(order: FitOrder): Promise<{ matrix: SparfaMatrix; answers: number }> {
+interface Fit {
+  readonly matrix: SparfaMatrix
+  readonly answers: number
+  readonly record: FitRecord
+}
+
+async function fit(order: FitOrder): Promise<Fit> {
   const pool = openAnswers(order)
   try {
     const reader = openLearningReader(pool)
@@ -31,16 +39,23 @@ async function fit(order: FitOrder): Promise<{ matrix: SparfaMatrix; answers: nu
     // Counted just before the answers are read: what comes in between is learnt from and counts as new, never lost.
     const counts = await reader.trainingCounts()
     const answers = counts.find((count) => count.ecosystem === order.ecosystem)?.realAnswers ?? 0
-    const input = await inputOf(reader, ecosystem)
+    const { input, learners } = await inputOf(reader, ecosystem)
+    const epochs: FitProgress[] = []
+    let chosen: ChosenFit | undefined
     const options: FitOptions = {
       preset: 'auto',
       seed,
       ...(hasLearnt && { previous }),
       limit: { nowMs: () => performance.now(), maxSeconds: fitSecondsMax },
+      followsTraining: true,
+      onProgress: (progress) => epochs.push(progress),
+      onChosen: (one) => {
+        chosen = one
+      },
     }
     const threads = order.threads ?? threadsFor(input.responses.question.length, Math.ceil(availableParallelism() / 2))
     const matrix = await fitInThreads(input, options, { threads })
-    return { matrix, answers }
+    return { matrix, answers, record: recordFit({ epochs, chosen, matrix, hints: input.hints, learners }) }
   } finally {
     await pool.end()
   }
@@ -53,23 +68,45 @@ function openAnswers({ databaseUrl, readerUrl }: FitOrder): pg.Pool {
   return openPool(databaseUrl, { ...options, connectionsMax: 2 })
 }
 
-async function inputOf(reader: LearningReader, ecosystem: Ecosystem): Promise<FitInput> {
+interface FitData {
+  readonly input: FitInput
+  /** Answers of a few learners in the order of giving, for the record of the fit. */
+  readonly learners: readonly (readonly GivenAnswer[])[]
+}
+
+async function inputOf(reader: LearningReader, ecosystem: Ecosystem): Promise<FitData> {
   const index = indexEcosystem(ecosystem)
-  const responses: { learner: string; question: TrainingAnswer['group']; isCorrect: boolean }[] = []
-  for await (const chunk of reader.trainingData(ecosystem.uuid)) {
-    for (const { learner, group, isCorrect } of chunk) responses.push({ learner, question: group, isCorrect })
-  }
+  const answers: TrainingAnswer[] = []
+  for await (const chunk of reader.trainingData(ecosystem.uuid)) for (const answer of chunk) answers.push(answer)
   const hints = ecosystem.exercises.flatMap(({ uuid, group }) =>
     (index.containersOf.get(uuid) ?? [])
       .filter((container) => index.pages.has(container))
       .map((concept) => ({ question: group, concept })),
   )
-  return prepareFit({
+  const input = prepareFit({
     questionIds: ecosystem.exercises.map(({ group }) => group),
     conceptIds: index.containers.filter((container) => index.pages.has(container)),
     hints,
-    responses,
+    responses: answers.map(({ learner, group, isCorrect }) => ({ learner, question: group, isCorrect })),
   })
+  return { input, learners: shownLearners(answers, input) }
+}
+
+function shownLearners(answers: readonly TrainingAnswer[], { questionIds }: FitInput): GivenAnswer[][] {
+  const counts = new Map<string, number>()
+  for (const { learner } of answers) counts.set(learner, (counts.get(learner) ?? 0) + 1)
+  const learners = [...counts.keys()].sort()
+  const shown = learnersToShow(learners.map((learner) => counts.get(learner)!)).map((index) => learners[index])
+  const questionIndex = new Map(questionIds.map((question, index) => [question, index]))
+  return shown.map((learner) =>
+    answers
+      .filter((answer) => answer.learner === learner)
+      .sort((one, other) => one.respondedAt - other.respondedAt || one.number - other.number)
+      .flatMap(({ group, isCorrect }) => {
+        const question = questionIndex.get(group)
+        return question === undefined ? [] : [{ question, isCorrect }]
+      }),
+  )
 }
 
 function reply(message: FitReply): void {
@@ -77,8 +114,8 @@ function reply(message: FitReply): void {
 }
 
 try {
-  const { matrix, answers } = await fit(workerData as FitOrder)
-  reply({ matrix: storeMatrix(matrix), answers })
+  const { matrix, ...rest } = await fit(workerData as FitOrder)
+  reply({ matrix: storeMatrix(matrix), ...rest })
 } catch (error) {
   reply({ error: error instanceof Error ? error.message : String(error) })
 }

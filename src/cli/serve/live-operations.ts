@@ -67,10 +67,7 @@ async function matrixView({ matrixStore }: Services, uuid: Uuid): Promise<Matrix
   const found = await matrixStore.byUuid(uuid)
   if (found === undefined) return undefined
   const { matrix, ecosystem, createdAt } = found
-  const [history, record] = await Promise.all([
-    matrixStore.history(ecosystem, historyMax),
-    matrixStore.fitRecord(uuid),
-  ])
+  const [history, record] = await Promise.all([matrixStore.history(ecosystem, historyMax), matrixStore.fitRecord(uuid)])
   return {
     matrix: uuid,
     ecosystem,

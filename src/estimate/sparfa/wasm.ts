@@ -32,8 +32,8 @@ export function kernelsIn(memory: WebAssembly.Memory): WasmKernels {
   const before = instances.get(memory)
   if (before !== undefined) return before
   const { exports } = new WebAssembly.Instance(compiledModule()!, { env: { memory } })
-  instances.set(memory, exports as WasmKernels)
-  return exports as WasmKernels
+  instances.set(memory, exports as unknown as WasmKernels)
+  return exports as unknown as WasmKernels
 }
 
 function compiledModule(): WebAssembly.Module | undefined {
