@@ -1,7 +1,14 @@
 import type { JSX } from 'preact'
 import type { CourseView } from '#api/console/console-data.ts'
-import type { AssignmentLine, AssignmentPicks, PickChoice, PickLine } from '#api/console/explanation-data.ts'
-import { formatBookName, formatCount, formatDateTime, formatShare, plural } from './format.ts'
+import type {
+  AssignmentLine,
+  AssignmentPicks,
+  ExclusionReason,
+  PickChoice,
+  PickLine,
+  PickSource,
+} from '#api/console/explanation-data.ts'
+import { formatBookName, formatCount, formatDateTime, formatOrdinal, formatShare, plural } from './format.ts'
 import { listEveryMs, useLive } from './live.ts'
 import { currentIf, Link, moveBetweenRows } from './navigation.tsx'
 import { Notice, NotReady } from './notice.tsx'
@@ -147,7 +154,7 @@ function Choice({ course, choice }: { course: CourseView; choice: PickChoice }):
           <p class="help">
             {choice.isAssigned
               ? `Fixed by the platform: ${plural(choice.exercises.length, 'exercise', 'exercises')}.`
-              : `${plural(choice.exercises.length, 'exercise', 'exercises')} chosen.`}
+              : `${plural(choice.exercises.length, 'exercise', 'exercises')} chosen${sourceWords(choice.from)}.`}
             {choice.shortage !== null && ` Fewer than wanted: ${shortageWords[choice.shortage] ?? choice.shortage}.`}
           </p>
           {choice.exercises.length > 0 && <PicksTable course={course} choice={choice} heading={heading} />}
@@ -155,6 +162,35 @@ function Choice({ course, choice }: { course: CourseView; choice: PickChoice }):
       )}
     </section>
   )
+}
+
+const exclusionWords: { readonly [reason in ExclusionReason]: string } = {
+  course_exercise: 'excluded in this course',
+  course_group: 'excluded in this course in every version',
+  open_work: 'in work that is still open',
+  own_assignment: 'in this assignment already',
+  already_picked: 'given here as personalised ones',
+}
+
+/** What they were chosen from, and what was left out. */
+function sourceWords(from: PickSource | null): string {
+  if (from === null) return ''
+  const reasons = Object.keys(exclusionWords) as ExclusionReason[]
+  const leftOut = reasons.flatMap((reason) => {
+    const count = from.excluded[reason] ?? 0
+    return count === 0 ? [] : `${formatCount(count)} ${exclusionWords[reason]}`
+  })
+  const chosenFrom = ` from ${formatCount(from.candidates)} that could be given, best first`
+  return leftOut.length === 0 ? chosenFrom : `${chosenFrom}; left out: ${leftOut.join(', ')}`
+}
+
+/** Why this exercise: its place in the order of the algorithm, and what it is for. */
+function reasonWords({ place, area, isDisplaced }: PickLine, from: PickSource): string {
+  const order =
+    place === null ? 'drawn, the algorithm does not know it' : `${formatOrdinal(place)} choice of ${from.candidates}`
+  const purpose =
+    area === null ? '' : area === 1 ? ', for the weakest area' : `, for the ${formatOrdinal(area)} weakest area`
+  return `${order}${purpose}${isDisplaced ? ', as another part has no more to give' : ''}`
 }
 
 function PicksTable(props: { course: CourseView; choice: PickChoice; heading: string }): JSX.Element {
@@ -166,6 +202,7 @@ function PicksTable(props: { course: CourseView; choice: PickChoice; heading: st
           <th scope="col">Exercise</th>
           <th scope="col">Part of the book</th>
           {choice.kind === 'spaced' && <th scope="col">From</th>}
+          {choice.from !== null && <th scope="col">Why</th>}
           <th scope="col" class="number">
             Answered before
           </th>
@@ -182,6 +219,7 @@ function PicksTable(props: { course: CourseView; choice: PickChoice; heading: st
             </th>
             <td>{namesOf(course, pick.bookContainers)}</td>
             {choice.kind === 'spaced' && <td>{spacingWords(pick)}</td>}
+            {choice.from !== null && <td>{reasonWords(pick, choice.from)}</td>}
             <td class="number">{pick.answered === 0 ? 'never' : plural(pick.answered, 'time', 'times')}</td>
             <td class="number">{pick.expected === null ? '–' : formatShare(pick.expected)}</td>
           </tr>

@@ -29,6 +29,7 @@ function BasisContent({ basis }: { basis: ClueBasis }): JSX.Element {
   const { clue, answers } = basis
   const counted = answers.filter(({ verdict }) => verdict === 'counted')
   const right = counted.filter(({ isCorrect }) => isCorrect).length
+  const withheld = answers.filter(({ verdict }) => verdict === 'withheld').length
   return (
     <>
       <p>
@@ -41,8 +42,11 @@ function BasisContent({ basis }: { basis: ClueBasis }): JSX.Element {
       </div>
       <p class="help">
         {plural(counted.length, 'answer counts', 'answers count')} here, {formatCount(right)} of them right, for{' '}
-        {plural(basis.poolGroups, 'exercise', 'exercises')} of this part. The estimate also uses the student’s answers
-        elsewhere, {formatCount(basis.countedAnswers)} in all, as far as the matrix connects them.
+        {plural(basis.poolGroups, 'exercise', 'exercises')} of this part.
+        {withheld > 0 &&
+          ` ${plural(withheld, 'answer is', 'answers are')} withheld until feedback is out, or the estimate would tell.`}{' '}
+        The estimate also uses the student’s answers elsewhere, {formatCount(basis.countedAnswers)} in all, as far as
+        the matrix connects them.
       </p>
       {answers.length === 0 ? (
         <Notice kind="empty">The student has not answered an exercise of this part.</Notice>

@@ -5,6 +5,7 @@ import {
   formatBookName,
   formatInterval,
   formatMs,
+  formatOrdinal,
   formatRange,
   formatRate,
   formatShare,
@@ -30,6 +31,7 @@ test('shares, ranges, plurals and names', () => {
   assert.equal(formatInterval(0.6375, 0.6441), '63.7–64.4 %')
   assert.equal(formatRange(7, 7), '7')
   assert.equal(formatRange(1_000, 1_002), '1,000–1,002')
+  assert.deepEqual([1, 2, 3, 4, 11, 12, 21, 102].map(formatOrdinal).join(' '), '1st 2nd 3rd 4th 11th 12th 21st 102nd')
   assert.equal(plural(1, 'gap', 'gaps'), '1 gap')
   assert.equal(plural(2, 'gap', 'gaps'), '2 gaps')
   assert.equal(formatBookName({ kind: 'page', number: '2.3' }), 'Page 2.3')

@@ -2,6 +2,7 @@
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const oneDigit = new Intl.NumberFormat('en', { maximumFractionDigits: 1, minimumFractionDigits: 1 })
+const ordinals = new Intl.PluralRules('en', { type: 'ordinal' })
 
 export function formatCount(count: number): string {
   return whole.format(count)
@@ -61,6 +62,12 @@ export function formatRange(from: number, to: number): string {
 
 export function plural(count: number, one: string, many: string): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`
+}
+
+/** "1st", "2nd", "11th", "21st". */
+export function formatOrdinal(place: number): string {
+  const ending = { one: 'st', two: 'nd', few: 'rd', other: 'th', zero: 'th', many: 'th' }[ordinals.select(place)]
+  return `${formatCount(place)}${ending}`
 }
 
 interface BookName {

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { Operations, SetAsideLine, SlotLine, SubscriptionView } from '#api/console/operations-data.ts'
+import { ExperimentsSection } from './experiments-section.tsx'
 import { formatAge, formatCount, formatMs, plural } from './format.ts'
 import { listEveryMs, useLive, useServerNow } from './live.ts'
 import { Link } from './navigation.tsx'
@@ -20,12 +21,16 @@ export function OperationsPage(): JSX.Element {
       <h1>Operations</h1>
       {live.state !== 'ready' ? (
         <NotReady live={live} what="state of the subscriptions" />
-      ) : live.value.subscriptions.length === 0 ? (
-        <Notice kind="empty">No subscription has been registered yet.</Notice>
       ) : (
-        live.value.subscriptions.map((subscription) => (
-          <SubscriptionContent key={subscription.name} subscription={subscription} />
-        ))
+        <>
+          {live.value.subscriptions.length === 0 && (
+            <Notice kind="empty">No subscription has been registered yet.</Notice>
+          )}
+          {live.value.subscriptions.map((subscription) => (
+            <SubscriptionContent key={subscription.name} subscription={subscription} />
+          ))}
+          <ExperimentsSection experiments={live.value.experiments} />
+        </>
       )}
     </>
   )

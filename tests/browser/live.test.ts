@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Browser, chromium } from 'playwright-core'
+import { createExperiment } from '#due/experiments.ts'
 import { startTestApplication, type TestApplication } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
 import { shot, untilTextChanges, withPage } from './browser-page.ts'
@@ -80,6 +81,85 @@ describe('console over the whole server', { skip: missingChromiumNotice() ?? fal
       assert.deepEqual(await page.locator('.gaps-table tbody th').allTextContents(), [number])
       await application.post('/record_responses', { responses: [missing] })
       await page.getByText('None: every number below').waitFor()
+    })
+  })
+
+  test('for a CLUE, which answers counted and which are withheld; for an assignment, why these exercises', async () => {
+    const who = studentAt(2)
+    await record(who, 1, [true, false, true])
+    const [open, waiting] = [
+      classroom.assignmentOf(who, 1, classroom.uuid()),
+      classroom.assignmentOf(who, 1, classroom.uuid()),
+    ]
+    const later = new Date(Date.now() + 86_400_000).toISOString()
+    const trials = open.assigned_exercises.slice(3, 5).map((one) => ({ ...one, trial_uuid: classroom.uuid() }))
+    const dates = { ...open.exclusion_info, due_at: later, feedback_at: later }
+    const goals = { goal_num_tutor_assigned_pes: 3, pes_are_assigned: false, goal_num_tutor_assigned_spes: 2 }
+    await application.post('/create_update_assignments', {
+      assignments: [
+        { ...open, exclusion_info: dates, assigned_exercises: trials },
+        { ...waiting, ...goals, spes_are_assigned: false, assigned_exercises: [] },
+      ],
+    })
+    const answer = { ...classroom.response(who, 1, 3, true), trial_uuid: trials[0]?.trial_uuid }
+    await application.post('/record_responses', { responses: [answer] })
+    const student = `${application.url}/console/courses/${who.course}/students/${who.student}`
+    await withPage(browser, {}, async (page) => {
+      await page.goto(`${student}/basis/${classroom.pages[1]}`)
+      await page.getByText('3 answers count here, 2 of them right').waitFor()
+      await page.getByText('1 answer is withheld until feedback is out').waitFor()
+      const rows = page.locator('tbody tr')
+      assert.deepEqual(
+        (await rows.allTextContents()).map((text) => /withheld until its feedback is out \(|counts/.exec(text)?.[0]),
+        ['withheld until its feedback is out (', 'counts', 'counts', 'counts'],
+      )
+      await shot(page, 'live-basis')
+
+      await page.goto(`${student}/assignments/${waiting.assignment_uuid}`)
+      const personalised = page.getByRole('region', { name: /^Personalised/ })
+      await personalised.getByText('3 exercises chosen from 10 that could be given, best first').waitFor()
+      await personalised.getByText('left out: 2 in work that is still open').waitFor()
+      const reasons = await personalised.locator('tbody tr td:nth-child(3)').allTextContents()
+      assert.deepEqual(reasons, ['1st choice of 10', '2nd choice of 10', '3rd choice of 10'])
+      const spaced = page.getByRole('region', { name: /student_driven/ })
+      await spaced.getByText('given here as personalised ones').waitFor()
+      await shot(page, 'live-why')
+      await page.goto(`${student}/assignments`)
+      await page.getByText('for the weakest area').first().waitFor()
+    })
+  })
+
+  test('a running experiment shows its arms and what each has got', async () => {
+    const draft = {
+      ...({ name: 'autumn', unit: 'student', kinds: ['student_clue'], seed: 'x', description: 'helps it?' } as const),
+      arms: [
+        { algorithm: 'biglearn_sparfa', weight: 3 },
+        { algorithm: 'local_query', weight: 1 },
+      ],
+      ...{ startsAt: undefined, endsAt: undefined },
+    }
+    await withPage(browser, {}, async (page) => {
+      await page.goto(`${application.url}/console/operations`)
+      await page.getByText('None runs.').waitFor()
+      await createExperiment(application.pool, draft, 'ada')
+      await page.getByRole('heading', { name: 'autumn' }).waitFor()
+      const panel = page.locator('section[aria-labelledby=experiment-autumn]')
+      await panel.getByText('helps it? Decides about student_clue since').waitFor()
+      assert.deepEqual(await panel.locator('tbody th').allTextContents(), ['biglearn_sparfa', 'local_query'])
+      await sleep(1100)
+      const lines = classroom.students.map(({ student }) => ({
+        ...{ request_uuid: student, student_uuid: student, book_container_uuid: classroom.pages[0] },
+        algorithm_name: 'assigned',
+      }))
+      await application.post('/fetch_student_clues', { student_clue_requests: lines })
+      await panel.getByText('5 students so far').waitFor({ timeout: 15_000 })
+      const counts = await panel.locator('tbody td:nth-child(3)').allTextContents()
+      assert.equal(
+        counts.reduce((sum, count) => sum + Number(count), 0),
+        5,
+      )
+      assert.equal(await panel.getByRole('img', { name: /^local_query has .* meant to get 25 %$/ }).count(), 1)
+      await shot(page, 'live-experiment')
     })
   })
 

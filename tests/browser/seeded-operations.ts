@@ -23,6 +23,16 @@ export function seededOperations(parked: Uuid, startedAt: number): Operations {
   })
   const common = { part: 3, untilNumber: 812, since: startedAt - 840_000 }
   return {
+    experiments: [
+      {
+        ...{ name: 'autumn', unit: 'course', kinds: ['pe', 'spe'], version: 2, endsAt: startedAt + 40 * 86_400_000 },
+        ...{ startsAt: startedAt - 9 * 86_400_000, description: 'does it help those who are behind?' },
+        arms: [
+          { algorithm: 'biglearn_sparfa', expected: 0.75, units: 151 },
+          { algorithm: 'local_query', expected: 0.25, units: 49 },
+        ],
+      },
+    ],
     subscriptions: [
       {
         name: 'learning',
@@ -111,7 +121,14 @@ export function seededBasis(bookContainer: Uuid, clue: Clue, matrix: Uuid, start
 export function seededPractice(pages: readonly Uuid[], matrix: Uuid): PickChoice {
   const [personalised] = seededPicks(matrix, pages, matrix).choices
   if (personalised === undefined) throw new Error('there is always a personalised choice')
-  return { ...personalised, kind: 'practice', isAssigned: false }
+  const exercises = personalised.exercises.map((pick, index) => ({ ...pick, area: index + 1 }))
+  return {
+    ...personalised,
+    exercises,
+    kind: 'practice',
+    isAssigned: false,
+    from: { goal: 3, candidates: 24, excluded: {} },
+  }
 }
 
 export function seededPicks(assignment: Uuid, pages: readonly Uuid[], matrix: Uuid): AssignmentPicks {
@@ -122,8 +139,12 @@ export function seededPicks(assignment: Uuid, pages: readonly Uuid[], matrix: Uu
     answered: index % 3,
     kAgo,
     isRandomAgo: index === 2,
+    place: index === 2 ? null : index + 1,
+    area: null,
+    isDisplaced: index === 1,
   })
-  const spaced = { kind: 'spaced', status: 'ready', matrix, isAssigned: false } as const
+  const from = { goal: 3, candidates: 24, excluded: { open_work: 5, own_assignment: 1 } }
+  const spaced = { kind: 'spaced', status: 'ready', matrix, isAssigned: false, from } as const
   return {
     assignment,
     bookContainers: pages.slice(0, 2),
@@ -134,6 +155,7 @@ export function seededPicks(assignment: Uuid, pages: readonly Uuid[], matrix: Uu
         status: 'ready',
         matrix,
         isAssigned: true,
+        from: null,
         exercises: [line(0, null), line(1, null), line(3, null)],
         shortage: null,
       },

@@ -29,7 +29,7 @@ const data: ConsoleData = {
     asked.push(subject)
     return { answers: 4, students: { used: 2, total: 2 }, matrix: null, clues: [] }
   },
-  operations: async () => ({ subscriptions: [] }),
+  operations: async () => ({ subscriptions: [], experiments: [] }),
   matrix: async () => undefined,
   clueBasis: async (...uuids) => {
     asked.push(uuids)

@@ -1,5 +1,8 @@
+import type { ExclusionReason } from '#choose/exclusions.ts'
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
+
+export type { ExclusionReason }
 
 /** Why an estimate is what it is, and why these exercises: computed when somebody looks, from what the wire uses. */
 export interface ExplanationData {
@@ -68,8 +71,18 @@ export interface PickChoice {
   /** True when the platform has fixed them; from then on they are the answer. */
   readonly isAssigned: boolean
   readonly exercises: readonly PickLine[]
+  /** How it was chosen; `null` where nothing was: fixed by the platform, not ready, or sent by a remote algorithm. */
+  readonly from: PickSource | null
   /** Why there are fewer than wanted; `null` when there are enough. */
   readonly shortage: string | null
+}
+
+export interface PickSource {
+  readonly goal: number
+  /** Exercises that could be given. */
+  readonly candidates: number
+  /** Those that could not, counted by reason. */
+  readonly excluded: { readonly [reason in ExclusionReason]?: number }
 }
 
 export interface PickLine {
@@ -83,4 +96,10 @@ export interface PickLine {
   /** For spaced practice: how many assignments ago its container was worked on. */
   readonly kAgo: number | null
   readonly isRandomAgo: boolean
+  /** Place in the algorithm's order of the candidates, 1 = first; `null` where it was drawn or not chosen here. */
+  readonly place: number | null
+  /** Worst areas: which one it practises, 1 = the worst. */
+  readonly area: number | null
+  /** It stands in for one of another part of the book that has no more to give. */
+  readonly isDisplaced: boolean
 }

@@ -9,6 +9,27 @@ export interface OperationsData {
 
 export interface Operations {
   readonly subscriptions: readonly SubscriptionView[]
+  /** Those that run now. */
+  readonly experiments: readonly ExperimentView[]
+}
+
+export interface ExperimentView {
+  readonly name: string
+  readonly description: string
+  readonly unit: 'course' | 'student'
+  readonly kinds: readonly string[]
+  readonly version: number
+  readonly startsAt: number
+  readonly endsAt: number | null
+  readonly arms: readonly ArmLine[]
+}
+
+export interface ArmLine {
+  readonly algorithm: string
+  /** Share of the units that it is meant to get, 0…1. */
+  readonly expected: number
+  /** Units recorded with it in this version. */
+  readonly units: number
 }
 
 export interface SubscriptionView {

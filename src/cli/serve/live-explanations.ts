@@ -16,6 +16,7 @@ import type { Services } from './services.ts'
 const assignmentsMax = 50
 const answersMax = 200
 const personalisedName = 'biglearn_sparfa'
+const explained = { explains: true, asOf: undefined } as const
 const spacedNames = ['student_driven_biglearn_sparfa', 'instructor_driven_biglearn_sparfa']
 
 export function liveExplanations(services: Services): ExplanationData {
@@ -101,8 +102,8 @@ async function assignmentPicks(services: Services, question: PicksQuestion): Pro
   if (assignment?.student !== student || (await studentIn(services, course, student)) === undefined) return undefined
   const line = (algorithm: string) => ({ assignment: uuid, algorithm, exercisesMax: undefined })
   const [personalised, spaced] = await Promise.all([
-    services.answers.assignmentPes([line(personalisedName)]),
-    services.answers.assignmentSpes(spacedNames.map(line)),
+    services.answers.assignmentPes([line(personalisedName)], explained),
+    services.answers.assignmentSpes(spacedNames.map(line), explained),
   ])
   const asked = [
     ...personalised.map((pick) => ({ kind: 'personalised' as const, algorithm: personalisedName, pick })),
@@ -111,7 +112,14 @@ async function assignmentPicks(services: Services, question: PicksQuestion): Pro
   const choices = await Promise.all(
     asked.map(async ({ kind, algorithm, pick }): Promise<PickChoice> => {
       const exercises = await pickLines(services, pick, { student, ecosystem: assignment.ecosystem })
-      return { kind, algorithm, ...settled(assignment, kind, pick), exercises, shortage: shortageOf(pick) }
+      return {
+        kind,
+        algorithm,
+        ...settled(assignment, kind, pick),
+        exercises,
+        from: sourceOf(pick),
+        shortage: shortageOf(pick),
+      }
     }),
   )
   return { assignment: uuid, bookContainers: assignment.containers, choices }
@@ -120,7 +128,10 @@ async function assignmentPicks(services: Services, question: PicksQuestion): Pro
 async function practice(services: Services, course: Uuid, student: Uuid): Promise<PickChoice | undefined> {
   if ((await studentIn(services, course, student)) === undefined) return undefined
   const line = { student, algorithm: personalisedName, exercisesMax: undefined }
-  const [[pick], details] = await Promise.all([services.answers.worstAreas([line]), services.reader.course(course)])
+  const [[pick], details] = await Promise.all([
+    services.answers.worstAreas([line], explained),
+    services.reader.course(course),
+  ])
   if (pick === undefined || details?.ecosystem === undefined) return undefined
   return {
     kind: 'practice',
@@ -129,6 +140,7 @@ async function practice(services: Services, course: Uuid, student: Uuid): Promis
     matrix: pick.matrix ?? null,
     isAssigned: false,
     exercises: await pickLines(services, pick, { student, ecosystem: details.ecosystem }),
+    from: sourceOf(pick),
     shortage: shortageOf(pick),
   }
 }
@@ -147,6 +159,7 @@ async function pickLines(
       expected: outlook?.expected ?? null,
       answered: outlook?.timesAnswered ?? 0,
       ...spacingOf(pick, exercise),
+      ...reasonOf(pick, exercise),
     }
   })
 }
@@ -161,6 +174,21 @@ function spacingOf({ spyInfo }: PickAnswer, exercise: Uuid): Pick<PickLine, 'kAg
   const reports = spyInfo['exercises'] as { readonly [exercise: string]: SpacingReport } | undefined
   const report = reports?.[exercise]
   return { kAgo: report?.k_ago ?? null, isRandomAgo: report?.is_random_ago ?? false }
+}
+
+function sourceOf({ explanation }: PickAnswer): PickChoice['from'] {
+  if (explanation?.need !== 'choose') return null
+  const { goal, candidatesInAll, excludedByReason } = explanation
+  return { goal, candidates: candidatesInAll, excluded: excludedByReason }
+}
+
+function reasonOf({ explanation }: PickAnswer, exercise: Uuid): Pick<PickLine, 'place' | 'area' | 'isDisplaced'> {
+  const pick = explanation?.picks.find((one) => one.exercise === exercise)
+  return {
+    place: pick?.isRanked ? pick.rank + 1 : null,
+    area: pick?.area === undefined ? null : pick.area + 1,
+    isDisplaced: (pick?.displacement ?? 0) > 0,
+  }
 }
 
 interface SpacingReport {

@@ -1,13 +1,17 @@
+import type pg from 'pg'
 import type {
+  ExperimentView,
   MatrixView,
   OperationsData,
   SetAsideLine,
   SlotLine,
   SubscriptionView,
 } from '#api/console/operations-data.ts'
+import { type Experiment, expectedShares, isRunning } from '#choose/experiment.ts'
 import { listSetAside, type SetAsideStream } from '#crew/control.ts'
 import { readLags, type SlotLag, type SubscriptionLag } from '#crew/progress.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { type ArmCount, countArms, readExperiments } from '#due/experiments.ts'
 import type { FitRecord } from '#estimate/sparfa/fit-record.ts'
 import type { MadeBy, SparfaMatrix } from '#estimate/sparfa/matrix.ts'
 import { picturesOf } from '../sparfa/plots.ts'
@@ -18,12 +22,47 @@ const setAsideMax = 50
 const historyMax = 50
 
 export function liveOperations(services: Services): OperationsData {
+  const experiments = liveExperiments(services.pool)
   return {
     operations: async () => {
       const lags = await readLags(services.pool, services.log)
-      return { subscriptions: await Promise.all(lags.map((lag) => subscriptionView(services, lag))) }
+      const subscriptions = await Promise.all(lags.map((lag) => subscriptionView(services, lag)))
+      return { subscriptions, experiments: await experiments() }
     },
     matrix: (matrix) => matrixView(services, matrix),
+  }
+}
+
+/** Counting a million units takes a while and says little new each second. */
+const countsMsMax = 5000
+
+function liveExperiments(pool: pg.Pool): () => Promise<ExperimentView[]> {
+  let counted: { readonly at: number; readonly names: string; readonly counts: ArmCount[] } | undefined
+  return async () => {
+    const now = Date.now()
+    const running = (await readExperiments(pool)).filter((one) => isRunning(one, now))
+    const names = running.map(({ name }) => name)
+    if (counted === undefined || counted.names !== names.join() || now - counted.at >= countsMsMax) {
+      counted = { at: now, names: names.join(), counts: names.length === 0 ? [] : await countArms(pool, names) }
+    }
+    const { counts } = counted
+    return running.flatMap((experiment) => experimentView(experiment, counts) ?? [])
+  }
+}
+
+function experimentView(experiment: Experiment, counts: readonly ArmCount[]): ExperimentView | undefined {
+  const { name, description, unit, kinds, startsAt, endsAt, versions } = experiment
+  const newest = versions.at(-1)
+  if (newest === undefined) return undefined
+  const own = counts.filter((count) => count.experiment === name && count.version === newest.version)
+  const shares = expectedShares(newest.arms)
+  return {
+    ...{ name, description, unit, kinds, startsAt, endsAt: endsAt ?? null, version: newest.version },
+    arms: newest.arms.map(({ algorithm }, place) => ({
+      algorithm,
+      expected: shares[place] ?? 0,
+      units: own.find((count) => count.algorithm === algorithm)?.units ?? 0,
+    })),
   }
 }
 
