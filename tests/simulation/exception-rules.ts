@@ -28,19 +28,21 @@ export function exceptionStatements(session: ServerSession, name: string): Excep
       }),
     setAside: (failures) =>
       session.call('setAside', [failures], async () => {
+        const nowMs = server.nowMs()
         for (const failure of failures) {
           await lock(failure.part, failure.stream)
           const before = rows().get(streamKeyOf(failure.part, failure.stream))
           if (before !== undefined && before.awaitedLane === undefined) {
             throw new Error(`${failure.stream} is set aside already`)
           }
-          session.changes.push(put(name, asideOf(failure, before, server.nowMs())))
+          session.changes.push(put(name, asideOf(failure, before, nowMs)))
           if (before === undefined) session.changes.push(countExceptions(name, failure, 1))
         }
       }),
     waitAside: (early) =>
       session.call('waitAside', [early], async () => {
-        for (const entry of early) await waitAsideOne(session, name, entry)
+        const nowMs = server.nowMs()
+        for (const entry of early) await waitAsideOne(session, name, entry, nowMs)
       }),
     raiseUntil: (skipped) =>
       session.call('raiseUntil', [skipped], async () => {
@@ -55,9 +57,9 @@ export function exceptionStatements(session: ServerSession, name: string): Excep
       }),
     moveException: ({ part, stream }, progress) =>
       session.call('moveException', [{ part, stream }, progress], async () => {
+        const nextAtMs = server.nowMs() + progress.retryAfterMs
         await lock(part, stream)
         const { state, nextNumber, attempts, awaited } = progress
-        const nextAtMs = server.nowMs() + progress.retryAfterMs
         const moved = { state, nextNumber, attempts, nextAtMs, awaited, awaitedLane: undefined }
         session.changes.push(change(name, part, stream, () => moved))
       }),
@@ -124,7 +126,7 @@ function asideOf(failure: SetAside, before: ExceptionRow | undefined, nowMs: num
   return { ...kept, state, nextNumber, untilNumber, ...times }
 }
 
-async function waitAsideOne(session: ServerSession, name: string, entry: LaneEntry): Promise<void> {
+async function waitAsideOne(session: ServerSession, name: string, entry: LaneEntry, nowMs: number): Promise<void> {
   const { part, lane, events, waitsFor } = entry
   const [first] = events
   if (first === undefined || waitsFor === undefined) throw new Error('an early run waits for another one')
@@ -132,7 +134,7 @@ async function waitAsideOne(session: ServerSession, name: string, entry: LaneEnt
   await session.lock(lockOn.exception(name, part, stream))
   if (!subscriptionOf(session.view(), name).exceptions.has(streamKeyOf(part, stream))) {
     const numbers = { nextNumber: number, untilNumber: number + events.length, attempts: 0 }
-    const kept = { afterPosition: 0n, afterLanes: [], awaited: undefined, nextAtMs: session.server.nowMs() }
+    const kept = { afterPosition: 0n, afterLanes: [], awaited: undefined, nextAtMs: nowMs }
     session.changes.push(
       put(name, { part, lane, stream, state: 'blocked', ...numbers, ...kept, awaitedLane: waitsFor }),
       countExceptions(name, entry, 1),

@@ -29,11 +29,18 @@ export class Invariants implements Observer {
   readonly stored = new Map<string, Uuid[]>()
   violation: Violation | undefined
   commits = 0
-  effects = 0
 
   constructor(server: SimulatedServer, parts: number) {
     this.#server = server
     this.#parts = parts
+  }
+
+  get effects(): number {
+    let count = 0
+    for (const { effects } of this.#server.state.subscriptions.values()) {
+      for (const rows of effects.values()) count += rows.length
+    }
+    return count
   }
 
   fail(message: string): void {
@@ -68,7 +75,6 @@ export class Invariants implements Observer {
       for (const [key, row] of slots) this.#checkSlot(`${name} ${key}`, row)
       for (const [stream, rows] of effects) {
         this.#eachNew(`effects ${name} ${stream}`, rows, (row, index) => {
-          this.effects += 1
           const before = rows[index - 1]?.number ?? -1
           if (row.number !== before + 1 && !this.#mayRestart(`${name} ${stream}`, row.number)) {
             this.fail(`S1, S7: ${name} applied ${stream} ${row.number} after ${before}`)

@@ -11,28 +11,33 @@ const lockTimeoutsMax = 3
 
 export function simulatedOwnership(options: SimulatedCrewOptions): OwnershipStore {
   const { server, process, subscription: name } = options
+  const once: <Answer>(
+    statement: string,
+    words: readonly unknown[],
+    work: (session: ServerSession) => Answer | Promise<Answer>,
+  ) => Promise<Answer> = (statement, words, work) => server.once(process, statement, words, work, `members ${name}`)
   return {
     beat: (member, ttlMs) =>
-      server.once(process, 'beat', [member, ttlMs], async (session) => {
-        const leaseUntilMs = server.nowMs() + ttlMs
+      once('beat', [member, ttlMs], (session) => {
+        const nowMs = server.nowMs()
+        const leaseUntilMs = nowMs + ttlMs
         session.changes.push((state) => {
           subscriptionOf(state, name).members.set(member, { isWorking: true, leaseUntilMs })
         })
         session.commit(true)
-        await session.step()
-        return viewOf(server.state, name, server.nowMs())
+        return viewOf(server.state, name, nowMs)
       }),
-    slots: () => server.once(process, 'slots', [], () => ownershipOf(server.state, name)),
+    slots: () => once('slots', [], () => ownershipOf(server.state, name)),
     acquire: (member, seen) =>
-      server.once(process, 'acquire', [member, seen], (session) =>
+      once('acquire', [member, seen], (session) =>
         inBulkOrSingly(session, name, seen, (some) => acquire(session, name, member, some)),
       ),
     release: (grants) =>
-      server.once(process, 'release', [grants], (session) =>
+      once('release', [grants], (session) =>
         inBulkOrSingly(session, name, grants, (some) => release(session, name, some)),
       ),
     leave: (member) =>
-      server.once(process, 'leave', [member], (session) => {
+      once('leave', [member], (session) => {
         const leaseUntilMs = server.nowMs()
         session.changes.push((state) => {
           subscriptionOf(state, name).members.set(member, { isWorking: false, leaseUntilMs })

@@ -53,8 +53,22 @@ export interface Observer {
   committed(session: ServerSession, state: State): void
   /** The state went back: `lost` commits are gone. */
   restored(lost: number, isLossy: boolean): void
-  /** A statement was carried out; `answer` as given to the client. */
-  statement(session: ServerSession, name: string, words: readonly unknown[], answer: unknown): void
+  /** A statement was carried out. `answer` as given to the client. */
+  statement(session: ServerSession, statement: Statement): void
+  /** An operator did something. */
+  operated?(name: string, words: readonly unknown[]): void
+}
+
+export interface Statement {
+  readonly name: string
+  readonly words: readonly unknown[]
+  readonly answer: unknown
+  /** The server's clock when it began. */
+  readonly atMs: number
+  /** Statements that conflict took effect in this order. */
+  readonly order: number
+  /** It gave up waiting for a row, and went on without it. */
+  readonly gaveUp: boolean
 }
 
 interface Waiter {
@@ -78,6 +92,7 @@ export class SimulatedServer {
   /** What the standby has not got yet. */
   #unsent: Commit[] = []
   #sessionCount = 0
+  #order = 0
 
   constructor(time: VirtualTime, faults: ServerFaults = { ...quietFaults }) {
     this.time = time
@@ -116,13 +131,19 @@ export class SimulatedServer {
     name: string,
     words: readonly unknown[],
     work: (session: ServerSession) => Answer | Promise<Answer>,
+    purpose = 'pool',
   ): Promise<Answer> {
-    const session = await this.connect(process, 'pool')
+    const session = await this.connect(process, purpose)
     try {
       return await session.call(name, words, () => work(session))
     } finally {
       session.close()
     }
+  }
+
+  nextOrder(): number {
+    this.#order += 1
+    return this.#order
   }
 
   travel(): Promise<void> {
@@ -216,7 +237,9 @@ export class SimulatedServer {
     session.waitsFor = undefined
     if (queue.includes(waiter)) queue.splice(queue.indexOf(waiter), 1)
     session.check()
-    if (this.#holders.get(key) !== session) throw new ServerError(timeoutCode, 'canceling statement due to time-out')
+    if (this.#holders.get(key) === session) return
+    session.gaveUp = true
+    throw new ServerError(timeoutCode, 'canceling statement due to time-out')
   }
 
   isLocked(key: string): boolean {
@@ -259,6 +282,7 @@ export class ServerSession {
   readonly purpose: string
   readonly held = new Set<string>()
   waitsFor: string | undefined
+  gaveUp = false
   /** What the open transaction will change. */
   changes: Change[] = []
   /** For the observers: what the transaction did. */
@@ -268,6 +292,8 @@ export class ServerSession {
   #limits: Limits | undefined
   #idle: AbortController | undefined
   #isBusy = false
+  /** When the statement in hand let go of its locks. */
+  #order: number | undefined
   #isClientGone = false
 
   constructor(server: SimulatedServer, process: ProcessTime, id: number, purpose: string) {
@@ -315,9 +341,20 @@ export class ServerSession {
   async #carryOut<Answer>(name: string, words: readonly unknown[], work: () => Answer | Promise<Answer>) {
     this.#idle?.abort()
     this.#isBusy = true
+    this.#order = undefined
+    this.gaveUp = false
+    const atMs = this.server.nowMs()
     try {
       const answer = await work()
-      for (const observer of this.server.observers) observer.statement(this, name, words, answer)
+      const statement = {
+        name,
+        words,
+        answer,
+        atMs,
+        order: this.#order ?? this.server.nextOrder(),
+        gaveUp: this.gaveUp,
+      }
+      for (const observer of this.server.observers) observer.statement(this, statement)
       return answer
     } finally {
       this.#isBusy = false
@@ -347,11 +384,13 @@ export class ServerSession {
 
   commit(isDurable: boolean): void {
     this.check()
+    this.#order = this.server.nextOrder()
     this.server.commit(this, this.changes, isDurable)
     this.#over()
   }
 
   rollback(): void {
+    this.#order = this.server.nextOrder()
     this.#over()
   }
 
@@ -372,7 +411,15 @@ export class ServerSession {
 
   end(code: string): void {
     if (this.ended.aborted) return
-    for (const observer of this.server.observers) observer.statement(this, 'end', [], undefined)
+    const statement = {
+      name: 'end',
+      words: [],
+      answer: undefined,
+      atMs: 0,
+      order: this.server.nextOrder(),
+      gaveUp: false,
+    }
+    for (const observer of this.server.observers) observer.statement(this, statement)
     this.#ending.abort()
     this.#over()
     this.server.forget(this)

@@ -13,7 +13,7 @@ import { countExceptions, keepUntil, put } from './exception-rules.ts'
 import { Invariants } from './invariants.ts'
 import { type Consumer, SimulatedProcess, ttlMs } from './process.ts'
 import { lockOn, type Observer, quietFaults, SimulatedServer, sqlState } from './server.ts'
-import { headOf, type State, streamKeyOf, subscriptionOf } from './state.ts'
+import { type Change, headOf, type State, streamKeyOf, subscriptionOf } from './state.ts'
 import { ProcessTime, VirtualTime } from './virtual-time.ts'
 
 /*
@@ -86,7 +86,7 @@ export class World {
     return {
       committed: () => undefined,
       restored: (lost, isLossy) => this.say(`the server goes on without its last ${lost} commits`, isLossy),
-      statement: (session, name) => {
+      statement: (session, { name }) => {
         this.operations += 1
         this.say(`session ${session.id} (${session.purpose}): ${name}`)
       },
@@ -157,6 +157,12 @@ export class World {
 
   /** Faults for `ms`, then a healing; throws the first violation. */
   async run(ms: number): Promise<void> {
+    await this.disturb(ms)
+    await this.#heal()
+  }
+
+  /** Faults for `ms`, which go on. */
+  async disturb(ms: number, isOver: () => boolean = () => false): Promise<void> {
     this.#isHealed = false
     this.#rounds += 1
     this.awaited = uuidOf(`awaited ecosystem ${this.#rounds}`)
@@ -165,8 +171,13 @@ export class World {
     this.clients.isOver = false
     this.clients.start(3)
     void this.#injectFaults()
-    await this.#runUntil(this.time.nowMs + ms)
-    await this.#heal()
+    await this.#runUntil(this.time.nowMs + ms, isOver)
+  }
+
+  /** What an operator does to a subscription or a lane, in one transaction. */
+  operate(name: string, words: readonly unknown[], change: Change): void {
+    this.server.change(change)
+    for (const observer of this.server.observers) observer.operated?.(name, words)
   }
 
   async #runUntil(untilMs: number, isOver: () => boolean = () => false): Promise<void> {
@@ -291,7 +302,8 @@ function isExpected(error: unknown): boolean {
 async function replay(world: World, log: OpenedLog, name: string, stream: Uuid): Promise<void> {
   const part = partOf('course', stream, world.parts)
   const session = await world.server.connect(world.operator, 'operator')
-  await session.call('replay', [], async () => {
+  const draw = world.time.random()
+  await session.call('replay', [name, stream, draw], async () => {
     session.begin({ lockTimeoutMs: 5000, idleTimeoutMs: 10_000 })
     const slots = [...subscriptionOf(world.server.state, name).slots.values()].filter((slot) => slot.part === part)
     for (const slot of slots.sort((one, other) => one.lane - other.lane)) {
@@ -302,8 +314,8 @@ async function replay(world: World, log: OpenedLog, name: string, stream: Uuid):
     const heads = await log.laneHeads()
     const untilNumber = status?.contiguousSequenceNumber ?? 0
     const isAside = subscriptionOf(world.server.state, name).exceptions.has(streamKeyOf(part, stream))
-    if (untilNumber === 0 || isAside) return session.rollback()
-    const nextNumber = world.time.below(untilNumber)
+    if (untilNumber === 0 || isAside) return void session.rollback()
+    const nextNumber = Math.floor(draw * untilNumber)
     const untouched = { attempts: 0, nextAtMs: world.server.nowMs(), awaited: undefined, awaitedLane: undefined }
     const kept = { afterPosition: 0n, afterLanes: [], ...untouched }
     session.changes.push(
@@ -315,7 +327,8 @@ async function replay(world: World, log: OpenedLog, name: string, stream: Uuid):
       }),
     )
     world.invariants.replayed(name, stream, nextNumber)
-    return session.commit(true)
+    session.commit(true)
+    return { nextNumber, status, heads }
   })
   session.close()
 }
@@ -384,7 +397,7 @@ const faultsByName = {
   async pause(world: World) {
     const name = world.time.chosen(['plain', 'fussy'])!
     const set = (isPaused: boolean): void =>
-      world.server.change((state) => {
+      world.operate('pause', [name, isPaused], (state) => {
         subscriptionOf(state, name).isPaused = isPaused
       })
     set(true)
@@ -399,10 +412,9 @@ const faultsByName = {
     const to = world.time.random() < 0.6 ? 'dedicated' : 'shared'
     const { lane } = await (await process.log).moveStream('course', course, to, by)
     if (world.time.random() < 0.2) return
-    world.server.change((state) => {
-      for (const name of state.subscriptions.keys()) {
-        addSlot(state, name, partOf('course', course, world.parts), lane)
-      }
+    const part = partOf('course', course, world.parts)
+    world.operate('slots of', [{ part, lane }], (state) => {
+      for (const name of state.subscriptions.keys()) addSlot(state, name, part, lane)
     })
   },
   async replay(world: World) {
