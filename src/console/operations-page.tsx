@@ -1,24 +1,31 @@
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import type { Operations, SetAsideLine, SlotLine, SubscriptionView } from '#api/console/operations-data.ts'
+import type { Operations, SlotLine, SubscriptionView } from '#api/console/operations-data.ts'
+import type { Uuid } from '#domain/ids.ts'
+import { DeedButton, DeedReport, Field, uuidPattern } from './deed-button.tsx'
 import { ExperimentsSection } from './experiments-section.tsx'
-import { formatAge, formatCount, formatMs, plural } from './format.ts'
+import { formatAge, formatCount, formatMs, plural, shortUuid } from './format.ts'
+import { LanesPanel } from './lanes-panel.tsx'
 import { listEveryMs, useLive, useServerNow } from './live.ts'
-import { Link } from './navigation.tsx'
 import { Notice, NotReady } from './notice.tsx'
-import { pathOf } from './router.ts'
+import { BlockedSection } from './overview-sections.tsx'
+import { SetAsidePanel } from './set-aside-panel.tsx'
 import { ShortUuid } from './short-uuid.tsx'
 import { slotsByOwner } from './slots-by-owner.ts'
 
 /** Who works on what: members, their slots, how far each is, and the courses that were set aside. */
 export function OperationsPage(): JSX.Element {
   const live = useLive<Operations>('/operations', listEveryMs)
+  const [done, setDone] = useState('')
   useEffect(() => {
     document.title = 'Operations · Biglearn console'
   }, [])
   return (
-    <>
+    <DeedReport.Provider value={setDone}>
       <h1>Operations</h1>
+      <p role="status" class="done">
+        {done}
+      </p>
       {live.state !== 'ready' ? (
         <NotReady live={live} what="state of the subscriptions" />
       ) : (
@@ -30,9 +37,11 @@ export function OperationsPage(): JSX.Element {
             <SubscriptionContent key={subscription.name} subscription={subscription} />
           ))}
           <ExperimentsSection experiments={live.value.experiments} />
+          <LanesPanel {...live.value} />
+          <BlockedSection blocked={live.value.blocked} />
         </>
       )}
-    </>
+    </DeedReport.Provider>
   )
 }
 
@@ -46,6 +55,7 @@ function SubscriptionContent({ subscription }: { subscription: SubscriptionView 
         Subscription {name}
         {subscription.isPaused && <span class="tag tag-attention">paused</span>}
       </h2>
+      {subscription.mode === 'remote' && <ReplayCourse subscription={name} />}
       <dl class="figures" aria-label={`State of ${name}`}>
         <div class="figure">
           <dt>Runs behind</dt>
@@ -77,81 +87,22 @@ function SubscriptionContent({ subscription }: { subscription: SubscriptionView 
   )
 }
 
-function SetAsidePanel({ subscription }: { subscription: SubscriptionView }): JSX.Element {
-  const { name, setAside, setAsideTotal } = subscription
-  const heading = `set-aside-${name}`
+/** To another program that lost what it had made of a course; effects of the server itself are not made twice. */
+function ReplayCourse({ subscription }: { subscription: string }): JSX.Element {
+  const [course, setCourse] = useState('')
+  const [from, setFrom] = useState('0')
   return (
-    <section aria-labelledby={heading} class="panel">
-      <h3 id={heading}>Set aside</h3>
-      {setAside.length === 0 ? (
-        <Notice kind="empty">None. Every stream follows its lane.</Notice>
-      ) : (
-        <>
-          <table aria-labelledby={heading}>
-            <thead>
-              <tr>
-                <th scope="col">Stream</th>
-                <th scope="col">State</th>
-                <th scope="col" class="number">
-                  Owed from
-                </th>
-                <th scope="col" class="number">
-                  Attempts
-                </th>
-                <th scope="col">Since</th>
-                <th scope="col">Reason</th>
-              </tr>
-            </thead>
-            <tbody>
-              {setAside.map((line) => (
-                <SetAsideRow key={line.stream} line={line} />
-              ))}
-            </tbody>
-          </table>
-          {setAsideTotal > setAside.length && (
-            <p class="help">
-              The first {setAside.length} of {formatCount(setAsideTotal)}.
-            </p>
-          )}
-        </>
-      )}
-    </section>
-  )
-}
-
-/** Courses use the parts below those of ecosystems; only courses have a page. */
-const courseParts = 64
-
-function SetAsideRow({ line }: { line: SetAsideLine }): JSX.Element {
-  const now = useServerNow()
-  const next = line.state === 'retry' ? `, again in ${formatAge(line.nextAt - now)}` : ''
-  return (
-    <tr class={line.state === 'parked' ? 'attention' : ''}>
-      <th scope="row">
-        {line.part < courseParts ? (
-          <Link to={pathOf({ name: 'stream', course: line.stream })}>
-            <ShortUuid uuid={line.stream} />
-          </Link>
-        ) : (
-          <ShortUuid uuid={line.stream} />
-        )}
-      </th>
-      <td>
-        {line.state}
-        {next}
-      </td>
-      <td class="number">{formatCount(line.nextNumber)}</td>
-      <td class="number">{formatCount(line.attempts)}</td>
-      <td>{formatAge(now - line.since)}</td>
-      <td>
-        {line.error}
-        {line.awaited !== null && (
-          <>
-            waits for <ShortUuid uuid={line.awaited} />
-          </>
-        )}
-      </td>
-    </tr>
+    <DeedButton
+      label="Replay a course"
+      about={`to ${subscription}`}
+      title={`Replay a course to ${subscription}`}
+      explanation="The program gets the events of this course once more, from a number on, while others go on."
+      deed={() => ({ deed: 'replay', subscription, kind: 'course', stream: course as Uuid, from: Number(from) })}
+      done={`${subscription} gets ${shortUuid(course)} again from event ${from}.`}
+    >
+      <Field label="Course" value={course} onInput={setCourse} maxLength={36} pattern={uuidPattern} help="Its uuid" />
+      <Field label="From event" value={from} onInput={setFrom} maxLength={9} pattern="[0-9]+" help="A number" />
+    </DeedButton>
   )
 }
 

@@ -44,9 +44,9 @@ export function inHandOverOrder(batches: readonly SlotBatch[], confirmed: LanePo
     }
     if (isMoving) continue
     // Only when no lane in hand can go on: what a run waits for may be among what is in hand.
-    const stopped = batches.keys().find((index) => next(index)?.lane === sharedLane)
-    const entry = stopped === undefined ? undefined : next(stopped)
-    if (stopped === undefined || entry === undefined) break
+    const stopped = batches.findIndex((_, index) => next(index)?.lane === sharedLane)
+    const entry = next(stopped)
+    if (entry === undefined) break
     early.push(entry)
     pass(stopped, entry)
     isMoving = true

@@ -28,6 +28,7 @@ export interface SlotLag extends SlotProgress {
 
 export interface SubscriptionLag {
   readonly name: string
+  readonly mode: 'embedded' | 'remote'
   readonly isPaused: boolean
   readonly slots: readonly SlotLag[]
   readonly behind: bigint
@@ -70,8 +71,8 @@ export async function readLag(
   source: Pick<Log, 'laneHeads' | 'readLanes'>,
   subscription: string,
 ): Promise<SubscriptionLag | undefined> {
-  const found = await pool.query<{ is_paused: boolean; now: Date }>(
-    `select is_paused, clock_timestamp() as now from subscription where name = $1`,
+  const found = await pool.query<{ mode: SubscriptionLag['mode']; is_paused: boolean; now: Date }>(
+    `select mode, is_paused, clock_timestamp() as now from subscription where name = $1`,
     [subscription],
   )
   const row = found.rows[0]
@@ -89,6 +90,7 @@ export async function readLag(
   const oldestMs = Math.min(...[...oldest.values()].map((at) => at?.getTime() ?? Number.POSITIVE_INFINITY))
   return {
     name: subscription,
+    mode: row.mode,
     isPaused: row.is_paused,
     slots,
     behind: slots.reduce((sum, slot) => sum + slot.behind, 0n),

@@ -203,6 +203,60 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
     })
   })
 
+  test('a parked course is tried again by keyboard, with a reason and a name, and the page says so', async () => {
+    const about = data.parkedCourse.slice(0, 8)
+    await withPage(browser, {}, async (page) => {
+      await page.goto(`${server.address}/console/operations`)
+      await page.getByRole('heading', { name: 'Set aside' }).waitFor()
+      await tabTo(page, 'Try again')
+      await page.keyboard.press('Enter')
+      const dialog = page.getByRole('dialog', { name: `Try course ${about} again` })
+      await dialog.waitFor()
+      assert.deepEqual(await untilEscaped(page), 'Try again', 'the focus comes back to where it was')
+      await page.keyboard.press('Enter')
+      await dialog.waitFor()
+      await page.getByLabel('Reason').focus()
+      await page.keyboard.press('Enter')
+      assert.deepEqual(data.deeds, [], 'nothing without a reason')
+      await page.keyboard.type('the roster is mended')
+      await page.keyboard.press('Tab')
+      await page.keyboard.type('ada')
+      assert.deepEqual(unnamedRoles(await accessibilityTree(page)), [])
+      await shot(page, 'deed')
+      await page.keyboard.press('Enter')
+      await page.getByRole('status').getByText(`${about} is tried again for learning.`).waitFor()
+      const row = page.locator('tbody tr', { hasText: about })
+      await row.getByText('retry').waitFor()
+      const why = { reason: 'the roster is mended', actor: 'ada' }
+      const what = { subscription: 'learning', kind: 'course', stream: data.parkedCourse }
+      assert.deepEqual(data.deeds, [{ deed: 'retry', ...what, ...why }])
+    })
+  })
+
+  test('what can not be done any more is said in the dialog, which stays; a lane is decided in another', async () => {
+    await withPage(browser, { mayFail: true }, async (page) => {
+      await page.goto(`${server.address}/console/operations`)
+      const row = page.locator('tbody tr', { hasText: data.parkedCourse.slice(0, 8) })
+      await row.getByRole('button', { name: 'Skip event 790' }).click()
+      await page.getByLabel('Reason').fill('a test')
+      await page.getByLabel('Your name').fill('ada')
+      await page.getByRole('button', { name: 'Skip event 790', exact: true }).click()
+      await page.getByRole('alert').getByText('it does not stop at event 790 any more').waitFor()
+      await page.getByRole('button', { name: 'Cancel' }).click()
+      assert.equal(await page.getByRole('dialog').count(), 0)
+
+      const lane = page.locator('table[aria-labelledby=lanes-heading] tbody tr').first()
+      assert.match((await lane.textContent()) ?? '', /17 \/ 1.*auto.*612/)
+      await lane.getByRole('button', { name: /^Change lane/ }).click()
+      await page.getByLabel('Policy').selectOption('shared')
+      await page.getByLabel('Reason').fill('the rush is over')
+      assert.equal(await page.getByLabel('Your name').inputValue(), 'ada', 'asked for once')
+      await page.getByRole('button', { name: 'Change lane', exact: true }).click()
+      await lane.getByText('shared').waitFor()
+      assert.equal(data.deeds.at(-1)?.deed, 'lane')
+    })
+  })
+
   test('a projector and a narrow window show everything without scrolling sideways', async () => {
     for (const viewport of [
       { width: 1920, height: 1080 },
@@ -221,6 +275,13 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
     }
   })
 })
+
+/** Leaves a dialog by the key for it; returns what has the focus then. */
+async function untilEscaped(page: Page): Promise<string> {
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  return (await focused(page)).text
+}
 
 /** Presses Tab until the control with this label has the focus. */
 async function tabTo(page: Page, text: string): Promise<void> {

@@ -10,10 +10,18 @@ import type {
   Overview,
   StudentLine,
 } from '#api/console/console-data.ts'
+import type { OperatorDeed } from '#api/console/operator-deeds.ts'
 import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { BookContainer } from '#domain/ecosystem.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { seededBasis, seededMatrix, seededOperations, seededPicks, seededPractice } from './seeded-operations.ts'
+import {
+  seededBasis,
+  seededMatrix,
+  seededOperations,
+  seededOutcome,
+  seededPicks,
+  seededPractice,
+} from './seeded-operations.ts'
 import { chance, uuidOf } from './seeded-values.ts'
 
 /**
@@ -25,6 +33,8 @@ export interface SeededConsoleData extends ConsoleData {
   readonly courseUuids: readonly Uuid[]
   readonly blockedCourse: Uuid
   readonly parkedCourse: Uuid
+  /** What operators asked for, oldest first. */
+  readonly deeds: readonly OperatorDeed[]
   /** One student's answer on one page: moves its forecast, the class's and the stream. */
   answer(course: Uuid, student: Uuid, page: Uuid, isCorrect: boolean): void
   fillGaps(course: Uuid): void
@@ -62,6 +72,7 @@ export function seedConsoleData(now: () => number = Date.now): SeededConsoleData
     { from: 1_180, to: 1_180 },
   ]
   blocked.blockedSince = startedAt - 192_000
+  const deeds: OperatorDeed[] = []
   const require = (course: Uuid): SeededCourse => byUuid.get(course) ?? courses[0]!
 
   return {
@@ -78,7 +89,9 @@ export function seedConsoleData(now: () => number = Date.now): SeededConsoleData
     fillGaps(course) {
       Object.assign(require(course), { gaps: [], blockedSince: null })
     },
-    operations: async () => seededOperations(parked.uuid, startedAt),
+    deeds,
+    operations: async () => seededOperations(parked.uuid, startedAt, deeds),
+    act: async (deed) => seededOutcome(deeds, deed),
     matrix: async (matrix) => {
       const ecosystem = ecosystems.find((one) => uuidOf(`matrix ${one}`) === matrix)
       return ecosystem === undefined ? undefined : seededMatrix(matrix, ecosystem, startedAt)

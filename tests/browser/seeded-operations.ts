@@ -1,11 +1,15 @@
 import type { AssignmentPicks, ClueBasis, PickChoice, PickLine } from '#api/console/explanation-data.ts'
 import type { MatrixView, Operations } from '#api/console/operations-data.ts'
+import type { DeedOutcome, OperatorDeed } from '#api/console/operator-deeds.ts'
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { chance, uuidOf } from './seeded-values.ts'
 
 /** Seeded data of the operator's pages and of explanations: enough of every state that they can show. */
-export function seededOperations(parked: Uuid, startedAt: number): Operations {
+export function seededOperations(parked: Uuid, startedAt: number, deeds: readonly OperatorDeed[]): Operations {
+  const isTriedAgain = deeds.some(({ deed, stream }) => deed === 'retry' && stream === parked)
+  const hot = uuidOf('course 7')
+  const policies = deeds.flatMap((deed) => (deed.deed === 'lane' && deed.stream === hot ? [deed.policy] : []))
   const members = [0, 1, 2].map((member) => uuidOf(`member ${member}`))
   const slots = Array.from({ length: 128 }, (_, part) => {
     const head = part % 3 === 0 ? 0 : Math.floor(900 * chance(`head ${part}`)) + 1
@@ -21,7 +25,7 @@ export function seededOperations(parked: Uuid, startedAt: number): Operations {
       confirmedAt: head === 0 ? null : startedAt - part * 310,
     }
   })
-  const common = { part: 3, untilNumber: 812, since: startedAt - 840_000 }
+  const common = { kind: 'course' as const, part: 3, untilNumber: 812, since: startedAt - 840_000 }
   return {
     experiments: [
       {
@@ -36,6 +40,7 @@ export function seededOperations(parked: Uuid, startedAt: number): Operations {
     subscriptions: [
       {
         name: 'learning',
+        mode: 'embedded',
         isPaused: false,
         entriesBehind: 12,
         oldestAgeMs: 310,
@@ -45,7 +50,7 @@ export function seededOperations(parked: Uuid, startedAt: number): Operations {
           {
             ...common,
             stream: parked,
-            state: 'parked',
+            state: isTriedAgain ? 'retry' : 'parked',
             nextNumber: 790,
             attempts: 8,
             nextAt: startedAt,
@@ -65,7 +70,20 @@ export function seededOperations(parked: Uuid, startedAt: number): Operations {
         ],
       },
     ],
+    lanes: [
+      { kind: 'course', stream: hot, part: 17, lane: 1, policy: policies.at(-1) ?? 'auto', eventsPerSecond: 612.4 },
+      { kind: 'course', stream: uuidOf('course 8'), part: 9, lane: 0, policy: 'auto', eventsPerSecond: null },
+    ],
+    lanesTotal: 2,
+    blocked: { total: 0, streams: [] },
   }
+}
+
+/** One deed is refused: an event at which the stream does not stop any more. */
+export function seededOutcome(deeds: OperatorDeed[], deed: OperatorDeed): DeedOutcome {
+  if (deed.deed === 'skip') return { kind: 'refused', why: `it does not stop at event ${deed.number} any more` }
+  deeds.push(deed)
+  return { kind: 'done' }
 }
 
 export function seededMatrix(matrix: Uuid, ecosystem: Uuid, startedAt: number): MatrixView {

@@ -4,13 +4,14 @@ import type { Uuid } from '#domain/ids.ts'
 import type { BookLine } from './book-order.ts'
 import type { ExplanationData } from './explanation-data.ts'
 import type { OperationsData } from './operations-data.ts'
+import type { OperatorDeeds } from './operator-deeds.ts'
 
 /**
  * What the console shows, as one port between its routes and the rest of the server. Every type here *is* the JSON that
  * the browser receives: instants are milliseconds since the epoch by the server's clock, shares and CLUEs are 0…1, and
  * absent is `null`. Lists are bounded by the caller (`max`) and say how many there are in all.
  */
-export interface ConsoleData extends OperationsData, ExplanationData {
+export interface ConsoleData extends OperationsData, OperatorDeeds, ExplanationData {
   overview(): Promise<Overview>
   /** Courses in uuid order. */
   courses(query: ListQuery): Promise<List<CourseLine>>
@@ -50,7 +51,7 @@ export interface Overview {
   }
   readonly answersPerSecond: { readonly now: number; readonly series: Series }
   readonly freshness: Freshness
-  readonly blocked: { readonly total: number; readonly streams: readonly BlockedLine[] }
+  readonly blocked: BlockedStreams
   readonly subscriptions: readonly SubscriptionLine[]
   readonly ecosystems: { readonly total: number; readonly lines: readonly EcosystemLine[] }
   /** `null` when no demonstration data is being loaded. */
@@ -70,6 +71,11 @@ export interface Freshness {
   readonly p99Ms: number | null
   readonly samples: number
   readonly windowMs: number
+}
+
+export interface BlockedStreams {
+  readonly total: number
+  readonly streams: readonly BlockedLine[]
 }
 
 /** A stream that a hole has stopped; oldest first. */

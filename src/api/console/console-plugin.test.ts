@@ -29,7 +29,17 @@ const data: ConsoleData = {
     asked.push(subject)
     return { answers: 4, students: { used: 2, total: 2 }, matrix: null, clues: [] }
   },
-  operations: async () => ({ subscriptions: [], experiments: [] }),
+  operations: async () => ({
+    subscriptions: [],
+    experiments: [],
+    lanes: [],
+    lanesTotal: 0,
+    blocked: { total: 0, streams: [] },
+  }),
+  act: async (deed) => {
+    asked.push(deed)
+    return deed.deed === 'skip' ? { kind: 'refused', why: 'it moved on' } : { kind: 'done' }
+  },
   matrix: async () => undefined,
   clueBasis: async (...uuids) => {
     asked.push(uuids)
@@ -130,6 +140,35 @@ test('query strings become queries and subjects', async () => {
     { kind: 'student', student },
     { kind: 'container', container: student },
   ])
+})
+
+test('a deed needs the operator token, a reason and a name, and is refused with words', async () => {
+  asked.length = 0
+  const by = { actor: 'ada', reason: 'a test' }
+  const ofCourse = { subscription: 'learning', kind: 'course', stream: course }
+  const post = (payload: object | string, headers = { authorization, 'content-type': 'application/json' }) =>
+    server.inject({ method: 'POST', url: '/console/api/deeds', headers, payload })
+  const retry = { deed: 'retry', ...ofCourse, ...by }
+  assert.equal((await post(retry, { authorization: '', 'content-type': 'application/json' })).statusCode, 401)
+  for (const wrong of [
+    { ...retry, reason: ' ' },
+    { ...retry, actor: '' },
+    { ...retry, deed: 'delete' },
+    { ...retry, stream: '7' },
+    { deed: 'skip', ...ofCourse, ...by },
+    { deed: 'lane', kind: 'course', stream: course, policy: 'mine', ...by },
+  ]) {
+    assert.equal((await post(wrong)).statusCode, 400, JSON.stringify(wrong))
+  }
+  // What a form on another site could send without being asked first.
+  const plain = { authorization, 'content-type': 'text/plain' }
+  assert.equal((await post(JSON.stringify(retry), plain)).statusCode, 400)
+  assert.deepEqual(asked, [])
+
+  assert.deepEqual((await post(retry)).json(), { status: 'done' })
+  const refused = await post({ deed: 'skip', ...ofCourse, number: 3, ...by })
+  assert.deepEqual([refused.statusCode, refused.json()], [409, { errors: ['it moved on'] }])
+  assert.deepEqual(asked, [retry, { deed: 'skip', ...ofCourse, number: 3, ...by }])
 })
 
 test('explanations are asked for by course, student and what is explained', async () => {

@@ -4,6 +4,7 @@ import { toUuid } from '#domain/ids.ts'
 import type { ConsoleData, ForecastSubject, ListQuery } from './console-data.ts'
 import type { ExplanationData } from './explanation-data.ts'
 import type { OperationsData } from './operations-data.ts'
+import { OperatorDeed, type OperatorDeeds } from './operator-deeds.ts'
 import type { SharedReads } from './shared-reads.ts'
 
 /**
@@ -50,6 +51,7 @@ export function registerConsoleRoutes(server: FastifyInstance, data: ConsoleData
   )
 
   registerOperations(server, data, show)
+  registerDeeds(server, data)
   registerExplanations(server, data, show)
 }
 
@@ -59,6 +61,15 @@ function registerOperations(server: FastifyInstance, data: OperationsData, show:
   server.get<{ Params: MatrixInput }>('/matrices/:matrix', { schema: { params: MatrixInput } }, (request, reply) =>
     show(request, reply, () => data.matrix(toUuid(request.params.matrix))),
   )
+}
+
+/** Changes something. The body is JSON, which no page from elsewhere can send without being asked first. */
+function registerDeeds(server: FastifyInstance, deeds: OperatorDeeds): void {
+  server.post<{ Body: OperatorDeed }>('/deeds', { schema: { body: OperatorDeed } }, async (request, reply) => {
+    const outcome = await deeds.act(request.body)
+    if (outcome.kind === 'refused') return reply.code(409).send({ errors: [outcome.why] })
+    return reply.send({ status: 'done' })
+  })
 }
 
 function registerExplanations(server: FastifyInstance, data: ExplanationData, show: Show): void {

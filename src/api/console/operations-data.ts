@@ -1,4 +1,5 @@
 import type { Uuid } from '#domain/ids.ts'
+import type { BlockedStreams } from './console-data.ts'
 
 /** What operators look at: who works on what, what was set aside, and how each matrix was made. */
 export interface OperationsData {
@@ -11,6 +12,10 @@ export interface Operations {
   readonly subscriptions: readonly SubscriptionView[]
   /** Those that run now. */
   readonly experiments: readonly ExperimentView[]
+  /** Streams with a lane of their own, a decided policy or many events lately, by part and lane; at most 100. */
+  readonly lanes: readonly LaneLine[]
+  readonly lanesTotal: number
+  readonly blocked: BlockedStreams
 }
 
 export interface ExperimentView {
@@ -32,8 +37,21 @@ export interface ArmLine {
   readonly units: number
 }
 
+/** A stream and the lane it goes through; lane 0 is the one that the streams of a part share. */
+export interface LaneLine {
+  readonly kind: 'course' | 'ecosystem'
+  readonly stream: Uuid
+  readonly part: number
+  readonly lane: number
+  readonly policy: 'auto' | 'shared' | 'dedicated'
+  /** Moving average over a minute; `null` when it is too low to be remembered. */
+  readonly eventsPerSecond: number | null
+}
+
 export interface SubscriptionView {
   readonly name: string
+  /** `embedded`: the server's own; `remote`: another program's. */
+  readonly mode: 'embedded' | 'remote'
   readonly isPaused: boolean
   readonly entriesBehind: number
   readonly oldestAgeMs: number
@@ -59,6 +77,7 @@ export interface SlotLine {
 }
 
 export interface SetAsideLine {
+  readonly kind: 'course' | 'ecosystem'
   readonly stream: Uuid
   readonly part: number
   /** `retry`: tried again by itself; `parked`: a person must decide; `replay`; `blocked`: waits for another stream. */

@@ -23,8 +23,9 @@ import type { Student } from '#domain/student.ts'
 import { isGrowthPending, readTrainingStates } from '#due/training-claims.ts'
 import type { CourseContainer } from '#learning/reader.ts'
 import type { StreamStatus } from '#log/log.ts'
+import { liveDeeds } from './live-deeds.ts'
 import { liveExplanations } from './live-explanations.ts'
-import { liveOperations } from './live-operations.ts'
+import { blockedCountMax, blockedLines, liveOperations } from './live-operations.ts'
 import type { Services } from './services.ts'
 
 /*
@@ -49,9 +50,6 @@ export interface LiveConsoleOptions {
   readonly version: string
 }
 
-const blockedMax = 20
-/** More than these are told as this many: somebody has to look in any case. */
-const blockedCountMax = 1000
 const ecosystemsMax = 20
 const recentMax = 20
 const gapsMax = 100
@@ -82,6 +80,7 @@ export function createLiveConsole(options: LiveConsoleOptions): LiveConsole {
       students: (course, query) => studentList(services, course, query),
       forecast: (course, subject) => forecast(services, course, subject),
       ...liveOperations(services),
+      ...liveDeeds(services),
       ...liveExplanations(services),
     },
   }
@@ -143,12 +142,7 @@ async function overview(options: LiveConsoleOptions, loading: LoadingProgress | 
       samples: seen.samples,
       windowMs: seen.windowMs,
     },
-    blocked: {
-      total: blocked.length,
-      streams: blocked
-        .slice(0, blockedMax)
-        .map(({ blockedSince, ...stream }) => ({ ...stream, blockedSince: blockedSince.getTime() })),
-    },
+    blocked: blockedLines(blocked),
     subscriptions,
     ecosystems,
     loading,

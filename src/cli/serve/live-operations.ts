@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { BlockedStreams } from '#api/console/console-data.ts'
 import type {
   ExperimentView,
   MatrixView,
@@ -11,23 +12,40 @@ import { type Experiment, expectedShares, isRunning } from '#choose/experiment.t
 import { listSetAside, type SetAsideStream } from '#crew/control.ts'
 import { readLags, type SlotLag, type SubscriptionLag } from '#crew/progress.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { kindOfPart } from '#domain/parts.ts'
 import { type ArmCount, countArms, readExperiments } from '#due/experiments.ts'
 import type { FitRecord } from '#estimate/sparfa/fit-record.ts'
 import type { MadeBy, SparfaMatrix } from '#estimate/sparfa/matrix.ts'
+import { readLaneOwners } from '#log/lane-balance.ts'
+import type { BlockedStream } from '#log/log.ts'
 import { picturesOf } from '../sparfa/plots.ts'
 import type { Services } from './services.ts'
 
 /** The console's pages for operators, read from the running services. */
 const setAsideMax = 50
 const historyMax = 50
+const lanesMax = 100
+const blockedMax = 20
+/** More than these are told as this many: somebody has to look in any case. */
+export const blockedCountMax = 1000
 
 export function liveOperations(services: Services): OperationsData {
   const experiments = liveExperiments(services.pool)
   return {
     operations: async () => {
-      const lags = await readLags(services.pool, services.log)
-      const subscriptions = await Promise.all(lags.map((lag) => subscriptionView(services, lag)))
-      return { subscriptions, experiments: await experiments() }
+      const { pool, log } = services
+      const [lags, lanes, blocked] = await Promise.all([
+        readLags(pool, log),
+        readLaneOwners(pool),
+        log.blockedStreams(blockedCountMax),
+      ])
+      return {
+        subscriptions: await Promise.all(lags.map((lag) => subscriptionView(services, lag))),
+        experiments: await experiments(),
+        lanes: lanes.slice(0, lanesMax).map((line) => ({ ...line, eventsPerSecond: line.eventsPerSecond ?? null })),
+        lanesTotal: lanes.length,
+        blocked: blockedLines(blocked),
+      }
     },
     matrix: (matrix) => matrixView(services, matrix),
   }
@@ -70,12 +88,22 @@ async function subscriptionView({ pool }: Services, lag: SubscriptionLag): Promi
   const setAside = await listSetAside(pool, lag.name, setAsideMax)
   return {
     name: lag.name,
+    mode: lag.mode,
     isPaused: lag.isPaused,
     entriesBehind: Number(lag.behind),
     oldestAgeMs: lag.oldestAgeMs,
     slots: lag.slots.map(slotLine),
     setAside: setAside.map(setAsideLine),
     setAsideTotal: lag.exceptions,
+  }
+}
+
+/** Oldest first, as they come. */
+export function blockedLines(blocked: readonly BlockedStream[]): BlockedStreams {
+  const streams = blocked.slice(0, blockedMax)
+  return {
+    total: blocked.length,
+    streams: streams.map((line) => ({ ...line, blockedSince: line.blockedSince.getTime() })),
   }
 }
 
@@ -95,6 +123,7 @@ function slotLine(slot: SlotLag): SlotLine {
 function setAsideLine(stream: SetAsideStream): SetAsideLine {
   return {
     ...stream,
+    kind: kindOfPart(stream.part),
     nextAt: stream.nextAt.getTime(),
     since: stream.since.getTime(),
     error: stream.error ?? null,
