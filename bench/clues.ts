@@ -124,7 +124,7 @@ class CluesBench {
   /** All answers are learnt from and no fit is under way, so that the figures are of one matrix. */
   async #untilReady(): Promise<void> {
     process.stderr.write('clues: waiting for the first fit\n')
-    const deadline = performance.now() + 180_000
+    const deadline = performance.now() + 600_000
     while (performance.now() < deadline) {
       const status = await fetch(`http://127.0.0.1:${this.#port}/status`)
       const { ecosystems } = (await status.json()) as { ecosystems: { fit_due: boolean; fit_running: boolean }[] }
@@ -133,7 +133,7 @@ class CluesBench {
       if (isKnown && ecosystems.every(({ fit_due, fit_running }) => !fit_due && !fit_running)) return
       await sleep(500)
     }
-    throw new Error('the matrix was not learnt within three minutes')
+    throw new Error('the matrix was not learnt within ten minutes')
   }
 
   #last(): ClassroomStudent {

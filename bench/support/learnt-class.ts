@@ -73,7 +73,7 @@ interface ClueLines {
 
 /** No fit is due or under way, and the last student is known, so that the figures are of one matrix. */
 async function untilLearnt(port: number, classroom: Classroom): Promise<void> {
-  const deadline = performance.now() + 180_000
+  const deadline = performance.now() + 600_000
   const student = classroom.students.at(-1)?.student
   const post = poster(port)
   while (performance.now() < deadline) {
@@ -91,5 +91,5 @@ async function untilLearnt(port: number, classroom: Classroom): Promise<void> {
     if (isKnown && ecosystems.every(({ fit_due: isDue, fit_running: isRunning }) => !isDue && !isRunning)) return
     await sleep(500)
   }
-  throw new Error('the matrix was not learnt within three minutes')
+  throw new Error('the matrix was not learnt within ten minutes')
 }

@@ -11,8 +11,9 @@ import type { Edition, Editions } from '../editions.ts'
 /*
  * Finds courses whose work changed after the state that an algorithm last answered. The walk follows the primary key of
  * the courses from a random place and once around, so that several pollers meet seldom and an item that is never
- * answered keeps nobody else waiting. A course that has not changed costs one probe; when nothing at all was recorded
- * since a walk that found nothing, there is no walk.
+ * answered keeps nobody else waiting. A poll walks for a moment and the next one goes on from there: no poll is slow,
+ * however many courses there are. A course that has not changed costs one probe; when nothing at all was recorded since
+ * a round that found nothing, there is no walk.
  */
 export interface WalkPorts {
   readonly reader: Pick<LearningReader, 'courseHeads'>
@@ -49,29 +50,35 @@ export interface CourseWalk {
   find<Item>(order: WalkOrder<Item>): Promise<Item[]>
 }
 
-const coursesPerPage = 1000
-/** A poll answers with what it has found by then; the next one starts elsewhere. */
+const coursesPerPage = 250
+/**
+ * What one poll may cost, in courses passed: some 30 µs each. One that has to be looked into costs as much as fifty. So
+ * a poll takes some 30 to 60 ms, and what it finds does not depend on how busy the machine is.
+ */
+const effortMax = 1000
+const lookEffort = 50
+/** Should all of them be large. */
 const walkMsMax = 2000
 const firstUuid = toUuid('00000000-0000-0000-0000-000000000000')
 const beginning: CourseCursor = { part: -1, course: firstUuid }
 
 /**
- * Some 30 µs a course were measured: a walk around 33,000 courses takes most of a second on a busy machine. One that
- * found nothing and took longer than this is not repeated for three times as long, so that polling costs a quarter of a
- * core at most.
+ * After a poll that found nothing and did not come to the end there is none for so many times as long: polling costs a
+ * quarter of a core at most.
  */
-const longWalkMs = 250
 const restFactor = 3
 
+/** A round that found nothing. */
 interface Quiet {
   readonly progress: string
   readonly nextAt: Instant
-  /** By `performance.now()`. */
-  readonly restsUntil: number
 }
 
 export function openCourseWalk(ports: WalkPorts): CourseWalk {
   const quiet = new LRUCache<string, Quiet>({ max: 1000 })
+  const rounds = new LRUCache<string, Round>({ max: 1000 })
+  /** By `performance.now()`. */
+  const rests = new LRUCache<string, number>({ max: 1000 })
   return {
     find: async (order) => {
       // Without room a course would look as if nothing in it were due.
@@ -81,72 +88,97 @@ export function openCourseWalk(ports: WalkPorts): CourseWalk {
       const before = quiet.get(key)
       if (before?.progress === progress && ports.clock.now() < before.nextAt) return []
       const startedAt = performance.now()
-      if (before !== undefined && startedAt < before.restsUntil) return []
-      const { items, nextAt, isComplete } = await new Circle(ports, order).walk()
-      const tookMs = performance.now() - startedAt
-      const restsUntil = tookMs < longWalkMs ? startedAt : startedAt + tookMs * (1 + restFactor)
-      if (isComplete && items.length === 0) quiet.set(key, { progress, nextAt, restsUntil })
-      else quiet.delete(key)
-      return items
+      if (startedAt < (rests.get(key) ?? 0)) return []
+      const poll = new Poll(ports, order)
+      // Taken, so that another poll at the same time starts elsewhere.
+      let round: Round | undefined = rounds.get(key) ?? newRound(progress)
+      rounds.delete(key)
+      while (round !== undefined && !poll.isOver) {
+        const isComplete = await poll.walk(round)
+        if (!isComplete) rounds.set(key, round)
+        else if (!round.hasFound) quiet.set(key, { progress: round.progress, nextAt: round.nextAt })
+        // What was due in the last round may still be.
+        round = isComplete && round.hasFound && poll.items.length === 0 ? newRound(progress) : undefined
+      }
+      if (poll.items.length === 0 && rounds.has(key)) {
+        rests.set(key, startedAt + (performance.now() - startedAt) * (1 + restFactor))
+      }
+      return poll.items
     },
   }
 }
 
-class Circle<Item> {
+/** Once around all courses, in as many polls as it takes. */
+interface Round {
+  readonly start: CourseCursor
+  readonly progress: string
+  at: CourseCursor
+  hasWrapped: boolean
+  hasFound: boolean
+  nextAt: Instant
+}
+
+function newRound(progress: string): Round {
+  const start = { part: Math.floor(Math.random() * partsDefault), course: toUuid(randomUUID()) }
+  return { start, progress, at: start, hasWrapped: false, hasFound: false, nextAt: Number.POSITIVE_INFINITY }
+}
+
+class Poll<Item> {
+  readonly items: Item[] = []
   readonly #ports: WalkPorts
   readonly #order: WalkOrder<Item>
   readonly #bases = new Map<Uuid, Promise<{ edition: Edition | undefined; basis: string }>>()
-  readonly #items: Item[] = []
   readonly #startedAt = performance.now()
-  #nextAt = Number.POSITIVE_INFINITY
+  #effort = 0
 
   constructor(ports: WalkPorts, order: WalkOrder<Item>) {
     this.#ports = ports
     this.#order = order
   }
 
-  async walk(): Promise<{ items: Item[]; nextAt: Instant; isComplete: boolean }> {
-    const start: CourseCursor = { part: Math.floor(Math.random() * partsDefault), course: toUuid(randomUUID()) }
-    const isComplete = (await this.#walkFrom(start, undefined)) && (await this.#walkFrom(beginning, start))
-    return { items: this.#items, nextAt: this.#nextAt, isComplete }
+  get isOver(): boolean {
+    const isTired = this.#effort >= effortMax || performance.now() - this.#startedAt >= walkMsMax
+    return isTired || this.items.length >= this.#order.itemsMax
   }
 
-  /** Up to and with `last`, or to the end; false when the walk was broken off. */
-  async #walkFrom(from: CourseCursor, last: CourseCursor | undefined): Promise<boolean> {
-    let after = from
+  /** Takes the round on; true when it is complete, false when the poll is over before. */
+  async walk(round: Round): Promise<boolean> {
     for (;;) {
-      const page = await this.#ports.reader.courseHeads(after, coursesPerPage)
-      const heads = last === undefined ? page : page.filter((head) => !isAfter(head, last))
-      if (!(await this.#look(heads))) return false
-      const end = heads.at(-1)
-      if (end === undefined || heads.length < coursesPerPage) return true
-      after = end
+      const page = await this.#ports.reader.courseHeads(round.at, coursesPerPage)
+      const heads = round.hasWrapped ? page.filter((head) => !isAfter(head, round.start)) : page
+      if (!(await this.#look(heads, round))) return false
+      const isAtEnd = heads.length < coursesPerPage
+      if (isAtEnd && round.hasWrapped) return true
+      if (isAtEnd) Object.assign(round, { at: beginning, hasWrapped: true })
     }
   }
 
-  async #look(heads: readonly CourseHead[]): Promise<boolean> {
+  /** Looks at these courses and moves the round behind them; false when the poll is over before. */
+  async #look(heads: readonly CourseHead[], round: Round): Promise<boolean> {
     const { kind, algorithm, itemsMax, examine } = this.#order
     const uuids = heads.map(({ course }) => course)
     const answered = await this.#ports.states.readAnswered(kind, algorithm, uuids)
     const settled: AnsweredState[] = []
-    let isComplete = true
     for (const head of heads) {
+      if (this.isOver) break
+      round.at = head
+      this.#effort += 1
       const { edition, basis } = await this.#basisOf(head.ecosystem)
       const state = `${head.version.applied} ${basis}`
       const known = answered.get(head.course)
       if (known?.state === state && (known.nextAt ?? Number.POSITIVE_INFINITY) > this.#ports.clock.now()) {
-        this.#nextAt = Math.min(this.#nextAt, known.nextAt ?? this.#nextAt)
+        round.nextAt = Math.min(round.nextAt, known.nextAt ?? round.nextAt)
         continue
       }
-      const found = await examine({ ...head, edition, basis }, itemsMax - this.#items.length)
-      this.#items.push(...found.items)
-      this.#nextAt = Math.min(this.#nextAt, found.nextAt ?? this.#nextAt)
+      this.#effort += lookEffort
+      const found = await examine({ ...head, edition, basis }, itemsMax - this.items.length)
+      this.items.push(...found.items)
+      round.hasFound ||= found.items.length > 0
+      round.nextAt = Math.min(round.nextAt, found.nextAt ?? round.nextAt)
       if (found.items.length === 0) settled.push({ subject: head.course, state, nextAt: found.nextAt })
-      isComplete = this.#items.length < itemsMax && performance.now() - this.#startedAt < walkMsMax
-      if (!isComplete) break
     }
     await this.#ports.states.writeAnswered(kind, algorithm, settled)
-    return isComplete
+    return heads.length === 0 || (round.at === heads.at(-1) && !this.isOver)
   }
 
   #basisOf(ecosystem: Uuid | undefined): Promise<{ edition: Edition | undefined; basis: string }> {
