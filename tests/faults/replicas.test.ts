@@ -210,7 +210,11 @@ describe('reads by way of replicas', { timeout: 120_000 }, () => {
         const isOld = numbers.length === length
         assert.deepEqual({ isGap, isEnd }, { isGap: isOld, isEnd: !isOld })
       }
-      assert.deepEqual([...seen].sort(), [length, length + 2], 'both replicas were read')
+      assert.deepEqual(
+        [...seen].sort((one, other) => one - other),
+        [length, length + 2],
+        'both replicas were read',
+      )
     })
   })
 

@@ -55,7 +55,7 @@ export async function spawnProgram(options: ProgramOptions): Promise<Program> {
       return code
     },
     async kill() {
-      child.kill('SIGKILL')
+      if (child.exitCode === null) child.kill('SIGKILL')
       await exited
     },
   }

@@ -78,7 +78,9 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
   const migrations = await readMigrations()
   await checkSchema(pool, migrations)
 
-  const services = await openServices({ ...options, pool }, shutdown)
+  const version = readVersion(migrations)
+  const build = `${version.build}+${version.commit}`
+  const services = await openServices({ ...options, pool, build }, shutdown)
   const readiness = createReadiness(pool, () => performance.now())
   const heartbeat = setInterval(() => void readiness.check(), 1000)
   shutdown.add('the readiness checks', 100, async () => clearInterval(heartbeat))
@@ -100,7 +102,6 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
     storage,
     logger: pino(pino.destination({ fd: 2, sync: true })),
   }
-  const version = readVersion(migrations)
   const live = createLiveConsole({ services, startedAt: version.startedAt.getTime(), version: version.build })
   const config: ApiConfig = {
     ...apiDefaults,

@@ -79,6 +79,8 @@ export interface ServiceOptions {
   readonly roles: ReadonlySet<Role>
   readonly algorithms: readonly AlgorithmName[]
   readonly pool: pg.Pool
+  /** Shown beside the slots that this process owns. */
+  readonly build: string
   readonly say: (line: string) => void
   readonly matrixIntervalMs?: number
   /** How long receipts are kept. */
@@ -215,7 +217,7 @@ function startTraining(
 }
 
 async function startLearning(
-  { databaseUrl, say }: ServiceOptions,
+  { databaseUrl, build, say }: ServiceOptions,
   log: OpenedLog,
   visibility: Visibility,
   shutdown: Shutdown,
@@ -251,7 +253,7 @@ async function startLearning(
     released: (parts: readonly number[]) => finder.drop(parts),
   }
   const report = (event: CrewEvent): void => reportCrew(event, say)
-  const runner = await startSubscription({ subscription, source: log, pool, heartbeatPool, report })
+  const runner = await startSubscription({ subscription, source: log, pool, heartbeatPool, build, report })
   shutdown.add('learning', workersMsMax, () => runner.stop())
   const balance = startLaneBalance({
     pool,
