@@ -95,7 +95,15 @@ export interface StudentPickLine {
   readonly algorithm_name: string
   readonly max_num_exercises?: number
 }
-interface Picks {
+/** Only in answers to lines whose `algorithm_name` was `assigned`. */
+interface AssignedFields {
+  /** The algorithm that answered. */
+  readonly algorithm_name?: string
+  /** The experiment that decided, where one did. */
+  readonly experiment?: { readonly name: string; readonly version: number }
+}
+
+interface Picks extends AssignedFields {
   readonly request_uuid: string
   /** Null until the result is ready, like the next one. */
   readonly calculation_uuid: string | null
@@ -141,7 +149,7 @@ interface ClueLine {
 }
 export type StudentClueLine = ClueLine & { readonly student_uuid: string }
 export type TeacherClueLine = ClueLine & { readonly course_container_uuid: string }
-export interface ClueReply {
+export interface ClueReply extends AssignedFields {
   readonly request_uuid: string
   readonly calculation_uuid: string | null
   readonly clue_data: ClueData

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { silentProgress } from '#cli/demo/progress.ts'
@@ -296,4 +300,29 @@ test('it prints tables, lines of JSON and a picture', async () => {
   assert.equal(plot.match(/<circle/g)?.length, 120)
   assert.match(plot, /Exercises of both, pe, at 5 positions/)
   assert.equal(reportText(reportOf([]), names), 'nothing to compare in these courses and this period\n')
+})
+
+test('the command does all of that', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'biglearn-shadow-'))
+  const biglearn = (...words: readonly string[]) =>
+    spawnSync(process.execPath, ['src/cli/main.ts', 'shadow', ...words], {
+      env: { ...process.env, DATABASE_URL: database.url },
+      encoding: 'utf8',
+    })
+  const files = ['--samples', join(folder, 'samples.jsonl'), '--plot', join(folder, 'shadow.svg')]
+  const ran = biglearn('--algorithm', 'Local_Query', '--seed', 's', '--json', ...files)
+  assert.equal(ran.status, 0, ran.stderr)
+  const kinds = ran.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).kind)
+  assert.deepEqual(kinds, ['student_clue', 'pe', 'spe_student_driven', 'spe_instructor_driven', 'worst_areas'])
+  const samples = (await readFile(join(folder, 'samples.jsonl'), 'utf8')).trimEnd().split('\n')
+  assert.equal(samples.length, 60 + 60 + 5 * 3)
+  assert.match(await readFile(join(folder, 'shadow.svg'), 'utf8'), /^<svg /)
+  assert.match(ran.stderr, /1 courses, 60 answers and 5 assignments with exercises to choose/)
+  const wrong = biglearn('--algorithm', 'beta_binomial')
+  assert.equal(wrong.status, 1)
+  assert.match(wrong.stderr, /is no algorithm of this program/)
+  await rm(folder, { recursive: true })
 })
