@@ -1,6 +1,8 @@
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { hasSoftLimits, strict, withSoftLimits } from './schemas/strict.ts'
+import { Format } from 'typebox/format'
+import { isUuid } from '#domain/ids.ts'
+import { hasSoftLimits, strict, withFormat, withSoftLimits } from './schemas/strict.ts'
 import { algorithmName, datetime, uuid } from './schemas/values.ts'
 
 /** A compiled body schema: whether a body passes, why not, and whether it exceeds a declared limit (M10). */
@@ -12,13 +14,20 @@ export interface Validation {
 }
 
 export function compileValidation(schema: TSchema, isStrict: boolean): Validation {
-  const validator = Compile(isStrict ? strict(schema) : schema)
-  const softValidator = hasSoftLimits(schema) && !isStrict ? Compile(withSoftLimits(schema)) : undefined
+  const validator = compile(isStrict ? strict(schema) : schema)
+  const softValidator = hasSoftLimits(schema) && !isStrict ? compile(withSoftLimits(schema)) : undefined
   return {
     passes: (body) => validator.Check(body),
     explain: (body) => explainErrors(validator.Errors(body)),
     exceedsSoftLimit: (body) => softValidator !== undefined && !softValidator.Check(body),
   }
+}
+
+const uuidFormat = 'biglearn_uuid'
+Format.Set(uuidFormat, isUuid)
+
+function compile(schema: TSchema) {
+  return Compile(withFormat(schema, patternOf(uuid), uuidFormat))
 }
 
 interface SchemaError {
@@ -29,7 +38,6 @@ interface SchemaError {
 }
 
 const patternTexts = new Map([
-  [patternOf(uuid), 'must be a uuid'],
   [patternOf(datetime), 'must be an RFC 3339 date and time'],
   [patternOf(algorithmName), 'must not hold NUL'],
 ])
@@ -48,6 +56,7 @@ function explainErrors(errors: readonly SchemaError[]): readonly string[] {
 }
 
 function textOf({ keyword, message, params }: SchemaError): string {
+  if (keyword === 'format') return 'must be a uuid'
   return (keyword === 'pattern' ? patternTexts.get(patternOf(params)) : undefined) ?? message
 }
 

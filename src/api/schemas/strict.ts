@@ -18,9 +18,26 @@ export function hasSoftLimits(schema: TSchema): boolean {
   return JSON.stringify(schema).includes('"x-soft-limit"')
 }
 
-/** Copies a schema with the overrides found under the keywords applied; TypeBox's hidden markers are kept. */
-function tighten(node: unknown, keywords: readonly Keyword[]): unknown {
-  if (Array.isArray(node)) return node.map((item) => tighten(item, keywords))
+/** A schema in which a pattern is named, for whoever checks it by code: patterns are slower, and are for people. */
+export function withFormat(schema: TSchema, pattern: unknown, format: string): TSchema {
+  const name = (copy: Record<string, unknown>): void => {
+    if (copy['pattern'] !== pattern) return
+    delete copy['pattern']
+    copy['format'] = format
+  }
+  return changed(schema, name) as TSchema
+}
+
+/** A schema with the overrides found under the keywords applied. */
+function tighten(schema: unknown, keywords: readonly Keyword[]): unknown {
+  return changed(schema, (copy) => {
+    for (const keyword of keywords) Object.assign(copy, copy[keyword])
+  })
+}
+
+/** Copies a schema and changes each node of the copy, inner ones first; TypeBox's hidden markers are kept. */
+function changed(node: unknown, change: (copy: Record<string, unknown>) => void): unknown {
+  if (Array.isArray(node)) return node.map((item) => changed(item, change))
   if (typeof node !== 'object' || node === null) return node
   const copy: Record<string, unknown> = Object.create(
     null,
@@ -29,7 +46,7 @@ function tighten(node: unknown, keywords: readonly Keyword[]): unknown {
     ),
   )
   Object.setPrototypeOf(copy, Object.prototype)
-  for (const [key, value] of Object.entries(node)) copy[key] = tighten(value, keywords)
-  for (const keyword of keywords) Object.assign(copy, copy[keyword])
+  for (const [key, value] of Object.entries(node)) copy[key] = changed(value, change)
+  change(copy)
   return copy
 }
