@@ -4,6 +4,7 @@ import { clues } from './clues.ts'
 import { eightLive } from './eight-live.ts'
 import { http } from './http.ts'
 import { ingest, ingestShapes } from './ingest.ts'
+import { lanes } from './lanes.ts'
 import { picks, picksShapes } from './picks.ts'
 import { projection } from './projection.ts'
 import { replay } from './replay.ts'
@@ -59,6 +60,15 @@ program
   .option('--events <n>', 'events to read', positive, 300_000)
   .option('--seed <n>', 'seed of the answers', positive, 1)
   .action((options) => http(options))
+
+program
+  .command('lanes')
+  .description('5,000 small courses alone, and beside one very busy course in its own lane and in the shared one')
+  .option('--seconds <n>', 'measured time of each part', positive, 10)
+  .option('--hot-rate <n>', 'events a second of the busy course', positive, 2000)
+  .option('--small-rate <n>', 'events a second of the small ones together', positive, 500)
+  .option('--seed <n>', 'seed of the courses', positive, 1)
+  .action((options) => lanes(options))
 
 program
   .command('picks')

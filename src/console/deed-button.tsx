@@ -28,9 +28,10 @@ export function DeedButton(props: DeedButtonProps): JSX.Element {
   const [isOpen, setIsOpen] = useState(false)
   const dialog = useRef<HTMLDialogElement>(null)
   const title = useId()
-  useEffect(() => {
-    if (isOpen) dialog.current?.showModal()
-  }, [isOpen])
+  const open = (): void => {
+    setIsOpen(true)
+    if (dialog.current?.open === false) dialog.current.showModal()
+  }
   return (
     <>
       <button
@@ -38,16 +39,24 @@ export function DeedButton(props: DeedButtonProps): JSX.Element {
         class="quiet"
         aria-haspopup="dialog"
         aria-label={`${props.label} ${props.about}`}
-        onClick={() => setIsOpen(true)}
+        onClick={open}
       >
         {props.label}
       </button>
-      {isOpen && (
-        <dialog ref={dialog} class="deed" aria-labelledby={title} onClose={() => setIsOpen(false)}>
-          <h2 id={title}>{props.title}</h2>
-          <DeedForm {...props} close={() => dialog.current?.close()} />
-        </dialog>
-      )}
+      {/* The event comes a moment after the dialog was closed; it may be open again by then. */}
+      <dialog
+        ref={dialog}
+        class="deed"
+        aria-labelledby={title}
+        onClose={(event) => setIsOpen(event.currentTarget.open)}
+      >
+        {isOpen && (
+          <>
+            <h2 id={title}>{props.title}</h2>
+            <DeedForm {...props} close={() => dialog.current?.close()} />
+          </>
+        )}
+      </dialog>
     </>
   )
 }
@@ -58,6 +67,9 @@ function DeedForm(props: DeedButtonProps & { readonly close: () => void }): JSX.
   const [isSending, setIsSending] = useState(false)
   const [refusal, setRefusal] = useState('')
   const report = useContext(DeedReport)
+  const form = useRef<HTMLFormElement>(null)
+  // The dialog was shown before this was in it.
+  useEffect(() => form.current?.querySelector<HTMLElement>('input, select')?.focus(), [])
   const send = async (): Promise<void> => {
     setIsSending(true)
     setRefusal('')
@@ -71,6 +83,7 @@ function DeedForm(props: DeedButtonProps & { readonly close: () => void }): JSX.
   }
   return (
     <form
+      ref={form}
       onSubmit={(event) => {
         event.preventDefault()
         void send()

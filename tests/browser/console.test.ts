@@ -215,7 +215,7 @@ describe('console', { skip: notice ?? false, concurrency: false }, () => {
       assert.deepEqual(await untilEscaped(page), 'Try again', 'the focus comes back to where it was')
       await page.keyboard.press('Enter')
       await dialog.waitFor()
-      await page.getByLabel('Reason').focus()
+      await page.locator('input:focus').waitFor()
       await page.keyboard.press('Enter')
       assert.deepEqual(data.deeds, [], 'nothing without a reason')
       await page.keyboard.type('the roster is mended')

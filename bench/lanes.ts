@@ -1,0 +1,173 @@
+import { loadavg } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { decideLane } from '#crew/lanes.ts'
+import { type SubscriptionRunner, startSubscription } from '#crew/run-subscription.ts'
+import type { StreamEvent } from '#domain/events.ts'
+import { toUuid, type Uuid } from '#domain/ids.ts'
+import type { LanePolicy } from '#log/lane-policy.ts'
+import type { LaneEntry, OpenedLog } from '#log/log.ts'
+import { openLog } from '#log/open.ts'
+import { responseOf } from '#log/sample-events.ts'
+import { openPool } from '#platform/postgres.ts'
+import { seededUuid } from './support/answers.ts'
+import { percentile } from './support/http-load.ts'
+import { round } from './support/ingest-report.ts'
+import { startBenchDatabase } from './support/product.ts'
+
+/*
+ * One very busy course beside 5,000 small ones (streams.md §6, 52): how late the small ones are for a subscription of
+ * two members, alone, beside the busy one in a lane of its own, and beside it in the shared lane. Each event takes the
+ * consumer a moment, as real work does. Alone comes first and last: the two tell how far this machine can be trusted.
+ */
+export interface LanesOptions {
+  readonly seconds: number
+  readonly seed: number
+  readonly hotRate: number
+  readonly smallRate: number
+}
+
+const courseCount = 5000
+const tickMs = 20
+const workMsPerEvent = 0.1
+const warmUpMs = 2000
+
+type Phase = 'alone' | 'own_lane' | 'shared_lane' | 'alone_again'
+
+/** Sees each course in order, or throws; lags in ms from the moment an event was recorded until it took effect. */
+class Follower {
+  small: number[] = []
+  hot: number[] = []
+  readonly #hotCourse: Uuid
+  readonly #next = new Map<Uuid, number>()
+
+  constructor(hotCourse: Uuid) {
+    this.#hotCourse = hotCourse
+  }
+
+  readonly committed = (entries: readonly LaneEntry[]): void => {
+    const now = Date.now()
+    for (const { stream, number, recordedAt } of entries.flatMap(({ events }) => events)) {
+      const expected = this.#next.get(stream) ?? 0
+      if (number !== expected) throw new Error(`${number} of ${stream} came when ${expected} was next`)
+      this.#next.set(stream, number + 1)
+      const lags = stream === this.#hotCourse ? this.hot : this.small
+      lags.push(now - recordedAt.getTime())
+    }
+  }
+
+  count(): number {
+    return this.#next.values().reduce((sum, next) => sum + next, 0)
+  }
+}
+
+export async function lanes(options: LanesOptions): Promise<void> {
+  const database = await startBenchDatabase()
+  const pools = ['log', 'work', 'heartbeat'].map((name) => openPool(database.url, { name, connectionsMax: 6 }))
+  const [logPool, pool, heartbeatPool] = pools
+  if (logPool === undefined || pool === undefined || heartbeatPool === undefined) throw new Error('three pools')
+  const log = await openLog(logPool)
+  const hot = toUuid(seededUuid(options.seed, 1, 0))
+  const follower = new Follower(hot)
+  const runners: SubscriptionRunner[] = []
+  try {
+    const apply = (_: unknown, entries: readonly LaneEntry[]): Promise<void> =>
+      sleep(workMsPerEvent * entries.reduce((sum, { events }) => sum + events.length, 0))
+    for (const _ of [1, 2]) {
+      const subscription = { name: 'lanes', apply, committed: follower.committed }
+      runners.push(await startSubscription({ subscription, source: log, pool, heartbeatPool }))
+    }
+    const load = new Load(log, hot, options)
+    const figures: Record<string, number> = {}
+    for (const phase of ['alone', 'own_lane', 'shared_lane', 'alone_again'] as const) {
+      process.stderr.write(`lanes: ${phase}\n`)
+      if (load.sent > 0) await settle(pool, hot, phase)
+      await load.run(warmUpMs, phase)
+      follower.small = []
+      follower.hot = []
+      await load.run(options.seconds * 1000, phase)
+      while (follower.count() < load.sent) await sleep(5)
+      for (const [name, lags] of Object.entries({ small: follower.small, hot: follower.hot })) {
+        if (lags.length === 0) continue
+        figures[`${phase}_${name}_p50_ms`] = percentile(Float64Array.from(lags), 0.5)
+        figures[`${phase}_${name}_p99_ms`] = percentile(Float64Array.from(lags), 0.99)
+      }
+    }
+    const alone = ((figures['alone_small_p99_ms'] ?? 0) + (figures['alone_again_small_p99_ms'] ?? 0)) / 2
+    const ratio = (phase: Phase): number => round((figures[`${phase}_small_p99_ms`] ?? Number.NaN) / alone, 2)
+    const result = { own_lane_ratio: ratio('own_lane'), shared_lane_ratio: ratio('shared_lane'), ...figures }
+    const given = { ...options, courses: courseCount, work_ms_per_event: workMsPerEvent, load_average: loadavg()[0] }
+    process.stdout.write(`${JSON.stringify({ bench: 'lanes', ...result, ...given, ...database.settings })}\n`)
+  } finally {
+    await Promise.all(runners.map((runner) => runner.stop()))
+    await log.close()
+    await Promise.all(pools.map((each) => each.end()))
+    await database.stop()
+  }
+}
+
+/** The lane of the phase, and time for its slot to be owned. */
+async function settle(pool: Parameters<typeof decideLane>[0], hot: Uuid, phase: Phase): Promise<void> {
+  const policy: LanePolicy = phase === 'own_lane' ? 'dedicated' : 'shared'
+  await decideLane(pool, { kind: 'course', stream: hot, policy }, { actor: 'bench', reason: phase })
+  await sleep(2000)
+}
+
+/** Appends at fixed rates, whatever the log takes; what is late is sent at once. */
+class Load {
+  sent = 0
+  readonly #log: OpenedLog
+  readonly #hot: Uuid
+  readonly #options: LanesOptions
+  readonly #next = new Map<Uuid, number>()
+  readonly #courses: readonly Uuid[]
+  #turn = 0
+
+  constructor(log: OpenedLog, hot: Uuid, options: LanesOptions) {
+    this.#log = log
+    this.#hot = hot
+    this.#options = options
+    this.#courses = Array.from({ length: courseCount }, (_, index) => toUuid(seededUuid(options.seed, 2, index)))
+  }
+
+  async run(ms: number, phase: Phase): Promise<void> {
+    const started = performance.now()
+    const inFlight = new Set<Promise<void>>()
+    const rates = { small: this.#options.smallRate, hot: phase.startsWith('alone') ? 0 : this.#options.hotRate }
+    let sentMs = 0
+    while (sentMs < ms) {
+      const dueMs = Math.min(ms, Math.floor((performance.now() - started) / tickMs) * tickMs)
+      for (; sentMs < dueMs; sentMs += tickMs) {
+        for (const events of [this.#smallEvents(rates.small), this.#hotEvents(rates.hot)]) {
+          if (events.length === 0) continue
+          const sending = this.#send(events).finally(() => inFlight.delete(sending))
+          inFlight.add(sending)
+        }
+      }
+      await sleep(tickMs / 4)
+    }
+    await Promise.all(inFlight)
+  }
+
+  async #send(events: readonly StreamEvent[]): Promise<void> {
+    const result = await this.#log.append(events)
+    if (result.kind !== 'stored') throw new Error(`an append was ${result.kind}`)
+    this.sent += events.length
+  }
+
+  #smallEvents(rate: number): StreamEvent[] {
+    return Array.from({ length: Math.round((rate * tickMs) / 1000) }, () => {
+      this.#turn = (this.#turn + 1) % this.#courses.length
+      return this.#eventOf(this.#courses[this.#turn] ?? this.#hot)
+    })
+  }
+
+  #hotEvents(rate: number): StreamEvent[] {
+    return Array.from({ length: Math.round((rate * tickMs) / 1000) }, () => this.#eventOf(this.#hot))
+  }
+
+  #eventOf(course: Uuid): StreamEvent {
+    const number = this.#next.get(course) ?? 0
+    this.#next.set(course, number + 1)
+    return responseOf(course, number)
+  }
+}
