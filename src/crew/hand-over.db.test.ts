@@ -176,6 +176,34 @@ test('a course that waits aside for a lane in which it then fails owes both part
   assert.deepEqual(await numbers('both', hot), upTo(6))
 })
 
+test('a set-aside course gets what another lane has still to pass once, and joins when that has passed it', async () => {
+  const lanes = new TestLanes(1)
+  const hot = newStream()
+  let isBroken = true
+  const subscription = recording('owed_early', (entry) => {
+    if (isBroken && entry.events[0]?.stream === hot) throw new Error('poisoned')
+  })
+  lanes.add(hot, 1)
+  const release = await withStuckLane('owed_early', lanes, 1)
+  await crew.run(subscription, lanes)
+  await eventually('set aside', async () => (await listSetAside(crew.admin, 'owed_early', 1)).length === 1)
+  lanes.move(hot, 1)
+  lanes.add(hot, 2)
+  lanes.move(hot, 0)
+  lanes.add(hot, 1)
+  await eventually('passed over', async () => (await listSetAside(crew.admin, 'owed_early', 1))[0]?.untilNumber === 4)
+  isBroken = false
+  assert.ok(await retryStream(crew.admin, deed('owed_early'), choiceOf(hot)))
+  await eventually('all of it', async () => (await numbers('owed_early', hot)).length === 4)
+  await sleep(700)
+  assert.equal((await crew.slot('owed_early', 0)).exceptions, 1, 'the other lane has still to pass it over')
+  await release()
+  await eventually('joined', async () => (await crew.slot('owed_early', 0)).exceptions === 0)
+  lanes.add(hot, 1)
+  await eventually('with its lane', async () => (await numbers('owed_early', hot)).length >= 5)
+  assert.deepEqual(await numbers('owed_early', hot), upTo(5))
+})
+
 test('a replay of a course whose lanes are not done yet delivers each event once more, and then goes on', async () => {
   const lanes = new TestLanes(1)
   const hot = newStream()
