@@ -1,17 +1,19 @@
+import { deepEqual } from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { fitInThreads } from '#due/block-threads.ts'
 import { clueOf } from '#estimate/sparfa/clue.ts'
-import { fitMatrix } from '#estimate/sparfa/fit.ts'
+import { type FitOptions, fitMatrix, fitStages } from '#estimate/sparfa/fit.ts'
 import { isHeldOutRow, seededUniform } from '#estimate/sparfa/hash.ts'
 import type { FitInput } from '#estimate/sparfa/input.ts'
 import { estimateLearner } from '#estimate/sparfa/learner.ts'
-import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
+import { type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { measure } from '#estimate/sparfa/metrics.ts'
 import { plant } from '#estimate/sparfa/planted.ts'
 import { predictWith } from '#estimate/sparfa/predict.ts'
 import { keepRows, type Responses, sortResponses } from '#estimate/sparfa/responses.ts'
 import { rankQuestions } from '#estimate/sparfa/tesr.ts'
-import { epochSeconds } from './support/fit-epochs.ts'
+import { epochSeconds, problemOf, scheduled } from './support/fit-epochs.ts'
 import { machineLimits } from './support/machine-limits.ts'
 import { type NumpySeconds, numpySeconds } from './support/numpy-yardstick.ts'
 import { world } from './support/sparfa-world.ts'
@@ -20,7 +22,8 @@ import { bestSeconds, threadSeconds } from './support/thread-seconds.ts'
 /*
  * Fitting a million planted answers until held-out answers stop getting better, and single epochs, beside the same in
  * numpy (one thread); then estimates, CLUEs and rankings of single learners, and the memory of a fit. Seconds are
- * processor time of one thread. A tenth of the answers is kept out of the fit: one that learnt nothing ends the run.
+ * processor time of one thread; those of several threads are told twice, as the clock saw them and as they follow from
+ * the blocks' processor time. A tenth of the answers is kept out of the fit: one that learnt nothing ends the run.
  */
 export interface SparfaOptions {
   readonly seed: number
@@ -39,7 +42,7 @@ export async function sparfa({ seed, reference }: SparfaOptions): Promise<void> 
   const { input } = plant({ ...world, seed })
   const limits = machineLimits()
   print('machine', { ...limits })
-  const matrix = benchFit(input, seed, numpy)
+  const matrix = await benchFit(input, seed, numpy)
   benchEpochs(input, numpy, limits)
   print('learner', learnerFigures(matrix, seed))
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', fitMemory, `${seed}`])
@@ -54,13 +57,14 @@ function print(shape: string, figures: Readonly<Record<string, number | undefine
 }
 
 /** Prints the fit to the stop, and returns its matrix. */
-function benchFit(input: FitInput, seed: number, numpy: NumpySeconds | undefined): SparfaMatrix {
+async function benchFit(input: FitInput, seed: number, numpy: NumpySeconds | undefined): Promise<SparfaMatrix> {
   process.stderr.write('sparfa: fitting\n')
   const counts = { learnerCount: world.learners, questionCount: world.questions }
   const all = sortResponses(input.responses, counts)
   const isTest = testMarks(all, seed)
   const [known, asked] = [keepRows(all, isTest, 0), keepRows(all, isTest, 1)]
-  const fits = Array.from({ length: rounds }, () => timedFit({ ...input, responses: columnsOf(known) }, seed))
+  const knownInput = { ...input, responses: columnsOf(known) }
+  const fits = Array.from({ length: rounds }, () => timedFit(knownInput, seed))
   const best = fits.reduce((one, other) => (other.toStopSeconds < one.toStopSeconds ? other : one))
   const { logLoss, accuracy } = measure(predictWith(best.matrix, known, asked), asked.isCorrect)
   if (logLoss > logLossMax) throw new Error(`the fit learnt too little: log-loss ${logLoss}`)
@@ -75,7 +79,35 @@ function benchFit(input: FitInput, seed: number, numpy: NumpySeconds | undefined
     times_faster: numpy && numpy.toStop / best.toStopSeconds,
     whole_times_faster: numpy && numpy.toStop / best.wholeSeconds,
   })
+  await benchThreads(knownInput, seed, best.matrix)
   return best.matrix
+}
+
+/** Ends the run if two threads give another matrix than one. */
+async function benchThreads(input: FitInput, seed: number, wanted: SparfaMatrix): Promise<void> {
+  const options: FitOptions = { preset: 'hard', seed }
+  const byClock = async (threads: number): Promise<number> => {
+    const begin = performance.now()
+    const matrix = await fitInThreads(input, options, { threads })
+    const seconds = (performance.now() - begin) / 1000
+    deepEqual(storeMatrix(matrix), storeMatrix(wanted), `another matrix with ${threads} threads`)
+    return seconds
+  }
+  const byBlocks = (threads: number): number => {
+    const clock = { seconds: 0 }
+    const ends: number[] = []
+    scheduled(fitStages(input, { ...options, onProgress: () => ends.push(clock.seconds) }), threads, clock)
+    return toStop(ends)
+  }
+  const best = (threads: number): number => Math.min(...Array.from({ length: rounds }, () => byBlocks(threads)))
+  const [one, two] = [best(1), best(2)]
+  const clock = { one: await byClock(1), two: await byClock(2) }
+  print('two_threads', {
+    to_stop_seconds: two,
+    of_one_thread: two / one,
+    whole_fit_by_the_clock: clock.two,
+    of_one_thread_by_the_clock: clock.two / clock.one,
+  })
 }
 
 interface TimedFit {
@@ -84,37 +116,44 @@ interface TimedFit {
   readonly wholeSeconds: number
 }
 
-/**
- * Numpy's time starts when its arrays are ready, so ours starts with the first epoch. That one is counted as the mean
- * of the later ones, because no event marks its start.
- */
 function timedFit(input: FitInput, seed: number): TimedFit {
   const begin = threadSeconds()
   const ends: number[] = []
   const matrix = fitMatrix(input, { preset: 'hard', seed, onProgress: () => ends.push(threadSeconds()) })
-  const epoch = (ends.at(-1)! - ends[0]!) / (ends.length - 1)
-  return { matrix, toStopSeconds: epoch * ends.length, wholeSeconds: threadSeconds() - begin }
+  return { matrix, toStopSeconds: toStop(ends), wholeSeconds: threadSeconds() - begin }
+}
+
+/**
+ * Numpy's time starts when its arrays are ready, so ours starts with the first epoch. That one is counted as the mean
+ * of the later ones, because no event marks its start.
+ */
+function toStop(epochEnds: readonly number[]): number {
+  return ((epochEnds.at(-1)! - epochEnds[0]!) / (epochEnds.length - 1)) * epochEnds.length
 }
 
 /** All answers, none held out. The limits are what no program could do without: see `machineLimits`. */
 function benchEpochs(input: FitInput, numpy: NumpySeconds | undefined, limits: ReturnType<typeof machineLimits>): void {
   process.stderr.write('sparfa: epochs\n')
-  const hard = epochSeconds(input, 'hard', 8)
+  const hardProblem = problemOf(input, 'hard')
+  const hard = epochSeconds(hardProblem, 'wasm', 8)
   print('hard_epoch', {
     answers: world.responses,
     seconds: hard,
     numpy_seconds: numpy?.hardEpoch,
     of_numpy: numpy && hard / numpy.hardEpoch,
+    plain_kernel_seconds: epochSeconds(hardProblem, 'plain', 4),
     // One exponential for each answer.
     limit_seconds: (world.responses * limits.exp_ns) / 1e9,
   })
-  const soft = epochSeconds(input, 'soft-strict', 2)
+  const softProblem = problemOf(input, 'soft-strict')
+  const soft = epochSeconds(softProblem, 'wasm', 4)
   print('soft_epoch', {
     answers: world.responses,
     seconds: soft,
     numpy_seconds: numpy?.softEpoch,
     of_numpy: numpy && soft / numpy.softEpoch,
-    // A row of W or of U comes from memory for each answer, in each half of the epoch.
+    plain_kernel_seconds: epochSeconds(softProblem, 'plain', 1),
+    // A row of W or of U is fetched for each answer, in each half of the epoch.
     limit_seconds: (2 * world.responses * world.concepts * 8) / (limits.read_gb_per_second * 1e9),
   })
 }

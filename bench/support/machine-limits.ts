@@ -1,21 +1,22 @@
+import { world } from './sparfa-world.ts'
 import { bestSeconds } from './thread-seconds.ts'
 
 /** What this machine's core does at best, measured, so that figures can be judged on another one. */
 export interface MachineLimits {
   /** One exponential, and adding it up. */
   readonly exp_ns: number
-  /** Reading numbers in order from an array far larger than any cache of a core. */
+  /** Reading in order an array of the size of a dense W of the bench, larger than the caches of a core alone. */
   readonly read_gb_per_second: number
 }
 
 export function machineLimits(): MachineLimits {
   const arguments_ = Float64Array.from({ length: 1000 }, (_, at) => -5 + at / 100)
-  const numbers = new Float64Array(8e6).fill(1)
+  const numbers = new Float64Array(world.questions * world.concepts).fill(1)
   let sum = 0
   const exp = bestSeconds(5, () => {
     for (let round = 0; round < 1000; round++) for (const one of arguments_) sum += Math.exp(one)
   })
-  const read = bestSeconds(5, () => {
+  const read = bestSeconds(20, () => {
     // Four sums, so that the chain of additions is no limit.
     let [a, b, c, d] = [0, 0, 0, 0]
     for (let at = 0; at < numbers.length; at += 4) {

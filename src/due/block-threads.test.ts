@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import type { Worker } from 'node:worker_threads'
+import { setTimeout } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { type FitOptions, fitMatrix } from '#estimate/sparfa/fit.ts'
 import { storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { plant } from '#estimate/sparfa/planted.ts'
@@ -74,6 +78,30 @@ test('a fit that is given up leaves no thread behind', async () => {
     assert.ok(workers.every(({ threadId }) => threadId === -1))
     await assert.rejects(fitInThreads(input, hard, { threads, signal: giving.signal }), { name: 'AbortError' })
   }
+})
+
+test('a thread that runs a fit and is ended takes its helping threads along', async () => {
+  const program = `
+    const { parentPort } = require('node:worker_threads')
+    const run = async () => {
+      const { fitInThreads } = await import('${new URL('./block-threads.ts', import.meta.url)}')
+      const { plant } = await import('${new URL('../estimate/sparfa/planted.ts', import.meta.url)}')
+      const { input } = plant({ questions: 150, concepts: 9, learners: 700, responses: 27000, seed: 3, secondHints: 0.3,
+        sigmaSpecific: 0.7, sigmaGeneral: 0.7 })
+      const onThread = (worker) => worker.once('message', () => parentPort.postMessage('helped'))
+      for (;;) await fitInThreads(input, { preset: 'auto', seed: 1, kernel: 'plain' }, { threads: 3, onThread })
+    }
+    void run()`
+  const threads = (): number => readdirSync('/proc/self/task').length
+  // Whatever else the process starts once, it has started by then.
+  await Promise.all([fitInThreads(input, hard, { threads: 2 }), readFile('/proc/self/status')])
+  const before = threads()
+  const worker = new Worker(program, { eval: true })
+  await once(worker, 'message')
+  assert.ok(threads() >= before + 3)
+  await worker.terminate()
+  // The system forgets a thread a little after it has ended.
+  while (threads() > before) await setTimeout(10)
 })
 
 test('few answers are not worth a thread, and more threads than cores nothing', () => {

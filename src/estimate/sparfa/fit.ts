@@ -59,7 +59,7 @@ const EPOCHS_WITHOUT_HOLD_OUT = 60
 const EPOCHS_MAX = 1000
 const SOFT_PATIENCE = 10
 /**
- * A soft epoch costs 0.3 ns for each response and concept, or 2 ns with the plain kernel, and a fit has some sixty of
+ * A soft epoch costs 1.2 ns for each response and concept, or 7 ns with the plain kernel, and a fit has some sixty of
  * them. The limit must not depend on the kernel, because what is tried must not.
  */
 const SOFT_PAIRS_MAX = 5e7

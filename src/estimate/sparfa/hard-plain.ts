@@ -7,7 +7,7 @@ import { exp } from './exponential.ts'
 import type { HardArrays } from './hard-work.ts'
 import type { ResponseRows } from './kernels.ts'
 import { LossSum } from './loss-sum.ts'
-import { solveNonNegative } from './quadratic.ts'
+import { type QuadraticProblem, solveNonNegative } from './quadratic.ts'
 
 const PI_8 = Math.PI / 8
 
@@ -210,29 +210,45 @@ export function updateQuestions(work: HardArrays, block: number): void {
     const shift = other * sizes[0]!
     for (let at = sumStart[from]!; at < sumStart[to]!; at++) blockSums[at]! += blockSums[at + shift]!
   }
-  for (let question = from; question < to; question++) updateQuestion(work, question)
+  const spaces = new Map<number, Quadratic>()
+  for (let question = from; question < to; question++) updateQuestion(work, question, spaces)
 }
 
-function updateQuestion(work: HardArrays, question: number): void {
-  const { hintStart, sumStart, blockSums, weights, easiness, ridge, weightCentre, easinessCentre } = work
-  const [lamD, fitsWeights] = [work.questionNumbers[0]!, work.questionNumbers[1] === 1]
+type Quadratic = Pick<QuadraticProblem, 'matrix' | 'vector' | 'solution'>
+
+function updateQuestion(work: HardArrays, question: number, spaces: Map<number, Quadratic>): void {
+  const { hintStart, sumStart, blockSums, weights, easiness, ridge, weightCentre } = work
   const begin = hintStart[question]!
   const hintCount = hintStart[question + 1]! - begin
-  const size = hintCount + 1
-  const matrix = blockSums.subarray(sumStart[question]!, sumStart[question + 1]! - size)
-  const vector = blockSums.subarray(sumStart[question + 1]! - size, sumStart[question + 1]!)
-  const solution = new Float64Array(size)
+  const { matrix, vector, solution } = quadraticOf(hintCount + 1, spaces)
+  const first = sumStart[question]!
+  for (let at = 0; at < matrix.length; at++) matrix[at] = blockSums[first + at]!
+  for (let at = 0; at < vector.length; at++) vector[at] = blockSums[first + matrix.length + at]!
   for (let hint = 0; hint < hintCount; hint++) {
     matrix[(hint * (hint + 3)) / 2]! += ridge[begin + hint]!
     vector[hint]! += ridge[begin + hint]! * weightCentre[begin + hint]!
     solution[hint] = weights[begin + hint]!
   }
+  const lamD = work.questionNumbers[0]!
   matrix[(hintCount * (hintCount + 3)) / 2]! += lamD
-  vector[hintCount]! += lamD * easinessCentre[question]!
+  vector[hintCount]! += lamD * work.easinessCentre[question]!
   solution[hintCount] = easiness[question]!
-  solveNonNegative({ matrix, vector, solution, fixedCount: fitsWeights ? 0 : hintCount })
+  solveNonNegative({ matrix, vector, solution, fixedCount: work.questionNumbers[1] === 1 ? 0 : hintCount })
   for (let hint = 0; hint < hintCount; hint++) weights[begin + hint] = solution[hint]!
   easiness[question] = solution[hintCount]!
+}
+
+/** Working space for problems of one size, of which most questions have the same. */
+function quadraticOf(size: number, spaces: Map<number, Quadratic>): Quadratic {
+  const before = spaces.get(size)
+  if (before !== undefined) return before
+  const space = {
+    matrix: new Float64Array((size * (size + 1)) / 2),
+    vector: new Float64Array(size),
+    solution: new Float64Array(size),
+  }
+  spaces.set(size, space)
+  return space
 }
 
 /** Log-loss of the block's part of other rows of the same learners, averaged over the posterior. */
