@@ -15,7 +15,7 @@ after(() => crew.close())
 
 const deed = (subscription: string) => ({ subscription, actor: 'test', reason: 'because' })
 
-test('pause frees every slot, resume goes on from the confirmed positions', async () => {
+test('[S47] pause frees every slot, resume goes on from the confirmed positions', async () => {
   const lanes = new TestLanes(4)
   const stream = newStream()
   const runner = await crew.run(recording('paused'), lanes)
@@ -58,7 +58,7 @@ test('S2, S8: a reset fences off the owners, clears the effects and replays the 
   assert.deepEqual(audited.rows, [{ actor: 'test', reason: 'because', action: 'reset' }])
 })
 
-test('scenario 46: one course is replayed while live events come, others are not disturbed', async () => {
+test('[S46] one course is replayed while live events come, others are not disturbed', async () => {
   const lanes = new TestLanes(1)
   const [replayed, other] = [newStream(), newStream()]
   const choice = { kind: 'course', stream: replayed, parts: 1 } as const
@@ -136,7 +136,7 @@ test('a reader can wait for its own write, in the process that applies it and in
   assert.equal(await waitUntilApplied(crew.admin, early, runner), false)
 })
 
-test('scenario 25: two subscriptions do not move each other', async () => {
+test('[S25] two subscriptions do not move each other', async () => {
   const lanes = new TestLanes(1)
   const stream = newStream()
   const switches = { isBroken: true }

@@ -33,7 +33,7 @@ async function run(name: string, fault: 'kill' | 'lose_answer', atStatement: num
   return { streams, effects: await crew.effects(name), statements: statement }
 }
 
-test('scenario 24: a session killed before any statement, or lost after it, leaves effects exactly once', async () => {
+test('[S24] a session killed before any statement, or lost after it, leaves effects exactly once', async () => {
   const quiet = await run('quiet', 'kill', -1)
   assert.ok(quiet.statements >= 10, 'two passes of at least begin, fence, apply, confirm and commit')
   for (const fault of ['kill', 'lose_answer'] as const) {
@@ -95,7 +95,7 @@ test('teeth: without the position check a commit whose answer was lost takes eff
   assert.ok(streams.some((stream) => (effects.get(stream)?.length ?? 0) > 5))
 })
 
-test('scenario 31: when all sessions end again and again under load, every effect happens once', async () => {
+test('[S31] when all sessions end again and again under load, every effect happens once', async () => {
   const lanes = new TestLanes(8)
   const streams = Array.from({ length: 20 }, newStream)
   const runners = [await crew.run(recording('restarts'), lanes), await crew.run(recording('restarts'), lanes)]

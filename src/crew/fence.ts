@@ -21,13 +21,13 @@ export async function lockSlots(
   grants: readonly SlotGrant[],
   byToken = true,
 ): Promise<Map<string, FencedSlot>> {
-  const locked = await transaction.query<SlotKey & FencedSlot>(
-    `select slot.part, slot.lane, slot.position,
-            slot.exceptions + (select coalesce(sum(other.exceptions), 0)
-                                 from slot other
-                                where other.part = slot.part
-                                  and other.lane <> slot.lane
-                                  and other.subscription = $1)::int as exceptions
+  const locked = await transaction.query<SlotKey & FencedSlot & { readonly has_others: boolean }>(
+    `select slot.part, slot.lane, slot.position, slot.exceptions,
+            exists (select
+                      from slot other
+                     where other.part = slot.part
+                       and other.lane <> slot.lane
+                       and other.subscription = $1) as has_others
        from unnest($2::smallint[], $3::int[], $4::uuid[]) as held (part, lane, token)
        join slot
          on slot.part = held.part
@@ -44,9 +44,32 @@ export async function lockSlots(
       byToken,
     ],
   )
+  const shared = locked.rows.filter((slot) => slot.has_others).map(({ part }) => part)
+  const ofParts = await exceptionsOfParts(transaction, subscription, shared)
   return new Map(
-    locked.rows.map(({ part, lane, position, exceptions }) => [slotName({ part, lane }), { position, exceptions }]),
+    locked.rows.map(({ part, lane, position, exceptions }) => [
+      slotName({ part, lane }),
+      { position, exceptions: ofParts.get(part) ?? exceptions },
+    ]),
   )
+}
+
+/** A statement of its own: one that waited for a lock sees other rows as they were before it waited. */
+async function exceptionsOfParts(
+  transaction: pg.ClientBase,
+  subscription: string,
+  parts: readonly number[],
+): Promise<Map<number, number>> {
+  if (parts.length === 0) return new Map()
+  const found = await transaction.query<{ part: number; exceptions: number }>(
+    `select part, sum(exceptions)::int as exceptions
+       from slot
+      where part = any($2::smallint[])
+        and subscription = $1
+      group by part`,
+    [subscription, parts],
+  )
+  return new Map(found.rows.map(({ part, exceptions }) => [part, exceptions]))
 }
 
 /** Where the slots really are, by the same proof but without a lock. */

@@ -43,7 +43,7 @@ async function withStuckLane(subscription: string, lanes: TestLanes, lane: numbe
   }
 }
 
-test('scenario 49: a lane of its own waits for the shared one, others go on, and after release the order holds', async () => {
+test('[S49] a lane of its own waits for the shared one, others go on, and after release the order holds', async () => {
   const lanes = new TestLanes(1)
   const [hot, other, inShared] = [newStream(), newStream(), newStream()]
   lanes.add(hot, 3)
@@ -69,7 +69,7 @@ test('scenario 49: a lane of its own waits for the shared one, others go on, and
   assert.deepEqual(await listSetAside(crew.admin, 'into_own', 10), [])
 })
 
-test('scenario 49: in the shared lane only that course waits, aside; after release the order holds', async () => {
+test('[S49] in the shared lane only that course waits, aside; after release the order holds', async () => {
   const lanes = new TestLanes(1)
   const [hot, good] = [newStream(), newStream()]
   lanes.add(hot, 2)

@@ -61,7 +61,7 @@ async function consume(name: string, state: { isOver: boolean }, seen: Map<Uuid,
   remote.close()
 }
 
-test('scenario 48: a course that goes to an own lane and back 100 times under load is in order for everybody', async () => {
+test('[S48] a course that goes to an own lane and back 100 times under load is in order for everybody', async () => {
   const streams = coursesOfPart('scenario 48', 4)
   const [hot] = streams
   assert(hot !== undefined, 'there are courses')

@@ -10,7 +10,7 @@ function violated(rules: Partial<Rules>, limits: Limits): string {
   return explore({ ...ourRules, ...rules }, limits).violation?.what ?? 'nothing'
 }
 
-test('our rules hold in every interleaving of two workers, with kills, pauses and lost answers', () => {
+test('[S58] our rules hold in every interleaving of two workers, with kills, pauses and lost answers', () => {
   const result = explore(ourRules, { ...two, events: 3 })
   assert.equal(result.violation, undefined)
   assert.ok(result.canFinish)

@@ -95,7 +95,27 @@ test('L2: a take-over waits for an effect that holds the fence, and an effect th
   assert.equal((await waiting).size, 0)
 })
 
-test('scenario 27: a confirmation never goes back', async () => {
+test('a fence that waited sees the streams that were set aside in other lanes meanwhile', async () => {
+  const { pool, take } = await register('aside')
+  await crew.admin.query(`insert into slot (part, lane, subscription) values (0, 1, 'aside')`)
+  const { grants } = await take()
+  const own = grants.filter(({ part, lane }) => part === 0 && lane === 1)
+  assert.equal(own.length, 1)
+  const holder = await crew.admin.connect()
+  await holder.query('begin')
+  await holder.query(`select from slot where subscription = 'aside' and part = 0 order by lane for no key update`)
+  const waiting = runTransactionOn(pool, limits, (transaction) => lockSlots(transaction, 'aside', own))
+  await eventually('the fence waits', async () => {
+    const found = await crew.admin.query(`select 1 from pg_stat_activity where wait_event_type = 'Lock'`)
+    return found.rowCount === 1
+  })
+  await holder.query(`update slot set exceptions = 1 where subscription = 'aside' and part = 0 and lane = 0`)
+  await holder.query('commit')
+  holder.release()
+  assert.equal((await waiting).get('0/1')?.exceptions, 1)
+})
+
+test('[S27] a confirmation never goes back', async () => {
   const { pool, take } = await register('monotonic')
   await take()
   for (const position of [5n, 3n]) {
@@ -183,7 +203,7 @@ async function staleBatch(name: string, token: boolean): Promise<number[]> {
   return (await crew.effects(name)).get(stream) ?? []
 }
 
-test('scenarios 21 and 26: a batch fetched before a take-over has no effect after it', async () => {
+test('[S21] [S26] a batch fetched before a take-over has no effect after it', async () => {
   assert.deepEqual(await staleBatch('stale', true), [])
 })
 
@@ -191,7 +211,7 @@ test('teeth: without the token in the fence the stale batch takes effect', async
   assert.deepEqual(await staleBatch('stale_teeth', false), [0, 1, 2])
 })
 
-test('scenario 50: without signals polling finds everything', async () => {
+test('[S19] [S50] without signals polling finds everything', async () => {
   const lanes = new TestLanes(4)
   lanes.isSignalling = false
   const stream = newStream()
@@ -204,7 +224,7 @@ test('scenario 50: without signals polling finds everything', async () => {
   }
 })
 
-test('scenario 60: another default isolation level is refused at the start', async () => {
+test('[S60] another default isolation level is refused at the start', async () => {
   const name = new URL(crew.database.url).pathname.slice(1)
   await crew.admin.query(`alter database ${name} set default_transaction_isolation = 'repeatable read'`)
   try {

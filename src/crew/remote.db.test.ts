@@ -90,7 +90,7 @@ test('S4: what is fetched and not confirmed comes again, what is confirmed never
   assert.deepEqual(numbersOf(await consumer.fetch()), [2])
 })
 
-test('scenarios 26, 27, 28 and 62: a confirmation that is old, low, early or of something else changes nothing', async () => {
+test('[S26] [S27] [S28] [S62] a confirmation that is old, low, early or of something else changes nothing', async () => {
   const { lanes, instance } = await open('confirm', 1)
   const [stream, consumer] = [newStream(), instance()]
   lanes.add(stream, 1)
@@ -310,7 +310,7 @@ async function randomRun(seed: number, changesLanes: boolean): Promise<void> {
   }
 }
 
-test('S1, S6, scenarios 22 and 23: whatever a consumer does, events come in order and none is lost', async () => {
+test('[S22] [S23] whatever a consumer does, events come in order and none is lost', async () => {
   for (let seed = 1; seed <= 6; seed += 1) await randomRun(seed, false)
 })
 
@@ -318,7 +318,7 @@ test('B8: … also while streams change lanes', async () => {
   for (let seed = 1; seed <= 6; seed += 1) await randomRun(seed, true)
 })
 
-test('scenario 49, remote: a lane of its own is handed out up to a stream that another lane has to finish', async () => {
+test('[S49] remote: a lane of its own is handed out up to a stream that another lane has to finish', async () => {
   const { lanes, instance } = await open('own_lane', 1)
   const [stream, other, consumer] = [newStream(), newStream(), instance()]
   await createSlotsOfLanes(crew.admin, [{ part: 0, lane: 1 }])
@@ -340,7 +340,7 @@ test('scenario 49, remote: a lane of its own is handed out up to a stream that a
   assert.deepEqual(numbersOf(await consumer.fetch()), [2, 3])
 })
 
-test('scenario 49, remote: in the shared lane only that stream waits aside until its own lane is confirmed', async () => {
+test('[S49] remote: in the shared lane only that stream waits aside until its own lane is confirmed', async () => {
   const { lanes, instance } = await open('shared_lane', 1)
   const [stream, other, consumer] = [newStream(), newStream(), instance()]
   await createSlotsOfLanes(crew.admin, [{ part: 0, lane: 1 }])
@@ -367,7 +367,7 @@ test('scenario 49, remote: in the shared lane only that stream waits aside until
   assert.deepEqual(await listSetAside(crew.admin, 'shared_lane', 1), [])
 })
 
-test('scenario 46, remote: a stream is replayed from the start while others go on', async () => {
+test('[S46] remote: a stream is replayed from the start while others go on', async () => {
   const { lanes, instance } = await open('replay', 1)
   const [stream, consumer] = [newStream(), instance()]
   lanes.add(stream, 3)

@@ -27,7 +27,7 @@ async function numbers(subscription: string, stream: Uuid): Promise<number[]> {
 
 const deed = (subscription: string) => ({ subscription, actor: 'test', reason: 'test' })
 
-test('scenarios 39 and 40: a poisoned course is set aside within 1.2 s, others go on, a fix lets it join again', async () => {
+test('[S39] [S40] a poisoned course is set aside within 1.2 s, others go on, a fix lets it join again', async () => {
   const lanes = new TestLanes(1)
   const [bad, good] = [newStream(), newStream()]
   const { switches, subscription } = poisoned('poison', bad, 7)
@@ -89,7 +89,7 @@ test('after eight attempts a course is parked, nothing of it is lost, and a pers
   assert.deepEqual(audited.rows, [{ action: 'retry' }])
 })
 
-test('scenario 42: a skipped event comes as a no_op, for this subscription only, also in a replay', async () => {
+test('[S42] a skipped event comes as a no_op, for this subscription only, also in a replay', async () => {
   const lanes = new TestLanes(1)
   const stream = newStream()
   const seen: string[] = []
@@ -120,7 +120,7 @@ test('scenario 42: a skipped event comes as a no_op, for this subscription only,
   assert.deepEqual(seen, [...first, ...first])
 })
 
-test('scenario 43: a course waits for a content stream without burning attempts and goes on when it comes', async () => {
+test('[S43] a course waits for a content stream without burning attempts and goes on when it comes', async () => {
   const lanes = new TestLanes(1)
   const [waiting, other, book] = [newStream(), newStream(), newStream()]
   const subscription = recording('waiting', (entry) => {
@@ -141,7 +141,7 @@ test('scenario 43: a course waits for a content stream without burning attempts 
   assert.ok(performance.now() - started <= 1000)
 })
 
-test('scenario 64: when everything fails nobody is parked, and lanes go on where they were', async () => {
+test('[S64] when everything fails nobody is parked, and lanes go on where they were', async () => {
   const lanes = new TestLanes(4)
   const streams = Array.from({ length: 12 }, newStream)
   const switches = { isDown: false }
@@ -191,7 +191,7 @@ async function raceOfSkipAndRejoin(name: string, recheck: boolean): Promise<numb
   return numbers(name, stream)
 }
 
-test('scenario 41: whether a run is passed over is decided under the lock', async () => {
+test('[S41] whether a run is passed over is decided under the lock', async () => {
   assert.deepEqual(await raceOfSkipAndRejoin('race', true), [0, 1])
 })
 

@@ -48,7 +48,7 @@ const responses = (course: Uuid, count: number) =>
   Array.from({ length: count }, (_, number) => responseOf(course, number))
 
 describe('while a gate is held, an append', { timeout: 60_000 }, () => {
-  test('to other gates is answered, also from the group that met the held one; its own goes on after', async () => {
+  test('[S8] to other gates is answered, also from the group that met the held one; its own goes on after', async () => {
     const { log } = await given.another()
     const [held, [after, before]] = [heldCourse(), freeCourses()]
     const release = await hold()

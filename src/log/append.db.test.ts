@@ -59,7 +59,7 @@ describe('append', () => {
     assert.deepEqual(await given.log.blockedStreams(10), [])
   })
 
-  test('refuses a request whole when one number is taken, and leaves its neighbours alone', async () => {
+  test('[S6] refuses a request whole when one number is taken, and leaves its neighbours alone', async () => {
     const course = newCourse()
     const other = newCourse()
     await given.log.append([responseOf(course, 0)])
@@ -113,7 +113,7 @@ const responses = (course: ReturnType<typeof newCourse>, from: number, to: numbe
   Array.from({ length: to - from }, (_, index) => responseOf(course, from + index))
 
 describe('append, with several processes', () => {
-  test('stores one of two events that race for a number, and refuses the other', async () => {
+  test('[S3] stores one of two events that race for a number, and refuses the other', async () => {
     const logs = [given.log, (await given.another()).log]
     for (let round = 0; round < 20; round += 1) {
       const course = newCourse()
@@ -128,7 +128,7 @@ describe('append, with several processes', () => {
     }
   })
 
-  test('does not deadlock on requests for the same courses in opposite orders', async () => {
+  test('[S17] does not deadlock on requests for the same courses in opposite orders', async () => {
     const logs = [given.log, (await given.another()).log]
     const courses = Array.from({ length: 50 }, newCourse)
     for (let number = 0; number < 10; number += 1) {
@@ -155,7 +155,7 @@ describe('append, with several processes', () => {
     assert.ok(pool.totalCount > 0)
   })
 
-  test('lets go of its gates when the client stops between Execute and Sync', { timeout: 20_000 }, async () => {
+  test('[S20] lets go of its gates when the client stops between Execute and Sync', { timeout: 20_000 }, async () => {
     const [frozen, other] = [newCourse(), newCourse()]
     const request = openRequest(responses(frozen, 0, 1))
     assert.ok(!('kind' in request))
@@ -211,7 +211,7 @@ describe('an event under a second number', () => {
     }
   })
 
-  test('becomes a no_op when it is found later, between its neighbours', async () => {
+  test('[S4] becomes a no_op when it is found later, between its neighbours', async () => {
     const course = newCourse()
     const first = responseOf(course, 1)
     await given.log.append(responses(course, 0, 2))
@@ -240,7 +240,7 @@ describe('an event under a second number', () => {
 })
 
 describe('append behind a hole', () => {
-  test('takes what lies in the window, refuses what lies beyond, and always takes what is missing', async () => {
+  test('[S14] takes what lies in the window, refuses what lies beyond, and always takes what is missing', async () => {
     const { log } = await given.another({ window: { events: 100 } })
     const course = newCourse()
     assert.equal((await log.append(responses(course, 1, 101))).kind, 'stored')
@@ -297,7 +297,7 @@ describe('append behind a hole', () => {
     assert.deepEqual(lane.rows, [{ early_runs: 0, early_bytes: 0n }])
   })
 
-  test('finishes at the next opening what a killed process left contiguous but unsealed', async () => {
+  test('[S18] [S54] finishes at the next opening what a killed process left contiguous but unsealed', async () => {
     const course = newCourse()
     await given.log.append(responses(course, 1, 3))
     // As it is when a process dies between two transactions of a long chain: the head has come, the rest waits.
@@ -312,7 +312,7 @@ describe('append behind a hole', () => {
 })
 
 describe('append, in every size', () => {
-  test('keeps events of all sizes in order', async () => {
+  test('[S15] keeps events of all sizes in order', async () => {
     const course = newCourse()
     const sizes = [10, 100_000, 10, 10, 7000, 7000, 1_000_000, 10]
     const events = sizes.map((bytes, number) => eventOf(course, number, 'update_roster', bytes))

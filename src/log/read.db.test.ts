@@ -297,7 +297,7 @@ describe('metadata', () => {
 describe('a stream in trouble', () => {
   const by = { actor: 'operator', reason: 'the task was deleted' }
 
-  test('is repaired with no_ops in its holes, and nowhere else', async () => {
+  test('[S12] is repaired with no_ops in its holes, and nowhere else', async () => {
     const course = newCourse()
     await given.log.append(responses(course, 1, 4, 5, 8))
     assert.deepEqual(await given.log.repair('course', course, { from: 0, to: 5, ...by }), [2, 3])
@@ -318,7 +318,7 @@ describe('a stream in trouble', () => {
     )
   })
 
-  test('whose true event arrives during the repair has one of both', async () => {
+  test('[S13] whose true event arrives during the repair has one of both', async () => {
     const other = (await given.another()).log
     for (let round = 0; round < 10; round += 1) {
       const course = newCourse()

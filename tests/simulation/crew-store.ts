@@ -155,26 +155,21 @@ async function lockSlots(
   const matching = grants
     .filter((grant) => rowOf(grant) !== undefined)
     .sort((one, other) => one.part - other.part || one.lane - other.lane)
-  // Of the other lanes the statement sees what was committed when it began.
-  const { slots } = subscriptionOf(server.state, name)
-  const elsewhere = new Map(matching.map((grant) => [slotName(grant), exceptionsElsewhere(slots, grant)]))
-  const locked = new Map<string, FencedSlot>()
+  const held: SlotRow[] = []
   for (const grant of matching) {
     await session.lock(lockOn.slot(name, slotName(grant)))
     // Whoever had to wait looks at the newest version of the row.
     const found = rowOf(grant)
     if (found === undefined) continue
-    const exceptions = found.exceptions + (elsewhere.get(slotName(grant)) ?? 0)
-    locked.set(slotName(grant), { position: found.position, exceptions })
+    held.push(found)
     session.notes.push({ subscription: name, slot: slotName(grant), token: grant.token } satisfies EffectNote)
   }
-  return locked
-}
-
-function exceptionsElsewhere(slots: ReadonlyMap<string, SlotRow>, { part, lane }: SlotGrant): number {
-  let exceptions = 0
-  for (const row of slots.values()) if (row.part === part && row.lane !== lane) exceptions += row.exceptions
-  return exceptions
+  // A statement of its own: one that waited for a lock sees other rows as they were before it waited.
+  await session.step()
+  const slots = [...subscriptionOf(session.view(), name).slots.values()]
+  const exceptionsOf = (part: number): number =>
+    slots.filter((slot) => slot.part === part).reduce((sum, slot) => sum + slot.exceptions, 0)
+  return new Map(held.map((slot) => [slotName(slot), { position: slot.position, exceptions: exceptionsOf(slot.part) }]))
 }
 
 function confirm(name: string, reached: Pick<SlotRow, 'part' | 'lane' | 'position'>): Change {

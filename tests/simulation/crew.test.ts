@@ -112,7 +112,7 @@ async function stopAll(server: SlotServer, processes: readonly Process[]): Promi
   await stopped
 }
 
-test('scenario 35: 1 → 4 → 16 → 1 processes: balanced within two ticks and a lease, moves minimal', async () => {
+test('[S35] 1 → 4 → 16 → 1 processes: balanced within two ticks and a lease, moves minimal', async () => {
   for (const seed of [1, 2, 3]) {
     const server = new SlotServer(new VirtualTime(seed), 256, quiet, ttlMs)
     let processes: Process[] = []
@@ -136,7 +136,7 @@ test('scenario 35: 1 → 4 → 16 → 1 processes: balanced within two ticks and
   }
 })
 
-test('scenario 29: clocks an hour apart and drifting change nothing', async () => {
+test('[S29] clocks an hour apart and drifting change nothing', async () => {
   const server = new SlotServer(new VirtualTime(29), 64, quiet, ttlMs)
   const clocks = [
     { offsetMs: 3_600_000, drift: 1.05 },
@@ -153,7 +153,7 @@ test('scenario 29: clocks an hour apart and drifting change nothing', async () =
   await stopAll(server, processes.slice(1))
 })
 
-test('scenario 30, L7: the clock of the database jumps a minute forth and back', async () => {
+test('[S30] [L7] the clock of the database jumps a minute forth and back', async () => {
   const server = new SlotServer(new VirtualTime(30), 64, quiet, ttlMs)
   const processes = Array.from({ length: 4 }, () => new Process(server))
   await server.time.run(3 * ttlMs)
@@ -171,7 +171,7 @@ test('scenario 30, L7: the clock of the database jumps a minute forth and back',
   await stopAll(server, processes.slice(1))
 })
 
-test('scenario 36: when a process joins and dies every 3 s, twenty others keep nine tenths of their slots', async () => {
+test('[S36] when a process joins and dies every 3 s, twenty others keep nine tenths of their slots', async () => {
   const server = new SlotServer(new VirtualTime(36), 256, quiet, ttlMs)
   const steady = Array.from({ length: 20 }, () => new Process(server))
   await server.time.run(3 * ttlMs)
@@ -192,7 +192,7 @@ test('scenario 36: when a process joins and dies every 3 s, twenty others keep n
   await stopAll(server, steady)
 })
 
-test('scenario 37: a process whose statements hang stops before its lease ends', async () => {
+test('[S37] a process whose statements hang stops before its lease ends', async () => {
   const server = new SlotServer(new VirtualTime(37), 8, quiet, ttlMs)
   const process = new Process(server)
   await server.time.run(2 * ttlMs)
@@ -206,7 +206,7 @@ test('scenario 37: a process whose statements hang stops before its lease ends',
   await stopAll(server, [process])
 })
 
-test('scenario 38: work that takes a minute costs no lease', async () => {
+test('[S38] work that takes a minute costs no lease', async () => {
   const server = new SlotServer(new VirtualTime(38), 8, quiet, 120_000)
   const [busy, other] = [new Process(server, { workMs: 60_000 }), new Process(server)]
   await server.time.run(3 * ttlMs)

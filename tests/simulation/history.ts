@@ -24,6 +24,7 @@ const faults: readonly FaultName[] = [
   'deploy',
   'freeze',
   'cut',
+  'partition',
   'lostAnswers',
   'slowNetwork',
   'failover',

@@ -41,6 +41,9 @@ export const sqlState = {
   uniqueViolation: '23505',
 } as const
 
+/** After this a statement without an answer is given up (streams.md R8, TCP). */
+const noAnswerMs = 2000
+
 interface Commit {
   readonly changes: readonly Change[]
   readonly atMs: number
@@ -85,6 +88,8 @@ export class SimulatedServer {
   clockJumpMs = 0
   deadlocks = 0
   isDown = false
+  /** Processes that the network does not let through: the server hears nothing of them, not even that they close. */
+  readonly unreachable = new Set<ProcessTime>()
   readonly #sessions = new Set<ServerSession>()
   readonly #holders = new Map<string, ServerSession>()
   readonly #waiters = new Map<string, Waiter[]>()
@@ -118,11 +123,28 @@ export class SimulatedServer {
   async connect(process: ProcessTime, purpose: string): Promise<ServerSession> {
     await this.travel()
     await process.awake()
+    if (this.unreachable.has(process)) await this.#noAnswer()
     if (this.isDown) throw new ServerError('ECONNREFUSED', 'connect ECONNREFUSED')
     this.#sessionCount += 1
     const session = new ServerSession(this, process, this.#sessionCount, purpose)
     this.#sessions.add(session)
     return session
+  }
+
+  async #noAnswer(): Promise<never> {
+    await this.time.sleep(noAnswerMs)
+    throw connectionLost()
+  }
+
+  /** The network lets the process through again; what it gave up meanwhile is noticed. */
+  reach(process: ProcessTime): void {
+    this.unreachable.delete(process)
+    for (const session of [...this.#sessions]) if (session.process === process) session.end('ECONNRESET')
+  }
+
+  /** Throws after a while when the server can not be asked by this process. */
+  async ask(process: ProcessTime): Promise<void> {
+    if (this.unreachable.has(process)) await this.#noAnswer()
   }
 
   /** A statement on a connection of a pool that nobody else uses meanwhile. */
@@ -248,7 +270,10 @@ export class SimulatedServer {
 
   unlock(session: ServerSession): void {
     for (const key of session.held) {
-      const next = this.#waiters.get(key)?.shift()
+      const queue = this.#waiters.get(key) ?? []
+      // Who ended in the same instant is still in the queue.
+      while (queue[0]?.session.ended.aborted === true) queue.shift()
+      const next = queue.shift()
       if (next === undefined) {
         this.#holders.delete(key)
         continue
@@ -323,6 +348,7 @@ export class ServerSession {
   async call<Answer>(name: string, words: readonly unknown[], work: () => Answer | Promise<Answer>): Promise<Answer> {
     const { server, process } = this
     await server.travel()
+    await server.ask(process)
     this.check()
     const answer = await this.#carryOut(name, words, work).catch((error: unknown) => {
       if (error instanceof ServerError) return error
@@ -330,6 +356,7 @@ export class ServerSession {
     })
     await server.travel()
     await process.awake()
+    await server.ask(process)
     if (server.time.random() < server.faults.lostAnswers) {
       this.end('ECONNRESET')
       throw connectionLost()
@@ -405,6 +432,7 @@ export class ServerSession {
   /** The client closes it, or is dead. */
   close(): void {
     this.onEnd = undefined
+    if (this.server.unreachable.has(this.process)) return
     if (this.#isBusy) this.#isClientGone = true
     else this.end('ECONNRESET')
   }

@@ -37,7 +37,7 @@ const teeth: readonly Tooth[] = [
   {
     name: 'the re-check before a run is passed over',
     off: { guards: { recheck: false } },
-    faults: ['replay', 'slowNetwork'],
+    faults: ['move', 'replay', 'slowNetwork'],
     faultEveryMs: 100,
     breaks: /S1, S7/,
   },

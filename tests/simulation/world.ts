@@ -206,6 +206,7 @@ export class World {
     Object.assign(this.server.faults, quietFaults)
     this.poisoned.clear()
     for (const process of this.processes) process.time.thaw()
+    for (const process of this.server.unreachable) this.server.reach(process)
     while (this.processes.length < 2) this.addProcess()
     this.clients.isOver = true
     void this.#bringAwaited()
@@ -360,6 +361,13 @@ const faultsByName = {
   },
   async cut(world: World) {
     for (const session of world.server.sessions()) if (world.time.random() < 0.5) world.server.cut(session)
+  },
+  async partition(world: World) {
+    const process = world.time.chosen(world.processes)
+    if (process === undefined) return
+    world.server.unreachable.add(process.time)
+    await world.time.sleep(world.time.random() * 20_000)
+    world.server.reach(process.time)
   },
   async lostAnswers(world: World) {
     world.server.faults.lostAnswers = 0.05
