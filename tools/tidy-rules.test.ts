@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { tidy } from './tidy-rules.ts'
+import { migrationFindings, tidy } from './tidy-rules.ts'
 
 /** Messages for one file, without their places. */
 const messages = (path: string, text: string): string[] => tidy({ path, text }).map((finding) => finding.message)
@@ -117,4 +117,12 @@ test('names that say nothing, barrels and open ends are found with their line', 
 
 test('a file that cannot be parsed is a finding, not a crash', () => {
   assert.match(messages('src/api/x.ts', 'const = 1')[0] ?? '', /^cannot be parsed: /)
+})
+
+test('two migrations once had the same number: each has its own, and none is left out', () => {
+  const found = (...paths: string[]): string[] =>
+    migrationFindings(paths).map(({ path, message }) => `${path} ${message}`)
+  assert.deepEqual(found('sql/000001_log.sql', 'sql/000002_crew.sql'), [])
+  assert.deepEqual(found('sql/000001_log.sql', 'sql/000001_crew.sql'), ['sql/000001_crew.sql must be number 000002'])
+  assert.deepEqual(found('sql/000001_log.sql', 'sql/000003_due.sql'), ['sql/000003_due.sql must be number 000002'])
 })

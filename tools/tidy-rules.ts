@@ -42,6 +42,18 @@ export function tidy(file: SourceFile): Finding[] {
   return [...lengthFindings(checked), ...nameFindings(checked), ...importFindings(checked), ...codeFindings(checked)]
 }
 
+/**
+    if (posix.basename(path).startsWith(`${wanted}_`)) return []
+    return [{ path, line: 1, message: `must be number ${wanted}` }]
+ * second. `paths` ascend.
+ */
+export function migrationFindings(paths: readonly string[]): Finding[] {
+  return paths.flatMap((path, index) => {
+    const wanted = String(index + 1).padStart(6, '0')
+    return posix.basename(path).startsWith(`${wanted}_`) ? [] : [{ path, line: 1, message: `must be number ${wanted}` }]
+  })
+}
+
 function moduleOf(path: string): string | undefined {
   const [root, name, ...rest] = path.split('/')
   return root === 'src' && rest.length > 0 ? name : undefined

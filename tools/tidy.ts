@@ -2,9 +2,9 @@ import { glob, readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { graphFindings } from './source-graph.ts'
-import { type SourceFile, tidy } from './tidy-rules.ts'
+import { migrationFindings, type SourceFile, tidy } from './tidy-rules.ts'
 
-/** `npm run tidy`: the architecture check over every source file; prints what it finds and fails then. */
+/** `npm run tidy`: the architecture check over every source file and migration; prints what it finds and fails then. */
 const root = fileURLToPath(new URL('../', import.meta.url))
 const paths = await Array.fromAsync(glob('{src,tests,bench,tools}/**/*.{ts,tsx}', { cwd: root }))
 const files = await Promise.all(
@@ -15,6 +15,7 @@ const files = await Promise.all(
     }),
   ),
 )
-const findings = [...files.flatMap(tidy), ...graphFindings(files)]
+const migrations = await Array.fromAsync(glob('sql/*.sql', { cwd: root }))
+const findings = [...files.flatMap(tidy), ...graphFindings(files), ...migrationFindings(migrations.sort())]
 for (const { path, line, message } of findings) process.stderr.write(`${path}:${line}: ${message}\n`)
 process.exitCode = findings.length === 0 ? 0 : 1
