@@ -44,6 +44,8 @@ export interface DeliveryOptions {
   readonly breaker: CircuitBreaker
   /** At most about this many events in a pass. */
   readonly eventsMax: number
+  /** Batches of several parts never share a transaction. */
+  readonly cutsByPart: boolean
   mayGoOn(): boolean
   /** Whether the server ended the transaction because it took too long. */
   wasCutOff(error: unknown): boolean
@@ -86,7 +88,8 @@ export class Delivery {
   async deliverAll(context: PassContext, batches: readonly SlotBatch[]): Promise<void> {
     const isSuspect = (batch: SlotBatch): boolean => (this.slots.get(slotName(batch.grant))?.failures ?? 0) > 0
     const sound = batches.filter((batch) => !isSuspect(batch))
-    const together = chunkBatches(sound, this.eventsMax)
+    const groups = this.#options.cutsByPart ? Map.groupBy(sound, ({ grant }) => grant.part).values() : [sound]
+    const together = [...groups].flatMap((group) => chunkBatches(group, this.eventsMax))
     const alone = batches.filter(isSuspect).flatMap((batch) => chunkBatches([batch], this.eventsMax).slice(0, 1))
     for (const chunk of [...together, ...alone]) {
       if (!this.#options.mayGoOn() || this.#breaker.state(this.#time.monotonicMs()) === 'open') return

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly heartbeatPool: pg.Pool
   readonly parts?: number
   readonly build?: string
+  /** No transaction of several parts, for databases that are distributed by it. */
+  readonly cutsByPart?: boolean
   readonly ttlMs?: number
   /** A new one for each start of a process. */
   readonly member?: Uuid

@@ -116,6 +116,7 @@ export class SubscriptionRunner {
       ...shared,
       subscription: options.subscription,
       eventsMax: options.subscription.eventsMax ?? eventsMaxDefault,
+      cutsByPart: options.cutsByPart ?? false,
       drop: (grant) => this.#membership.drop(grant),
     })
     this.#setAside = new SetAsideWork({ ...shared, applied: (entries) => this.#delivery.applied(entries) })

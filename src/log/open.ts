@@ -6,6 +6,7 @@ import { ConfigurationError } from '#platform/config.ts'
 import { withRetry } from '#platform/postgres.ts'
 import { systemTime, type Time } from '#platform/time.ts'
 import { Appender, type AppendLimits, appendLimits } from './append.ts'
+import { AppenderByPart } from './append-by-part.ts'
 import type { AppendWindow } from './append-statement.ts'
 import { LaneHeads, readLanes } from './lane.ts'
 import type { LogCounters, OpenedLog, ReadStreamOptions, StreamLine } from './log.ts'
@@ -22,6 +23,8 @@ export interface LogOptions {
   readonly limits?: Partial<AppendLimits>
   readonly window?: Partial<AppendWindow>
   readonly time?: Time
+  /** One transaction a part, for databases that are distributed by it. */
+  readonly cutsByPart?: boolean
 }
 
 /** Design D7 and streams.md §4.8. */
@@ -82,7 +85,8 @@ export async function openLogOn(store: LogStore, options: LogOptions = {}): Prom
   const reading = { partOf: partOfStream, eventsPerRow: 1 }
   const listeners = new Set<(parts: readonly number[]) => void>()
   const counted = { appendedEvents: 0, appendedGroups: 0, refusedRequests: 0 }
-  const appender = new Appender({
+  const Appending = options.cutsByPart === true ? AppenderByPart : Appender
+  const appender = new Appending({
     store,
     time,
     partOf: partOfStream,

@@ -84,6 +84,10 @@ export class CourseLoad {
     await Promise.all(this.#running.splice(0))
   }
 
+  studentOf(course: Uuid): Uuid {
+    return idOf(this.#options.seed, `student ${course}`)
+  }
+
   /** The event uuids that were acknowledged, in order. */
   promised(course: Uuid): readonly Uuid[] {
     const sent = this.#of(course)
@@ -158,7 +162,7 @@ export class CourseLoad {
       sequence_number: number,
       ecosystem_uuid: idOf(seed, 'ecosystem'),
       trial_uuid: idOf(seed, `trial ${course.uuid} ${number}`),
-      student_uuid: idOf(seed, `student ${course.uuid}`),
+      student_uuid: this.studentOf(course.uuid),
       exercise_uuid: idOf(seed, `exercise ${number % 50}`),
       is_correct: number % 3 > 0,
       is_real_response: true,

@@ -16,6 +16,7 @@ import {
   readMilliseconds,
   readReplicaSettings,
   readStorageSettings,
+  readSwitch,
   readWhole,
   requireDatabaseUrl,
 } from './options.ts'
@@ -66,6 +67,9 @@ Storage of the database, where this machine has it, optional:
   BIGLEARN_STORAGE_FOLDER (writes are refused while less than 15 % of its volume is free),
   BIGLEARN_STORAGE_CHECK_MS (5000)
 
+A database that is distributed by part, optional:
+  BIGLEARN_SHARDED=1 (no transaction of the hot path spans two parts)
+
 Settings of the API, each optional:
   BIGLEARN_PATH_PREFIX (also served below this path), BIGLEARN_BODY_BYTES_MAX (64 MiB),
   BIGLEARN_STRICT=1 (apply every limit that was ever declared; for contract tests),
@@ -93,6 +97,7 @@ async function serve(options: ServeOptions): Promise<void> {
         tokens: readTokens(process.env),
         replicas: readReplicaSettings(process.env),
         storage: readStorageSettings(process.env),
+        isSharded: readSwitch(process.env, 'BIGLEARN_SHARDED'),
         lameDuckMs: readMilliseconds(process.env, 'BIGLEARN_LAME_DUCK_MS', lameDuckMs),
         settings: readApiSettings(process.env),
         receiptDays: readWhole(process.env, 'BIGLEARN_RECEIPT_DAYS', [1, 36_500]),

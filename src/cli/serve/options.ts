@@ -62,6 +62,12 @@ export function readStorageSettings(environment: NodeJS.ProcessEnv): StorageSett
   }
 }
 
+export function readSwitch(environment: NodeJS.ProcessEnv, name: string): boolean {
+  const text = environment[name] ?? ''
+  if (['', '0', '1'].includes(text)) return text === '1'
+  throw new ConfigurationError(`${name} is "${text}"`, 'set 0 or 1')
+}
+
 /** Milliseconds from the environment, such as BIGLEARN_LAME_DUCK_MS. */
 export function readMilliseconds(environment: NodeJS.ProcessEnv, name: string, fallback: number): number {
   const text = environment[name]

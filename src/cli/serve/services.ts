@@ -79,6 +79,8 @@ export interface ServiceOptions {
   readonly roles: ReadonlySet<Role>
   readonly algorithms: readonly AlgorithmName[]
   readonly pool: pg.Pool
+  /** The database is distributed by part: no transaction of the hot path spans two. */
+  readonly isSharded?: boolean
   /** Shown beside the slots that this process owns. */
   readonly build: string
   readonly say: (line: string) => void
@@ -104,9 +106,10 @@ const matrixIntervalMsDefault = 60_000
 
 export async function openServices(options: ServiceOptions, shutdown: Shutdown): Promise<Services> {
   const { pool, roles, databaseUrl } = options
-  const logPool = openPool(databaseUrl, { name: 'log', connectionsMax: 6 })
+  const { isSharded = false } = options
+  const logPool = openPool(databaseUrl, { name: 'log', connectionsMax: isSharded ? 24 : 6 })
   shutdown.add('the connections of the log', 2000, () => logPool.end())
-  const log = await openLog(logPool)
+  const log = await openLog(logPool, { cutsByPart: isSharded })
   shutdown.add('the log', 5000, () => log.close())
 
   const replicas = options.replicas && openReplicasOf(pool, options.replicas, shutdown)
@@ -217,7 +220,7 @@ function startTraining(
 }
 
 async function startLearning(
-  { databaseUrl, build, say }: ServiceOptions,
+  { databaseUrl, build, isSharded = false, say }: ServiceOptions,
   log: OpenedLog,
   visibility: Visibility,
   shutdown: Shutdown,
@@ -253,7 +256,10 @@ async function startLearning(
     released: (parts: readonly number[]) => finder.drop(parts),
   }
   const report = (event: CrewEvent): void => reportCrew(event, say)
-  const runner = await startSubscription({ subscription, source: log, pool, heartbeatPool, build, report })
+  const runner = await startSubscription({
+    ...{ subscription, source: log, pool, heartbeatPool, build, report },
+    cutsByPart: isSharded,
+  })
   shutdown.add('learning', workersMsMax, () => runner.stop())
   const balance = startLaneBalance({
     pool,
