@@ -5,7 +5,7 @@ import { isPassing, withRetry } from '#platform/postgres.ts'
 import { isJsonContentType, isNestedTooDeep, nestingMax, parseBody } from './body.ts'
 import { type BodyBudget, countedFromBytes, createBodyBudget } from './body-budget.ts'
 import type { ApiConfig } from './config.ts'
-import { type Answer, type Endpoint, isRefusal, type PathNames } from './endpoint.ts'
+import { type Answer, type Endpoint, isRefusal, type PathNames, type RequestContext } from './endpoint.ts'
 import { type Refusal, refuse } from './errors.ts'
 import { internalError, stackOf } from './failure.ts'
 import type { ApiMetrics, RouteMetrics } from './metrics.ts'
@@ -132,7 +132,7 @@ async function handle(route: WireRoute, exchange: Exchange): Promise<FastifyRepl
   if ('problem' in view) return refusalOf(refuse('body_invalid', [view.problem]))
   const tooMuch = tooMuchToExplain(view, parsed.object)
   if (tooMuch !== undefined) return refusalOf(refuse('body_invalid', [tooMuch]))
-  const outcome = await runSafely(route, parsed.object, view, namesOf(request))
+  const outcome = await runSafely(route, parsed.object, view, contextOf(route, exchange))
   if (isRefusal(outcome)) return refusalOf(outcome)
   if (route.endpoint.writes) await tellPosition(route, reply)
   route.metrics.answered(200, secondsSince(request.arrivedAt))
@@ -147,6 +147,14 @@ function viewOf(request: FastifyRequest, { views }: Endpoint): ReturnType<typeof
 async function tellPosition({ ports }: WireRoute, reply: FastifyReply): Promise<void> {
   const position = await ports.replicas?.position()
   if (position !== undefined) void reply.header(positionHeader, position)
+}
+
+function contextOf({ endpoint }: WireRoute, { request, reply }: Exchange): RequestContext {
+  const path = namesOf(request)
+  if (!endpoint.waits) return { path }
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  return { path, gone: gone.signal }
 }
 
 function namesOf({ params }: FastifyRequest): PathNames {
@@ -165,12 +173,17 @@ function validate({ endpoint, validation, metrics }: WireRoute, body: object): r
 }
 
 /** Every failure becomes a refusal here; what is not foreseen is logged once, with an id the caller gets as well. */
-async function runSafely(route: WireRoute, body: object, view: View, names: PathNames): Promise<Answer | Refusal> {
+async function runSafely(
+  route: WireRoute,
+  body: object,
+  view: View,
+  context: RequestContext,
+): Promise<Answer | Refusal> {
   const { endpoint, ports } = route
   if (ports.readiness.isFailing()) return refuse('database_unavailable')
   if (endpoint.writes && ports.storage?.isFull()) return storageFull
   try {
-    return await withRetry(() => endpoint.run(body, ports, view, names), { budgetMs: route.failoverWaitMs })
+    return await withRetry(() => endpoint.run(body, ports, view, context), { budgetMs: route.failoverWaitMs })
   } catch (error) {
     if (error instanceof MatrixRemoved) return refuse('as_of_gone', [error.message])
     if (error instanceof LogOverloaded) return { refused: 'overloaded', retryAfterSeconds: error.retryAfterSeconds }

@@ -2,9 +2,12 @@ import type { CallOptions, Transport } from './transport.ts'
 import type * as wire from './wire.ts'
 import type * as due from './wire-algorithms.ts'
 import type * as reads from './wire-reads.ts'
+import type * as subscriptions from './wire-subscriptions.ts'
 
 /** Every call of the contract with what it takes and what it answers. `client.ts` says how each one travels. */
 export interface Client extends StreamCalls, ResultCalls, AlgorithmCalls, OperatorCalls {
+  /** A remote subscription, by its name: a lower-case letter, then up to 62 of a-z, 0-9, - and _. */
+  readonly subscription: (name: string) => SubscriptionCalls
   /** For requests that are serialised already, such as those of an outbox. */
   readonly transport: Transport
 }
@@ -105,6 +108,21 @@ export interface AlgorithmCalls {
 
 export interface AlgorithmName {
   readonly algorithm_name: string
+}
+
+/** `subscription-consumer.ts` makes a consumer of them. */
+export interface SubscriptionCalls {
+  /** May be repeated; other settings under the same name are refused with 409. */
+  readonly create: Single<subscriptions.SubscriptionSettings, { readonly status: 'created' | 'exists' }>
+  readonly fetch: Single<subscriptions.SubscriptionFetch, subscriptions.SubscriptionFetched>
+  readonly confirm: Single<subscriptions.SubscriptionConfirm, subscriptions.SubscriptionConfirmed>
+  /** Sets the stream aside whose event failed. */
+  readonly nack: Single<subscriptions.SubscriptionNack, subscriptions.SubscriptionNacked>
+  readonly extend: Single<subscriptions.InstanceLease, { readonly status: 'extended' | 'paused' }>
+  readonly release: Single<
+    { readonly instance_uuid: string; readonly slots: readonly subscriptions.HeldSlot[] },
+    { readonly status: 'released' }
+  >
 }
 
 export interface OperatorCalls {

@@ -1,4 +1,13 @@
-import type { AlgorithmCalls, Bulk, Client, OperatorCalls, ResultCalls, Single, StreamCalls } from './calls.ts'
+import type {
+  AlgorithmCalls,
+  Bulk,
+  Client,
+  OperatorCalls,
+  ResultCalls,
+  Single,
+  StreamCalls,
+  SubscriptionCalls,
+} from './calls.ts'
 import { ReplyUnexpected } from './errors.ts'
 import { bodyOf, sliceItems } from './slices.ts'
 import {
@@ -16,6 +25,7 @@ export * from './errors.ts'
 export type * from './wire.ts'
 export type * from './wire-algorithms.ts'
 export type * from './wire-reads.ts'
+export type * from './wire-subscriptions.ts'
 
 /**
  * Biglearn's wire contract as typed calls. Lists of any length are cut into requests that the server accepts, sent one
@@ -47,6 +57,7 @@ export function createClient(options: ClientOptions): Client {
     ...resultCalls(calls),
     ...algorithmCalls(calls),
     ...operatorCalls(transport),
+    subscription: (name) => subscriptionCalls(calls, name),
   }
 }
 
@@ -144,6 +155,19 @@ function algorithmCalls({ single, bulk }: Builder): AlgorithmCalls {
       audience,
       linesAre: 'only of known items',
     }),
+  }
+}
+
+function subscriptionCalls({ single }: Builder, name: string): SubscriptionCalls {
+  const path = `subscriptions/${encodeURIComponent(name)}`
+  const audience = 'consumer'
+  return {
+    create: single(path, audience),
+    fetch: single(`${path}/fetch`, audience),
+    confirm: single(`${path}/confirm`, audience),
+    nack: single(`${path}/nack`, audience),
+    extend: single(`${path}/extend`, audience),
+    release: single(`${path}/release`, audience),
   }
 }
 

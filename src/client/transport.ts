@@ -8,8 +8,8 @@ import { createGate } from './gate.ts'
  * Node ≥ 20 and in browsers.
  */
 
-/** Which of the server's four audiences a call belongs to; each has a header and a secret of its own. */
-const audiences = ['api', 'scheduler', 'sparfa', 'operator'] as const
+/** Whom a call is for; each has its own secret. A consumer of subscriptions shows that of the scheduler or operator. */
+const audiences = ['api', 'scheduler', 'sparfa', 'consumer', 'operator'] as const
 export type Audience = (typeof audiences)[number]
 export type Tokens = { readonly [audience in Audience]?: string | undefined }
 
@@ -194,7 +194,7 @@ function headersOf(request: TransportRequest, tokens: Tokens): Record<string, st
   if (request.body !== undefined) headers['Content-Type'] = 'application/json'
   const token = tokens[request.audience]
   if (token === undefined) return headers
-  if (request.audience === 'operator') headers['Authorization'] = `Bearer ${token}`
+  if (request.audience === 'operator' || request.audience === 'consumer') headers['Authorization'] = `Bearer ${token}`
   else headers[tokenHeaders[request.audience]] = token
   return headers
 }

@@ -46,6 +46,8 @@ export interface FetchRequest {
   /** How long to wait when there is nothing. */
   readonly waitMs: number
   readonly eventsMax: number
+  /** Aborted when nobody waits for the answer any more: an instance that is gone must not be given slots. */
+  readonly gone?: AbortSignal
   /** What the instance has got already and not confirmed; the rest of each lane comes after it. */
   readonly received: readonly (SlotKey & { readonly token: Uuid; readonly position: bigint })[]
 }
@@ -137,6 +139,8 @@ export class RemoteSubscriptions {
   async fetch(request: FetchRequest): Promise<FetchAnswer> {
     const untilMs = this.#time.monotonicMs() + request.waitMs
     const waiting: Waiting = { wake: new Wake(), parts: new Set() }
+    const wake = (): void => waiting.wake.call()
+    request.gone?.addEventListener('abort', wake)
     this.#waiting.add(waiting)
     try {
       for (;;) {
@@ -144,11 +148,13 @@ export class RemoteSubscriptions {
         if (answer.kind !== 'fetched') return answer
         const leftMs = untilMs - this.#time.monotonicMs()
         const hasWork = answer.batches.length > 0 || answer.retries.length > 0
-        if (hasWork || leftMs <= 0 || this.#isClosed) return answer
+        if (hasWork || leftMs <= 0 || this.#isClosed || request.gone?.aborted) return answer
         waiting.parts = new Set(answer.slots.map((slot) => slot.part))
         await waiting.wake.sleep(Math.min(leftMs, jittered(pollMs, this.#time)), this.#time)
+        if (request.gone?.aborted) return { ...answer, slots: [] }
       }
     } finally {
+      request.gone?.removeEventListener('abort', wake)
       this.#waiting.delete(waiting)
     }
   }

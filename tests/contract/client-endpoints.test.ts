@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { wireEndpoints } from '#api/endpoints.ts'
+import { subscriptionEndpoints } from '#api/routes/subscriptions.ts'
 import { createClient } from '#client/client.ts'
 import type { CallOptions } from '#client/transport.ts'
 
@@ -21,13 +22,14 @@ function recordingClient(reply: object) {
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const headers = new Headers(init?.headers)
     const audiences = ['api', 'sparfa', 'scheduler']
-    const token = audiences.map((audience) => headers.get(`biglearn-${audience}-token`)).find((value) => value !== null)
+    const names = [...audiences.map((audience) => `biglearn-${audience}-token`), 'authorization']
+    const token = names.map((name) => headers.get(name)).find((value) => value !== null)
     sent.push({ path: new URL(String(input)).pathname, token, body: JSON.parse(String(init?.body)) })
     return Response.json(reply)
   }
-  const tokens = { api: 'api', sparfa: 'sparfa', scheduler: 'scheduler' }
+  const tokens = { api: 'api', sparfa: 'sparfa', scheduler: 'scheduler', consumer: 'consumer' }
   const client = createClient({ url: 'http://biglearn.test/', fetch, tokens })
-  return { calls: client as unknown as { readonly [name: string]: AnyCall | undefined }, sent }
+  return { client, calls: client as unknown as { readonly [name: string]: AnyCall | undefined }, sent }
 }
 
 const callName = (endpoint: string) => endpoint.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())
@@ -50,11 +52,23 @@ for (const { name, audience, examples } of wireEndpoints) {
   })
 }
 
+for (const { name, path, examples } of subscriptionEndpoints) {
+  test(`${name} travels as its example`, async () => {
+    const { client, sent } = recordingClient(examples.response)
+    const calls = client.subscription('grades') as unknown as { readonly [name: string]: AnyCall | undefined }
+    const call = calls[name.replace('subscription_', '')]
+    assert.ok(call !== undefined, `subscriptions of the client have no ${name}`)
+    assert.deepEqual(await call(examples.request), examples.response)
+    const sentTo = path.replace('{name}', 'grades')
+    assert.deepEqual(sent, [{ path: sentTo, token: 'Bearer consumer', body: examples.request }])
+  })
+}
+
 test('the client has no call of the wire that the server does not know', () => {
   const { calls } = recordingClient({})
   const known = new Set(wireEndpoints.map(({ name }) => callName(name)))
   // Those of operators are listed elsewhere.
-  const others = /^(transport|fetchStatus)$/
+  const others = /^(transport|fetchStatus|subscription)$/
   const unknown = Object.keys(calls).filter((name) => !known.has(name) && !others.test(name))
   assert.deepEqual(unknown, [])
 })

@@ -9,8 +9,17 @@ import type { prepareCourseEcosystemRequest, updateCourseEcosystemsRequest } fro
 import type { recordResponsesRequest } from '#api/schemas/responses.ts'
 import type { updateRostersRequest } from '#api/schemas/rosters.ts'
 import type { fetchStreamStatusesRequest, recordNoOpsRequest } from '#api/schemas/streams.ts'
+import type {
+  confirmSubscriptionRequest,
+  createSubscriptionRequest,
+  extendSubscriptionRequest,
+  fetchSubscriptionRequest,
+  fetchSubscriptionResponse,
+  nackSubscriptionRequest,
+} from '#api/schemas/subscriptions.ts'
 import type * as wire from '#client/wire.ts'
 import type * as reads from '#client/wire-reads.ts'
+import type * as subscriptions from '#client/wire-subscriptions.ts'
 
 /*
  * What the client's types allow, the server's schemas must accept. Checked by the compiler: a field that is renamed,
@@ -43,5 +52,16 @@ export type AllAccepted = [
   Accepted<reads.StudentClueUpdate, Item<typeof updateStudentCluesRequest, 'student_clue_updates'>>,
   Accepted<reads.TeacherClueUpdate, Item<typeof updateTeacherCluesRequest, 'teacher_clue_updates'>>,
   Accepted<reads.AssignmentPicksUpdate, Item<typeof updateAssignmentPesRequest, 'pe_updates'>>,
+  // The names of types are checked at run time only.
+  Accepted<
+    Omit<subscriptions.SubscriptionSettings, 'event_types'>,
+    Omit<Body<typeof createSubscriptionRequest>, 'event_types'>
+  >,
+  Accepted<subscriptions.SubscriptionFetch, Body<typeof fetchSubscriptionRequest>>,
+  Accepted<subscriptions.SubscriptionConfirm, Body<typeof confirmSubscriptionRequest>>,
+  Accepted<subscriptions.SubscriptionNack, Body<typeof nackSubscriptionRequest>>,
+  Accepted<subscriptions.InstanceLease, Body<typeof extendSubscriptionRequest>>,
+  // The other way round: what the server answers, the client understands.
+  Accepted<Body<typeof fetchSubscriptionResponse>['slots'], subscriptions.SubscriptionFetched['slots']>,
   Accepted<reads.StudentPicksUpdate, Item<typeof updateWorstAreasRequest, 'practice_worst_areas_updates'>>,
 ]

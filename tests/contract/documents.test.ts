@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { wireEndpoints } from '#api/endpoints.ts'
+import { subscriptionEndpoints } from '#api/routes/subscriptions.ts'
 import { type MemoryServer, startMemoryServer } from './contract-server.ts'
 
 /* docs/api.md: its samples work as they are printed, and it speaks of every endpoint and of no other. */
@@ -36,4 +37,12 @@ test('every endpoint is explained, and nothing that does not exist', () => {
   explained.delete('record_response')
   const names = wireEndpoints.map(({ name }) => name)
   assert.deepEqual([...explained].toSorted(), names.toSorted())
+})
+
+test('every call of subscriptions is explained, and nothing that does not exist', () => {
+  const explained = [...text.matchAll(/^\| `(\/subscriptions\/[^`]*)` +\|/gm)].map(([, path]) => path)
+  assert.deepEqual(
+    explained,
+    subscriptionEndpoints.map(({ path }) => path),
+  )
 })

@@ -256,6 +256,27 @@ test('a long poll answers when something comes; extend and release do what they 
   assert.equal((await two.fetch()).slots.length, 64)
 })
 
+test('who hangs up while waiting is not given slots again after it gave them back', async () => {
+  await create('hung')
+  const [one, two] = [new Consumer('hung'), new Consumer('hung')]
+  const { slots } = await one.fetch()
+  const hangUp = new AbortController()
+  const waiting = fetch(`${url}/subscriptions/hung/fetch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${operatorToken}` },
+    body: JSON.stringify({ instance_uuid: one.id, lease_seconds: 30, wait_seconds: 20, max_num_events: 1 }),
+    signal: hangUp.signal,
+  })
+  await new Promise((done) => setTimeout(done, 300))
+  hangUp.abort()
+  await assert.rejects(waiting)
+  await one.call('release', { instance_uuid: one.id, slots: slots.map(held) })
+  assert.equal((await two.fetch()).slots.length, 64)
+  // Longer than a poll of the one that hung up, which would take half of them.
+  await new Promise((done) => setTimeout(done, 2500))
+  assert.equal((await two.fetch()).slots.length, 64)
+})
+
 test('a server that stops answers those who wait', async () => {
   await create('stop')
   const consumer = new Consumer('stop')

@@ -26,7 +26,7 @@ const create = endpoint({
   request: schemas.createSubscriptionRequest,
   response: schemas.createSubscriptionResponse,
   examples: examples.createSubscriptionExample,
-  run: (body, ports, _view, path) =>
+  run: (body, ports, _view, { path }) =>
     onSubscription(ports, path, async (remote, name) => {
       const types = body.event_types as EventType[] | undefined
       const filter = types === undefined ? {} : { eventTypes: types }
@@ -47,7 +47,8 @@ const fetch = endpoint({
   request: schemas.fetchSubscriptionRequest,
   response: schemas.fetchSubscriptionResponse,
   examples: examples.fetchSubscriptionExample,
-  run: (body, ports, _view, path) =>
+  waits: true,
+  run: (body, ports, _view, { path, gone }) =>
     onSubscription(ports, path, async (remote, subscription) => {
       const answer = await remote.fetch({
         subscription,
@@ -55,6 +56,7 @@ const fetch = endpoint({
         leaseMs: body.lease_seconds * 1000,
         waitMs: body.wait_seconds * 1000,
         eventsMax: body.max_num_events,
+        ...(gone && { gone }),
         received: (body.received ?? []).map((line) => ({ ...heldOf(line), position: BigInt(line.position) })),
       })
       if (answer.kind === 'overloaded') return { refused: 'overloaded', retryAfterSeconds: 1 }
@@ -80,7 +82,7 @@ const confirm = endpoint({
   request: schemas.confirmSubscriptionRequest,
   response: schemas.confirmSubscriptionResponse,
   examples: examples.confirmSubscriptionExample,
-  run: (body, ports, _view, path) =>
+  run: (body, ports, _view, { path }) =>
     onSubscription(ports, path, async (remote, subscription) => {
       const answer = await remote.confirm({
         subscription,
@@ -116,7 +118,7 @@ const nack = endpoint({
   request: schemas.nackSubscriptionRequest,
   response: schemas.nackSubscriptionResponse,
   examples: examples.nackSubscriptionExample,
-  run: (body, ports, _view, path) =>
+  run: (body, ports, _view, { path }) =>
     onSubscription(ports, path, async (remote, subscription) => {
       const awaited = body.awaited
       const status = await remote.nack({
@@ -141,7 +143,7 @@ const extend = endpoint({
   request: schemas.extendSubscriptionRequest,
   response: schemas.extendSubscriptionResponse,
   examples: examples.extendSubscriptionExample,
-  run: (body, ports, _view, path) =>
+  run: (body, ports, _view, { path }) =>
     onSubscription(ports, path, async (remote, subscription) => {
       const request = { subscription, instance: toUuid(body.instance_uuid), leaseMs: body.lease_seconds * 1000 }
       const status = await remote.extend(request)
@@ -159,7 +161,7 @@ const release = endpoint({
   request: schemas.releaseSubscriptionRequest,
   response: schemas.releaseSubscriptionResponse,
   examples: examples.releaseSubscriptionExample,
-  run: (body, ports, _view, path) =>
+  run: (body, ports, _view, { path }) =>
     onSubscription(ports, path, async (remote, subscription) => {
       const slots = body.slots.map(heldOf)
       const status = await remote.release({ subscription, instance: toUuid(body.instance_uuid), slots })
