@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { listSetAside, replayStream, retryStream } from './control.ts'
 import { createSlotsOfLanes, registerSubscription } from './slots.ts'
-import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
+import { eventually, faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
 /** Streams that change lanes while lanes are as far as they like (streams.md §4.4); all in part 0. */
@@ -202,6 +202,38 @@ test('a set-aside course gets what another lane has still to pass once, and join
   lanes.add(hot, 1)
   await eventually('with its lane', async () => (await numbers('owed_early', hot)).length >= 5)
   assert.deepEqual(await numbers('owed_early', hot), upTo(5))
+})
+
+test('a course that its old lane sets aside between the fence and the look at that lane is passed over', async () => {
+  const lanes = new TestLanes(1)
+  const hot = newStream()
+  lanes.add(hot, 1)
+  lanes.move(hot, 1)
+  lanes.add(hot, 1)
+  const release = await withStuckLane('between', lanes, 0)
+  let isDone = false
+  const pool = faultyPool(crew.pool(1), crew.admin, async (statement) => {
+    if (isDone || !statement.startsWith('select part, lane, position')) return 'go' as const
+    isDone = true
+    // What the owner of lane 0 commits when the first event fails.
+    await crew.admin.query(
+      `insert into course_exception (part, stream, subscription, lane, state, next_number, until_number, next_at)
+       values (0, $1, 'between', 0, 'retry', 0, 1, now() + interval '1 hour')`,
+      [hot],
+    )
+    await crew.admin.query(
+      `update slot set position = 1, exceptions = 1 where subscription = 'between' and part = 0 and lane = 0`,
+    )
+    return 'go' as const
+  })
+  await crew.run(recording('between'), lanes, { pool })
+  await eventually('passed over', async () => (await crew.slot('between', 0, 1)).position === 1n)
+  assert.deepEqual(await numbers('between', hot), [])
+  assert.equal((await listSetAside(crew.admin, 'between', 1))[0]?.untilNumber, 2)
+  await release()
+  assert.ok(await retryStream(crew.admin, deed('between'), choiceOf(hot)))
+  await eventually('all of it', async () => (await numbers('between', hot)).length === 2)
+  assert.deepEqual(await numbers('between', hot), upTo(2))
 })
 
 test('a replay of a course whose lanes are not done yet delivers each event once more, and then goes on', async () => {

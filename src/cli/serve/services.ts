@@ -225,7 +225,7 @@ async function startLearning(
   visibility: Visibility,
   shutdown: Shutdown,
 ): Promise<SubscriptionRunner> {
-  const pool = openPool(databaseUrl, { name: 'learning', connectionsMax: 3, idleInTransactionTimeoutMs: 5000 })
+  const pool = openPool(databaseUrl, { name: 'learning', connectionsMax: 4, idleInTransactionTimeoutMs: 5000 })
   const heartbeatPool = openPool(databaseUrl, {
     name: 'heartbeat',
     connectionsMax: 2,

@@ -1,6 +1,9 @@
 import type { Command } from 'commander'
+import type pg from 'pg'
+import { listSetAside, type SetAsideStream } from '#crew/control.ts'
 import { readLags, type SubscriptionLag } from '#crew/progress.ts'
 import { type LaneOwner, readLaneOwners } from '#log/lane-balance.ts'
+import type { BlockedStream } from '#log/log.ts'
 import { ageText, jsonText, tableText } from './table.ts'
 import { type Shown, type StreamsTools, showing, withStreams } from './tools.ts'
 
@@ -11,18 +14,49 @@ export function lanesCommand(tools: StreamsTools): Command {
       'after',
       `
 "lane" 0 is the one that the courses of a part share. "events/s" is a moving average over a minute, shown from 1 on.
-The second table has the lanes that a subscription has not confirmed to the end, and those that nobody works on. Change
-where a course goes: "lane". Courses that miss numbers: "blocked". Courses that a reader could not follow: "parked".`,
+The second table has the lanes that a subscription has not confirmed to the end, and those that nobody works on. Below are
+the first courses that miss numbers ("blocked" has all) and that a reader could not follow ("parked" has all). Change where
+a course goes: "lane".`,
     )
     .action(({ json }: Shown) =>
       withStreams(tools, async ({ pool, log }) => {
         const owners = await readLaneOwners(pool)
         const lags = await readLags(pool, log)
-        if (json) return tools.write(jsonText({ courses: owners, subscriptions: lags.map(slotsOf) }))
+        const blocked = await log.blockedStreams(linesMax)
+        const setAside = (await Promise.all(lags.map(({ name }) => asideOf(pool, name)))).flat()
+        const courses = { courses: owners, blocked, setAside }
+        if (json) return tools.write(jsonText({ ...courses, subscriptions: lags.map(slotsOf) }))
         tools.write(owners.length === 0 ? 'every course shares a lane, and none is busy\n' : ownersText(owners))
         tools.write(`\n${slotsText(lags)}`)
+        if (blocked.length > 0) tools.write(`\n${blockedText(blocked)}`)
+        if (setAside.length > 0) tools.write(`\n${asideText(setAside)}`)
       }),
     )
+}
+
+const linesMax = 10
+
+interface AsideLine extends SetAsideStream {
+  readonly subscription: string
+}
+
+async function asideOf(pool: pg.Pool, subscription: string): Promise<AsideLine[]> {
+  return (await listSetAside(pool, subscription, linesMax)).map((stream) => ({ subscription, ...stream }))
+}
+
+function blockedText(blocked: readonly BlockedStream[]): string {
+  const rows = blocked.map(({ stream, contiguousSequenceNumber, blockedSince }) => {
+    return [stream, contiguousSequenceNumber, ageText(Date.now() - blockedSince.getTime())]
+  })
+  return tableText(['blocked', 'first missing', 'waits for'], rows)
+}
+
+function asideText(streams: readonly AsideLine[]): string {
+  const rows = streams.map(({ subscription, stream, state, nextNumber, error, awaited }) => [
+    ...[stream, subscription, state, nextNumber],
+    (error?.split('\n')[0] ?? (awaited === undefined ? '-' : `waits for ${awaited}`)).slice(0, 80),
+  ])
+  return tableText(['set aside', 'subscription', 'state', 'at', 'why'], rows)
 }
 
 function ownersText(owners: readonly LaneOwner[]): string {
