@@ -127,14 +127,18 @@ test('a retry is confirmed as a stream, with its end, also when none of its even
 })
 
 test('a slot that another instance has is not confirmed', async () => {
-  const { run, of, problems } = scripted([{ batches: [batch(1, '7', event('a', 3)), batch(2, '8', event('b', 0))] }], {
+  const confirmed: string[] = []
+  const { run, problems } = scripted([{ batches: [batch(1, '7', event('a', 3)), batch(2, '8', event('b', 0))] }], {
     nack: async () => ({ status: 'lost_lease' }),
-    confirm: async () => ({ batches: [{ status: 'lost_lease' }], streams: [] }),
+    confirm: async ({ batches }) => {
+      confirmed.push(...(batches ?? []).map(({ position }) => position))
+      return { batches: [{ status: 'lost_lease' }], streams: [] }
+    },
   })
   await run(async ({ stream }) => {
     if (stream === 'a') throw new Error('too late')
   })
-  assert.deepEqual(of('nack'), [])
+  assert.deepEqual(confirmed, ['8'])
   assert.deepEqual(
     problems.map((problem) => (problem.kind === 'failed' ? problem.outcome : problem.kind)),
     ['lost_lease', 'not_confirmed'],
