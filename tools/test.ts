@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { migrate, readMigrations } from '#operate/migrate.ts'
 import { makeTemplate, startTestCluster } from '#platform/test-database.ts'
+import { notRun, readMap } from './streams-map.ts'
 
 /*
  * `npm test`: types, lint, the architecture check, then every test on one throw-away database cluster.
@@ -12,6 +13,13 @@ import { makeTemplate, startTestCluster } from '#platform/test-database.ts'
 const { positionals } = parseArgs({ allowPositionals: true, strict: false })
 const patterns = positionals.length > 0 ? positionals : ['src/**/*.test.ts', 'tests/**/*.test.ts', 'tools/**/*.test.ts']
 const noticesFile = join('artefacts', `notices-${process.pid}.txt`)
+const ranFile = join('artefacts', `ran-${process.pid}.txt`)
+const reporters = [
+  '--test-reporter=spec',
+  '--test-reporter-destination=stdout',
+  '--test-reporter=./tools/ran-reporter.ts',
+  `--test-reporter-destination=${ranFile}`,
+]
 
 function run(program: string, words: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<number> {
   const child = spawn(program, words, { stdio: 'inherit', env: environment })
@@ -44,12 +52,19 @@ async function tests(files: readonly string[]): Promise<number> {
     }
     return await run(
       process.execPath,
-      ['--test', '--test-timeout=300000', '--test-concurrency=2', ...files],
+      ['--test', '--test-timeout=300000', '--test-concurrency=2', ...reporters, ...files],
       environment,
     )
   } finally {
     await cluster.stop()
   }
+}
+
+/** Tells of scenarios and invariants of the streams whose test did not run, for instance for want of a small volume. */
+async function checkStreamsMap(): Promise<void> {
+  const missing = notRun(readMap(await readFile('docs/streams-tests.md', 'utf8')), await readFile(ranFile, 'utf8'))
+  for (const { mark, file, name } of missing) process.stdout.write(`DID NOT RUN: ${mark}, ${file}: ${name}\n`)
+  if (process.env['CI'] === 'true' && missing.length > 0) process.exitCode = 1
 }
 
 async function printNotices(): Promise<void> {
@@ -68,4 +83,6 @@ if (files.length === 0) {
 }
 const code = (positionals.length > 0 ? 0 : await checks()) || (await tests(files.sort()))
 process.exitCode = code
+if (code === 0 && positionals.length === 0) await checkStreamsMap()
+await rm(ranFile, { force: true })
 await printNotices()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StreamEvent } from '#domain/events.ts'
-import type { Uuid } from '#domain/ids.ts'
+import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 import { binsOf } from './append-statement.ts'
 import type { StreamStatus } from './log.ts'
@@ -209,6 +209,41 @@ test('[S53] a snapshot that is held open keeps nobody from appending and reading
     await client.query('commit')
   } finally {
     client.release()
+  }
+})
+
+/** Names that differ in few places, as generators of other versions make them. */
+function uuidsOf(version: 'v1' | 'v4' | 'v7' | 'sequential', count: number): Uuid[] {
+  return upTo(count).map((index) => {
+    const digits = index.toString(16).padStart(8, '0')
+    if (version === 'v1') return toUuid(`${digits}-1234-11ee-8000-0242ac120002`)
+    if (version === 'v7') return toUuid(`018f0000-${digits.slice(4)}-7000-8000-${digits}0000`)
+    if (version === 'sequential') return toUuid(`00000000-0000-0000-0000-0000${digits}`)
+    return uuidOf(`version four ${index}`)
+  })
+}
+
+test('[S55] parts are filled alike by uuids of any version, and are the same in SQL', async () => {
+  const [count, parts] = [6400, 64]
+  for (const version of ['v1', 'v4', 'v7', 'sequential'] as const) {
+    const uuids = uuidsOf(version, count)
+    const filled = new Array<number>(parts).fill(0)
+    for (const uuid of uuids) filled[partOf('course', uuid, parts)]! += 1
+    const expected = count / parts
+    const chiSquare = filled.reduce((sum, found) => sum + (found - expected) ** 2 / expected, 0)
+    // 63 degrees of freedom: beyond this one time in ten thousand.
+    assert.ok(chiSquare < 113, `${version}: ${chiSquare}`)
+    const found = await given.pool.query<{ part: number }>(
+      `select (get_byte(h, 0) * 256 + get_byte(h, 1)) % $2 as part
+       from unnest($1::uuid[]) with ordinality u (uuid, place)
+       cross join lateral sha256(uuid_send(u.uuid)) h
+       order by u.place`,
+      [uuids.slice(0, 200), parts],
+    )
+    assert.deepEqual(
+      found.rows.map(({ part }) => part),
+      uuids.slice(0, 200).map((uuid) => partOf('course', uuid, parts)),
+    )
   }
 })
 
