@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { append } from './append.ts'
 import { clues } from './clues.ts'
+import { due } from './due.ts'
 import { eightLive } from './eight-live.ts'
 import { http } from './http.ts'
 import { ingest, ingestShapes } from './ingest.ts'
@@ -52,6 +53,15 @@ program
   .option('--seconds <n>', 'measured time of each part', positive, 10)
   .option('--seed <n>', 'seed of the class', positive, 1)
   .action((options) => clues(options))
+
+program
+  .command('due')
+  .description('what remote algorithms wait for when they ask for work, on generated read models')
+  .option('--students <n>', 'enrolled students', positive, 1_000_000)
+  .option('--answers <n>', 'answers of all students together', positive, 20_000_000)
+  .option('--seconds <n>', 'measured time of each shape', positive, 15)
+  .option('--seed <n>', 'seed of the courses', positive, 1)
+  .action((options) => due(options))
 
 program
   .command('http')

@@ -11,8 +11,8 @@ import type { Examined, WalkedCourse } from './walk.ts'
  */
 const kind = 'trials'
 /** Students counted by one request. */
-const studentsMax = 2000
-const studentsPerLook = 200
+const studentsMax = 200
+const studentsPerLook = 100
 
 export async function fetchMatrixUpdates(ports: ContractPorts, algorithm: string): Promise<MatrixUpdateItem[]> {
   await ports.walk.find<Uuid>({
