@@ -46,6 +46,7 @@ export interface ApplicationOptions {
   readonly replicas?: ReplicaSettings | undefined
   /** The database is distributed by part (docs/operations/sharding.md). */
   readonly isSharded?: boolean
+  readonly notifies?: boolean
   /** The volume of the database, where this machine has it. */
   readonly storage?: StorageSettings | undefined
   /** Least time between two matrix updates that remote algorithms are asked for; a minute when absent. */

@@ -67,6 +67,10 @@ Storage of the database, where this machine has it, optional:
   BIGLEARN_STORAGE_FOLDER (writes are refused while less than 15 % of its volume is free),
   BIGLEARN_STORAGE_CHECK_MS (5000)
 
+Wake-ups between processes, optional:
+  BIGLEARN_NOTIFY=1 (consumers in other processes hear of appends at once instead of at their next poll; needs a
+  connection that is not pooled)
+
 A database that is distributed by part, optional:
   BIGLEARN_SHARDED=1 (no transaction of the hot path spans two parts)
 
@@ -97,6 +101,7 @@ async function serve(options: ServeOptions): Promise<void> {
         tokens: readTokens(process.env),
         replicas: readReplicaSettings(process.env),
         storage: readStorageSettings(process.env),
+        notifies: readSwitch(process.env, 'BIGLEARN_NOTIFY'),
         isSharded: readSwitch(process.env, 'BIGLEARN_SHARDED'),
         lameDuckMs: readMilliseconds(process.env, 'BIGLEARN_LAME_DUCK_MS', lameDuckMs),
         settings: readApiSettings(process.env),

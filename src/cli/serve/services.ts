@@ -44,6 +44,7 @@ import { SecondCopyFinder } from '#learning/second-copies.ts'
 import { learningSubscription } from '#learning/subscription.ts'
 import type { LaneEntry, Log, OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
+import { openWakeUps } from '#log/wake-ups.ts'
 import { openPool, withRetry } from '#platform/postgres.ts'
 import type { Shutdown } from '#platform/shutdown.ts'
 import { openAlgorithms } from './algorithms.ts'
@@ -81,6 +82,8 @@ export interface ServiceOptions {
   readonly pool: pg.Pool
   /** The database is distributed by part: no transaction of the hot path spans two. */
   readonly isSharded?: boolean
+  /** Tells other processes what was appended, and hears it from them. */
+  readonly notifies?: boolean
   /** Shown beside the slots that this process owns. */
   readonly build: string
   readonly say: (line: string) => void
@@ -109,8 +112,9 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const { isSharded = false } = options
   const logPool = openPool(databaseUrl, { name: 'log', connectionsMax: isSharded ? 24 : 6 })
   shutdown.add('the connections of the log', 2000, () => logPool.end())
-  const log = await openLog(logPool, { cutsByPart: isSharded })
-  shutdown.add('the log', 5000, () => log.close())
+  const opened = await openLog(logPool, { cutsByPart: isSharded })
+  shutdown.add('the log', 5000, () => opened.close())
+  const log = options.notifies === true ? wokenByOthers(opened, options, shutdown) : opened
 
   const replicas = options.replicas && openReplicasOf(pool, options.replicas, shutdown)
   const reader = openLearningReader(pool)
@@ -169,6 +173,14 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     remote: openRemoteAccess({ pool, log, readFrom: replicas?.source(log) ?? log }),
     replicas,
   }
+}
+
+/** Whoever listens to this log also hears what other processes append. */
+function wokenByOthers(log: OpenedLog, { databaseUrl: url, say }: ServiceOptions, shutdown: Shutdown): OpenedLog {
+  const unsupported = (error: unknown): void => say(`without notifications, consumers poll: ${reasonOf(error)}`)
+  const wakeUps = openWakeUps({ url, log, parts: 2 * partsDefault, unsupported })
+  shutdown.add('wake-ups', 2000, () => wakeUps.close())
+  return wakeUps.around(log)
 }
 
 function openRemoteStores(pool: pg.Pool) {
