@@ -117,8 +117,11 @@ program
 
 program
   .command('takeover')
-  .description('how long slots wait when a process joins, leaves, or is killed')
-  .option('--rounds <n>', 'times each', positive, 3)
+  .description('how long 256 slots wait when a process joins, leaves, or is killed; what idle heartbeats write')
+  .option('--rounds <n>', 'times each', positive, 20)
+  .option('--answers-per-second <n>', 'load through the log meanwhile', positive, 1000)
+  .option('--idle-seconds <n>', 'measured time of ten idle members', positive, 20)
+  .option('--seed <n>', 'seed of the answers', positive, 1)
   .action((options) => takeover(options))
 
 program.parseAsync().catch((error: unknown) => {
