@@ -6,11 +6,13 @@ import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 import { scanBody } from '#log/codec.ts'
 import { type LaneEntry, LogOverloaded, type OpenedLog } from '#log/log.ts'
+import { openLogOn } from '#log/open.ts'
 import { createEcosystemOf, uuidOf } from '#log/sample-events.ts'
 import { Clients } from './clients.ts'
 import { addSlot } from './crew-store.ts'
 import { countExceptions, keepUntil, put } from './exception-rules.ts'
 import { Invariants } from './invariants.ts'
+import { simulatedLogStore } from './log-store.ts'
 import { type Consumer, SimulatedProcess, ttlMs } from './process.ts'
 import { lockOn, type Observer, quietFaults, SimulatedServer, sqlState } from './server.ts'
 import { type Change, headOf, type State, streamKeyOf, subscriptionOf } from './state.ts'
@@ -41,6 +43,8 @@ export class World {
   readonly server: SimulatedServer
   readonly invariants: Invariants
   readonly operator: ProcessTime
+  /** Of a process that nothing happens to. */
+  readonly operatorLog: Promise<OpenedLog>
   readonly clients: Clients
   readonly courses: readonly Uuid[]
   readonly injected = new Map<FaultName, number>()
@@ -63,6 +67,7 @@ export class World {
     this.server = new SimulatedServer(this.time, { ...quietFaults })
     this.operator = new ProcessTime(this.time, { offsetMs: 0, drift: 1 })
     this.parts = options.parts ?? 2
+    this.operatorLog = this.#openOperatorLog()
     this.courses = Array.from({ length: options.courses ?? 5 }, (_, index) => uuidOf(`simulated course ${index}`))
     this.invariants = new Invariants(this.server, this.parts)
     this.server.observers.push(this.#tracer(), this.invariants)
@@ -74,6 +79,14 @@ export class World {
       storedUuid: (event) => this.#storedUuid(event),
     })
     for (const name of ['plain', 'fussy']) this.server.prepare((state) => this.#subscribe(state, name))
+  }
+
+  #openOperatorLog(): Promise<OpenedLog> {
+    const { server, operator: process, parts } = this
+    const partOfStream = (kind: StreamKind, stream: Uuid): number => partOf(kind, stream, parts)
+    const asInProduction = { readsHeadsUnderGate: true, readsStandby: false }
+    const store = simulatedLogStore({ server, process, parts, partOf: partOfStream, ...asInProduction })
+    return openLogOn(store, { parts, time: process })
   }
 
   #subscribe(state: State, name: string): void {
@@ -426,10 +439,9 @@ const faultsByName = {
     })
   },
   async replay(world: World) {
-    const process = world.time.chosen(world.processes)
     const name = world.time.chosen(['plain', 'fussy'])!
     const course = world.time.chosen(world.courses)!
-    if (process !== undefined) await replay(world, await process.log, name, course)
+    await replay(world, await world.operatorLog, name, course)
   },
   async repair(world: World) {
     const course = world.time.chosen(world.courses)!
