@@ -1,6 +1,6 @@
 /*
  * The rules that keep effects single and in order, each with a switch. They are all on; only tests pass something else,
- * to show that they would notice a rule that is missing (tests/simulation/teeth.test.ts).
+ * to show that they would notice a rule that is missing (tests/simulation/teeth.test.ts, remote.db.test.ts).
  */
 export interface Guards {
   /** The fence locks slots by their token. */
@@ -11,6 +11,8 @@ export interface Guards {
   readonly recheck: boolean
   /** A stream that changed lanes waits until its old lane is confirmed. */
   readonly handOver: boolean
+  /** A remote confirmation names what its position holds. */
+  readonly content: boolean
 }
 
-export const allGuards: Guards = { token: true, position: true, recheck: true, handOver: true }
+export const allGuards: Guards = { token: true, position: true, recheck: true, handOver: true, content: true }

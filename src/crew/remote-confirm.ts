@@ -12,6 +12,7 @@ import {
 } from './exceptions.ts'
 import { attemptsMax, blockedPauseMs, pauseBeforeAttempt } from './failure.ts'
 import { confirmSlots, type FencedSlot, lockSlots } from './fence.ts'
+import { allGuards, type Guards } from './guards.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import { endsOf, streamsOf } from './pass.ts'
 import { entriesAheadMax, entryName, remoteLimits } from './remote.ts'
@@ -66,6 +67,7 @@ export interface Confirmations {
 export async function confirmRemote(
   context: RemoteContext,
   request: Confirmations,
+  guards: Guards = allGuards,
 ): Promise<{ readonly batches: ConfirmOutcome[]; readonly streams: ConfirmOutcome[] }> {
   const { subscription, instance, leaseMs } = request
   const grants = [...request.batches, ...request.streams].map((held) => ({ ...held, epoch: 0n, position: 0n }))
@@ -74,7 +76,7 @@ export async function confirmRemote(
     const locked = await lockSlots(transaction, subscription, grants)
     const batches: ConfirmOutcome[] = []
     for (const batch of request.batches) {
-      batches.push(await confirmBatch(context, transaction, subscription, locked, batch))
+      batches.push(await confirmBatch({ ...context, guards }, transaction, subscription, locked, batch))
     }
     const streams: ConfirmOutcome[] = []
     for (const stream of request.streams) {
@@ -85,7 +87,7 @@ export async function confirmRemote(
 }
 
 async function confirmBatch(
-  context: RemoteContext,
+  context: RemoteContext & { readonly guards: Guards },
   transaction: pg.ClientBase,
   subscription: string,
   locked: Map<string, FencedSlot>,
@@ -101,7 +103,8 @@ async function confirmBatch(
     slot.exceptions > 0 ? Number(batch.position - slot.position) : 1,
   )
   const last = passed.find((entry) => entry.position === batch.position)
-  if (last === undefined || entryName(last) !== batch.entry) return 'cursor_diverged'
+  const isSame = last !== undefined && entryName(last) === batch.entry
+  if (!isSame && context.guards.content) return 'cursor_diverged'
   if (slot.exceptions > 0) await passOver(transaction, subscription, batch, passed)
   await confirmSlots(transaction, subscription, [batch])
   locked.set(slotName(batch), { ...slot, position: batch.position })

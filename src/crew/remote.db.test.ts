@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { listSetAside, pauseSubscription, replayStream } from './control.ts'
+import { allGuards } from './guards.ts'
 import { type FetchAnswer, type RemoteBatch, RemoteSubscriptions } from './remote.ts'
 import { confirmRemote, extendRemote, nackRemote, releaseRemote } from './remote-confirm.ts'
 import { createSlotsOfLanes } from './slots.ts'
@@ -112,6 +113,23 @@ test('[S26] [S27] [S28] [S62] a confirmation that is old, low, early or of somet
   assert.deepEqual((await consumer.confirm([first, second])).batches, ['confirmed', 'confirmed'])
   assert.deepEqual((await consumer.confirm([first])).batches, ['already_confirmed'])
   assert.equal(await position(), 2n)
+})
+
+test('teeth: without the name of the content, what a failover put in its place is confirmed unseen', async () => {
+  for (const content of [true, false]) {
+    const name = `content_${content}`
+    const { lanes, instance } = await open(name, 1)
+    lanes.add(newStream(), 1)
+    const consumer = instance()
+    const { batches } = await consumer.fetch()
+    // The server that held what was fetched is gone; in its place stands something else at the same position.
+    const reborn = new TestLanes(1)
+    reborn.add(newStream(), 1)
+    const request = { subscription: name, instance: consumer.id, leaseMs: 5000, batches, streams: [] }
+    const context = { pool: crew.admin, source: reborn }
+    const { batches: outcomes } = await confirmRemote(context, request, { ...allGuards, content })
+    assert.deepEqual(outcomes, [content ? 'cursor_diverged' : 'confirmed'])
+  }
 })
 
 test('instances share the slots; when a lease ends the other one gets the slots and the batches', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type pg from 'pg'
 import { replayStream } from '#crew/control.ts'
-import { slotName } from '#crew/ownership.ts'
+import { type SlotKey, slotName } from '#crew/ownership.ts'
 import { postgresCrewStore } from '#crew/postgres-store.ts'
 import { createSlotsOfLanes, registerSubscription, type SlotGrant } from '#crew/slots.ts'
 import type { CrewConnection, CrewStore, CrewTransaction } from '#crew/store.ts'
@@ -116,7 +116,9 @@ export class Replay {
     if (left.has(operation.name) || isOfTheMoment(operation)) return
     if (timed.has(operation.name)) await this.#admin.query('update replayed.clock set ms = $1', [operation.atMs])
     const words = this.#translated(withoutLocked(operation)) as never[]
-    const answer = await this.#ask(operation, words)
+    const answer = await this.#ask(operation, words).catch((error: unknown) => {
+      throw new Error(`${describe(operation)}: ${error}`, { cause: error })
+    })
     if (operation.name === 'acquire') return this.#compareGrants(operation, answer as SlotGrant[])
     if (operation.name === 'end' || operation.session === undefined) return
     this.compared += 1
@@ -145,12 +147,14 @@ export class Replay {
     }
     if (name === 'begin') return begin(worker)
     if (name === 'commit' || name === 'rollback') return finish(worker, name)
+    if (name === 'createSlots')
+      return worker.connection.createSlots(await this.#withoutSlots(words[0] ?? [], subscription))
     if (name in worker.connection) return call(worker.connection, name, words)
     return call(worker.transaction, name, words)
   }
 
   async #operate(name: string, words: readonly unknown[], answer: unknown): Promise<unknown> {
-    if (name === 'slots of') return createSlotsOfLanes(this.#admin, words as never)
+    if (name === 'slots of') return createSlotsOfLanes(this.#admin, await this.#withoutSlots(words as SlotKey[]))
     if (name === 'pause') {
       return this.#admin.query('update subscription set is_paused = $2 where name = $1', [...words])
     }
@@ -164,6 +168,14 @@ export class Replay {
     const source = { statuses: async () => [status], laneHeads: async () => heads }
     const isReplayed = await replayStream(this.#pool, source, deed, choice, nextNumber)
     return isReplayed ? answer : undefined
+  }
+
+  /** An insert that meets a row which is being changed waits for that, though it inserts nothing. */
+  async #withoutSlots(keys: readonly SlotKey[], subscription = 'plain'): Promise<SlotKey[]> {
+    const text = 'select part, lane from slot where subscription = $1'
+    const found = await this.#admin.query<SlotKey>(text, [subscription])
+    const known = new Set(found.rows.map(slotName))
+    return keys.filter((key) => !known.has(slotName(key)))
   }
 
   async #end(session: number): Promise<void> {

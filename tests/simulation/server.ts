@@ -250,7 +250,7 @@ export class SimulatedServer {
       throw new ServerError(sqlState.deadlock, 'deadlock detected')
     }
     const over = new AbortController()
-    const waiter: Waiter = { session, grant: () => over.abort() }
+    const waiter: Waiter = { session, grant: () => over.abort(isOver) }
     const queue = this.#waiters.get(key) ?? []
     this.#waiters.set(key, queue)
     queue.push(waiter)
@@ -366,7 +366,7 @@ export class ServerSession {
   }
 
   async #carryOut<Answer>(name: string, words: readonly unknown[], work: () => Answer | Promise<Answer>) {
-    this.#idle?.abort()
+    this.#idle?.abort(isOver)
     this.#isBusy = true
     this.#order = undefined
     this.gaveUp = false
@@ -425,7 +425,7 @@ export class ServerSession {
     this.changes = []
     this.notes = []
     this.#limits = undefined
-    this.#idle?.abort()
+    this.#idle?.abort(isOver)
     this.server.unlock(this)
   }
 
@@ -448,7 +448,7 @@ export class ServerSession {
       gaveUp: false,
     }
     for (const observer of this.server.observers) observer.statement(this, statement)
-    this.#ending.abort()
+    this.#ending.abort(isOver)
     this.#over()
     this.server.forget(this)
     const { onEnd } = this
@@ -466,6 +466,9 @@ export class ServerSession {
     })
   }
 }
+
+/** A reason that costs nothing to make. */
+const isOver = 'over'
 
 /** A name for what only one may hold. */
 export const lockOn = {
