@@ -113,6 +113,7 @@ async function fill(): Promise<void> {
     `learning_preparation select n % 64, gen_random_uuid(), gen_random_uuid(), 1, gen_random_uuid()`,
     `learning_applied_event select n % 64, gen_random_uuid(), gen_random_uuid()`,
     `learning_book_container select 64 + n % 64, gen_random_uuid(), gen_random_uuid()`,
+    `segment select n, now(), gen_random_uuid(), 1, n % 64, 0, 1, 1, ''`,
     `learning_exercise_group select 64 + n % 64, gen_random_uuid(), gen_random_uuid()`,
   ]
   for (const statement of statements) {
