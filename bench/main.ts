@@ -6,6 +6,7 @@ import { eightLive } from './eight-live.ts'
 import { http } from './http.ts'
 import { ingest, ingestShapes } from './ingest.ts'
 import { lanes } from './lanes.ts'
+import { peers } from './peers.ts'
 import { picks, picksShapes } from './picks.ts'
 import { projection } from './projection.ts'
 import { replay } from './replay.ts'
@@ -79,6 +80,13 @@ program
   .option('--small-rate <n>', 'events a second of the small ones together', positive, 500)
   .option('--seed <n>', 'seed of the courses', positive, 1)
   .action((options) => lanes(options))
+
+program
+  .command('peers')
+  .description('ingest beside message-db, Emmett and pg-boss, and COPY, on the same server')
+  .option('--seconds <n>', 'measured time of each', positive, 10)
+  .option('--seed <n>', 'seed of the answers', positive, 1)
+  .action((options) => peers(options))
 
 program
   .command('picks')

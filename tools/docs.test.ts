@@ -17,7 +17,8 @@ const manifest = JSON.parse(read('package.json')) as Package
 
 test('each package has its reason, and each reason its package', () => {
   const groups = ['dependencies', 'devDependencies', 'optionalDependencies']
-  const needed = groups.flatMap((group) => Object.keys((manifest[group] ?? {}) as object)).sort()
+  const manifests = [manifest, JSON.parse(read('bench/peers/package.json')) as Package]
+  const needed = manifests.flatMap((one) => groups.flatMap((group) => Object.keys((one[group] ?? {}) as object))).sort()
   const explained = [...read('docs/dependencies.md').matchAll(/^\| `([^`]+)` \| (.*) \|$/gm)]
   assert.deepEqual(explained.map((row) => row[1]).sort(), needed)
   for (const [, name, reason] of explained)

@@ -6,7 +6,8 @@ import { migrationFindings, type SourceFile, tidy } from './tidy-rules.ts'
 
 /** `npm run tidy`: the architecture check over every source file and migration; prints what it finds and fails then. */
 const root = fileURLToPath(new URL('../', import.meta.url))
-const paths = await Array.fromAsync(glob('{src,tests,bench,tools}/**/*.{ts,tsx}', { cwd: root }))
+const exclude = ['**/node_modules/**']
+const paths = await Array.fromAsync(glob('{src,tests,bench,tools}/**/*.{ts,tsx}', { cwd: root, exclude }))
 const files = await Promise.all(
   paths.sort().map(
     async (path): Promise<SourceFile> => ({
