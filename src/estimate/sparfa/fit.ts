@@ -62,7 +62,7 @@ const SOFT_PATIENCE = 10
  * A soft epoch costs 1.2 ns for each response and concept, or 7 ns with the plain kernel, and a fit has some sixty of
  * them. The limit must not depend on the kernel, because what is tried must not.
  */
-const SOFT_PAIRS_MAX = 5e7
+const SOFT_PAIRS_MAX = 3e8
 /** Responses a hard fit may visit while it waits for an improvement, and once more at the end over all responses. */
 const PATIENT_VISITS = 2e6
 const FINAL_VISITS = 4e6

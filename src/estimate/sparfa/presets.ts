@@ -26,6 +26,8 @@ export interface Preset {
   readonly hasSingleConcept: boolean
   /** lam_g is only a start: the variance of g is estimated along with everything else. */
   readonly learnsGeneral: boolean
+  /** Where the prior of d is centred is estimated along with d (`offset.ts`). */
+  readonly learnsOffsets: boolean
 }
 
 export type PresetName = 'hard' | 'soft' | 'soft-strict' | 'irt1' | 'irt2'
@@ -40,6 +42,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     fitsWeights: true,
     hasSingleConcept: false,
     learnsGeneral: false,
+    learnsOffsets: true,
   },
   soft: {
     name: 'soft',
@@ -48,6 +51,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     fitsWeights: true,
     hasSingleConcept: false,
     learnsGeneral: false,
+    learnsOffsets: true,
   },
   'soft-strict': {
     name: 'soft-strict',
@@ -56,6 +60,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     fitsWeights: true,
     hasSingleConcept: false,
     learnsGeneral: false,
+    learnsOffsets: true,
   },
   irt1: {
     name: 'irt1',
@@ -64,6 +69,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     fitsWeights: false,
     hasSingleConcept: true,
     learnsGeneral: false,
+    learnsOffsets: false,
   },
   irt2: {
     name: 'irt2',
@@ -72,6 +78,7 @@ export const presets: { readonly [Name in PresetName]: Preset } = {
     fitsWeights: true,
     hasSingleConcept: true,
     learnsGeneral: false,
+    learnsOffsets: false,
   },
 }
 

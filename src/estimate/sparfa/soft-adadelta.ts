@@ -4,6 +4,7 @@
  * answers; then questions, each with its answers.
  */
 import { adadeltaDefaults } from './adadelta.ts'
+import { makeRecentre } from './offset.ts'
 import type { Point, Problem } from './problem.ts'
 import { makeSoftWork, setFactor } from './soft-work.ts'
 import type { Optimiser } from './train.ts'
@@ -20,6 +21,7 @@ export function softAdadelta(
   const work = makeSoftWork(problem, start, kernel, options)
   const { arrays } = work
   const blocks = arrays.losses.length
+  const recentre = problem.preset.learnsOffsets ? makeRecentre(problem) : undefined
   return {
     point: arrays,
     penalties: problem.penalties,
@@ -28,6 +30,7 @@ export function softAdadelta(
       setFactor(arrays, 1 / (1 + epoch / options.decay))
       yield { task: 'softLearners', work, blocks }
       yield { task: 'softQuestions', work, blocks }
+      recentre?.(arrays.easiness, arrays.easinessCentre)
     },
     *meanLogLoss(rows) {
       yield { task: 'softLosses', work, rows, blocks }

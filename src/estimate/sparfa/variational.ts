@@ -19,6 +19,7 @@
  * given g, and falls by e / (lam_u + e) when g rises by one; one number, the share lam_u / (lam_u + e), tells both.
  */
 import { type HardArrays, makeHardWork, setGeneralPrior } from './hard-work.ts'
+import { makeRecentre } from './offset.ts'
 import type { Penalties } from './presets.ts'
 import type { Point, Problem } from './problem.ts'
 import type { Optimiser } from './train.ts'
@@ -31,12 +32,14 @@ export function variational(problem: Problem, start: Point, kernel: KernelName =
   const { arrays } = work
   const blocks = arrays.losses.length
   const point: Point = arrays
+  const recentre = problem.preset.learnsOffsets ? makeRecentre(problem) : undefined
   let penalties = problem.penalties
   return {
     point,
     *epoch() {
       yield { task: 'hardLearners', work, blocks }
       yield { task: 'hardQuestions', work, blocks }
+      recentre?.(arrays.easiness, arrays.easinessCentre)
       if (!problem.preset.learnsGeneral) return
       penalties = { ...penalties, lamG: generalPrior(problem, arrays) }
       setGeneralPrior(arrays, penalties.lamG)
