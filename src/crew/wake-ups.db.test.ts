@@ -60,6 +60,20 @@ describe('wake-ups between processes', { timeout: 60_000 }, () => {
     for (const stop of stops) stop()
   })
 
+  test('W3: however much is appended, a process notifies ten times a second at most', async () => {
+    await eventually('both listen', async () => (await listeners()).length === 2)
+    const client = await crew.admin.connect()
+    let heardOf = 0
+    client.on('notification', () => (heardOf += 1))
+    await client.query('listen lane_new')
+    const startedMs = performance.now()
+    for (let number = 0; number < 300; number += 1) await producing.append([responseOf(courseOf('busy'), number)])
+    await eventually('one is heard', () => heardOf > 0)
+    const tenths = (performance.now() - startedMs) / 100
+    client.release(true)
+    assert.ok(heardOf <= tenths + 2, `${heardOf} in ${tenths} tenths of a second`)
+  })
+
   test('[S50] with wake-ups, without, and with a listener that is killed again and again: the same deliveries', async () => {
     const courses = upTo(10).map((index) => courseOf(`S50 ${index}`))
     await crew.run(recording('plain'), consuming)
