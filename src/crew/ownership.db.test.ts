@@ -87,7 +87,9 @@ test('L2: a take-over waits for an effect that holds the fence, and an effect th
   ])
   const waiting = runTransactionOn(pool, limits, (transaction) => lockSlots(transaction, 'order', late))
   await eventually('the fence waits', async () => {
-    const found = await crew.admin.query(`select 1 from pg_stat_activity where wait_event_type = 'Lock'`)
+    const found = await crew.admin.query(
+      `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+    )
     return found.rowCount === 1
   })
   await holder.query('commit')
@@ -106,7 +108,9 @@ test('a fence that waited sees the streams that were set aside in other lanes me
   await holder.query(`select from slot where subscription = 'aside' and part = 0 order by lane for no key update`)
   const waiting = runTransactionOn(pool, limits, (transaction) => lockSlots(transaction, 'aside', own))
   await eventually('the fence waits', async () => {
-    const found = await crew.admin.query(`select 1 from pg_stat_activity where wait_event_type = 'Lock'`)
+    const found = await crew.admin.query(
+      `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+    )
     return found.rowCount === 1
   })
   await holder.query(`update slot set exceptions = 1 where subscription = 'aside' and part = 0 and lane = 0`)

@@ -146,7 +146,7 @@ describe('append, with several processes', () => {
     // A gate held by somebody else keeps the request waiting inside its transaction.
     const release = await holdGates()
     const sent = log.append(responses(course, 0, 3))
-    const isWaiting = `select pid from pg_stat_activity where wait_event_type = 'Lock' and query like 'call append%'`
+    const isWaiting = `select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database() and query like 'call append%'`
     while ((await given.pool.query(isWaiting)).rowCount === 0) await sleep(5)
     await given.pool.query(`select pg_terminate_backend(pid) from (${isWaiting}) waiting`)
     await release()
