@@ -10,6 +10,7 @@ import { estimateLearner } from '#estimate/sparfa/learner.ts'
 import { type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { measure } from '#estimate/sparfa/metrics.ts'
 import { plant } from '#estimate/sparfa/planted.ts'
+import { confidences, plantedCoverage } from '#estimate/sparfa/planted-coverage.ts'
 import { predictWith } from '#estimate/sparfa/predict.ts'
 import { keepRows, type Responses, sortResponses } from '#estimate/sparfa/responses.ts'
 import { rankQuestions } from '#estimate/sparfa/tesr.ts'
@@ -45,8 +46,19 @@ export async function sparfa({ seed, reference }: SparfaOptions): Promise<void> 
   const matrix = await benchFit(input, seed, numpy)
   benchEpochs(input, numpy, limits)
   print('learner', learnerFigures(matrix, seed))
+  for (const responses of [40_000, 120_000, 400_000]) print('intervals', intervalFigures(responses, seed))
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', fitMemory, `${seed}`])
   print('memory', { answers: world.responses, ...JSON.parse(stdout) })
+}
+
+/** How often intervals of `auto` hold the truth, on planted answers of 2,000 learners, 400 questions, 20 concepts. */
+function intervalFigures(responses: number, seed: number): Record<string, number> {
+  const size = { questions: 400, concepts: 20, learners: 2000 }
+  const planted = plant({ ...size, responses, seed, secondHints: 0, sigmaSpecific: 0.7, sigmaGeneral: 0.7 })
+  const matrix = fitMatrix(planted.input, { preset: 'auto', seed })
+  const sorted = sortResponses(planted.input.responses, { learnerCount: size.learners, questionCount: size.questions })
+  const covered = plantedCoverage(planted, matrix, sorted)
+  return { answers: responses, ...Object.fromEntries(confidences.map((one, at) => [`of_${one * 100}`, covered[at]!])) }
 }
 
 const fitMemory = new URL('./support/fit-memory.ts', import.meta.url).pathname

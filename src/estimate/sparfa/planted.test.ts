@@ -1,21 +1,18 @@
 /** Recovery of known weights, and honesty of the intervals (sparfa.md §15). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { clueOf } from './clue.ts'
-import { estimateLearner } from './learner.ts'
 import { makeMatrix, type SparfaMatrix } from './matrix.ts'
 import { type Planted, plant } from './planted.ts'
+import { confidences, plantedCoverage } from './planted-coverage.ts'
 import { presets } from './presets.ts'
 import { makeProblem, startingPoint } from './problem.ts'
 import { type Responses, sortResponses } from './responses.ts'
-import { sigmoid } from './scalar.ts'
 import { complete } from './stages.ts'
 import { variational } from './variational.ts'
 import type { KernelName } from './workspace.ts'
 
 const conceptCount = 20
 const learnerCount = 2000
-const confidences = [0.5, 0.8, 0.95]
 
 for (const { responses, easiness, weights, kernel } of [
   { responses: 40_000, easiness: 0.955, weights: 0.4, kernel: 'plain' },
@@ -38,10 +35,10 @@ for (const { responses, easiness, weights, kernel } of [
     assert.ok(correlation(fitted.weights.value, planted.truth.weights.value) >= weights)
     const scale = mean(fitted.weights.value) / mean(planted.truth.weights.value)
     assert.ok(scale > 0.85 && scale < 1.1, `mean weight ${scale} times the truth`)
-    coverage(planted, planted.truth, sorted).forEach((share, at) => {
+    plantedCoverage(planted, planted.truth, sorted).forEach((share, at) => {
       assert.ok(Math.abs(share - confidences[at]!) < 0.03, `true weights: ${share} of ${confidences[at]}`)
     })
-    coverage(planted, fitted, sorted).forEach((share, at) => {
+    plantedCoverage(planted, fitted, sorted).forEach((share, at) => {
       assert.ok(Math.abs(share - confidences[at]!) < 0.05, `fitted weights: ${share} of ${confidences[at]}`)
     })
   })
@@ -56,33 +53,6 @@ function fitFully({ input, truth }: Planted, responses: Responses, kernel: Kerne
   for (let epoch = 0; epoch < 20; epoch++) complete(optimiser.epoch(epoch))
   const { easiness, weights } = optimiser.point
   return makeMatrix({ ...truth, easiness, support: problem.support, weights, hints: input.hints })
-}
-
-/** Share of (learner, concept) pairs whose true mean probability lies inside the interval, by confidence. */
-function coverage({ input, truth, knowledge }: Planted, matrix: SparfaMatrix, responses: Responses): number[] {
-  const pools = Array.from({ length: conceptCount }, (_, concept) =>
-    Int32Array.from({ length: 400 }, (_, question) => question).filter(
-      (question) => input.hints.concept[question] === concept,
-    ),
-  )
-  const inside = confidences.map(() => 0)
-  let pairs = 0
-  for (let learner = 0; learner < learnerCount; learner += 10) {
-    const rows = [responses.start[learner]!, responses.start[learner + 1]!] as const
-    const known = estimateLearner(matrix, responses.question.subarray(...rows), responses.isCorrect.subarray(...rows))
-    pools.forEach((pool, concept) => {
-      const u = knowledge[learner * conceptCount + concept]!
-      const chance = mean(
-        Float64Array.from(pool, (one) => sigmoid(truth.weights.value[one]! * u + truth.easiness[one]!)),
-      )
-      pairs += 1
-      confidences.forEach((confidence, at) => {
-        const { minimum, maximum } = clueOf(matrix, [known], pool, { confidence, minResponses: 0 })
-        if (minimum <= chance && chance <= maximum) inside[at]! += 1
-      })
-    })
-  }
-  return inside.map((count) => count / pairs)
 }
 
 function mean(values: Float64Array): number {
