@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 
 /** Pages for tests: each one on its own, watched for faults, with screenshots where people can look at them. */
@@ -54,4 +56,16 @@ export async function untilTextChanges(page: Page, selector: string, before: str
     { polling: 20, timeout: 5_000 },
   )
   return performance.now() - startedAt
+}
+
+/**
+ * Waits until `read` gives what is expected: the parts of a page load one after another, and a heading that is there
+ * says nothing about the rows below it. After 10 s it fails with the difference that is left.
+ */
+export async function assertShows<T>(read: () => Promise<T>, expected: T, message?: string): Promise<void> {
+  for (let turn = 0; turn < 200; turn += 1) {
+    if (isDeepStrictEqual(await read(), expected)) return
+    await sleep(50)
+  }
+  assert.deepEqual(await read(), expected, message)
 }

@@ -5,7 +5,7 @@ import { type Browser, chromium } from 'playwright-core'
 import { createExperiment } from '#due/experiments.ts'
 import { startTestApplication, type TestApplication } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
-import { shot, untilTextChanges, withPage } from './browser-page.ts'
+import { assertShows, shot, untilTextChanges, withPage } from './browser-page.ts'
 import { chromiumPath, missingChromiumNotice } from './chromium.ts'
 
 /*
@@ -53,15 +53,13 @@ describe('console over the whole server', { skip: missingChromiumNotice() ?? fal
         tookMs.push(await untilTextChanges(page, `${row} .expected`, before))
       }
       assert.ok(Math.min(...tookMs) < 1_000, `the bar moved after ${tookMs.join(', ')} ms`)
-      await sleep(700)
-      const shown = await page.locator(`${row} .expected`).textContent()
-      assert.equal(shown, `${Math.round((await clueOf(application, who, classroom.pages[0])) * 100)} %`)
+      const clue = `${Math.round((await clueOf(application, who, classroom.pages[0])) * 100)} %`
+      await assertShows(() => page.locator(`${row} .expected`).textContent(), clue)
       await shot(page, 'live-student')
 
       await page.getByRole('link', { name: 'Page 1', exact: true }).click()
       await page.getByText('12 answers count here, 8 of them right').waitFor()
-      await page.locator('tbody tr').nth(11).waitFor()
-      assert.equal(await page.locator('tbody tr').count(), 12)
+      await assertShows(() => page.locator('tbody tr').count(), 12)
     })
   })
 
@@ -78,7 +76,7 @@ describe('console over the whole server', { skip: missingChromiumNotice() ?? fal
       await page.locator('table[aria-labelledby=blocked-heading] a').click()
       await page.getByRole('heading', { name: 'Gaps' }).waitFor()
       const number = missing.sequence_number.toLocaleString('en')
-      assert.deepEqual(await page.locator('.gaps-table tbody th').allTextContents(), [number])
+      await assertShows(() => page.locator('.gaps-table tbody th').allTextContents(), [number])
       await application.post('/record_responses', { responses: [missing] })
       await page.getByText('None: every number below').waitFor()
     })
@@ -109,8 +107,9 @@ describe('console over the whole server', { skip: missingChromiumNotice() ?? fal
       await page.getByText('3 answers count here, 2 of them right').waitFor()
       await page.getByText('1 answer is withheld until feedback is out').waitFor()
       const rows = page.locator('tbody tr')
-      assert.deepEqual(
-        (await rows.allTextContents()).map((text) => /withheld until its feedback is out \(|counts/.exec(text)?.[0]),
+      const verdict = /withheld until its feedback is out \(|counts/
+      await assertShows(
+        async () => (await rows.allTextContents()).map((text) => verdict.exec(text)?.[0]),
         ['withheld until its feedback is out (', 'counts', 'counts', 'counts'],
       )
       await shot(page, 'live-basis')
@@ -119,8 +118,8 @@ describe('console over the whole server', { skip: missingChromiumNotice() ?? fal
       const personalised = page.getByRole('region', { name: /^Personalised/ })
       await personalised.getByText('3 exercises chosen from 10 that could be given, best first').waitFor()
       await personalised.getByText('left out: 2 in work that is still open').waitFor()
-      const reasons = await personalised.locator('tbody tr td:nth-child(3)').allTextContents()
-      assert.deepEqual(reasons, ['1st choice of 10', '2nd choice of 10', '3rd choice of 10'])
+      const reasons = personalised.locator('tbody tr td:nth-child(3)')
+      await assertShows(() => reasons.allTextContents(), ['1st choice of 10', '2nd choice of 10', '3rd choice of 10'])
       const spaced = page.getByRole('region', { name: /student_driven/ })
       await spaced.getByText('given here as personalised ones').waitFor()
       await shot(page, 'live-why')
@@ -145,7 +144,7 @@ describe('console over the whole server', { skip: missingChromiumNotice() ?? fal
       await page.getByRole('heading', { name: 'autumn' }).waitFor()
       const panel = page.locator('section[aria-labelledby=experiment-autumn]')
       await panel.getByText('helps it? Decides about student_clue since').waitFor()
-      assert.deepEqual(await panel.locator('tbody th').allTextContents(), ['biglearn_sparfa', 'local_query'])
+      await assertShows(() => panel.locator('tbody th').allTextContents(), ['biglearn_sparfa', 'local_query'])
       await sleep(1100)
       const lines = classroom.students.map(({ student }) => ({
         ...{ request_uuid: student, student_uuid: student, book_container_uuid: classroom.pages[0] },
@@ -153,12 +152,9 @@ describe('console over the whole server', { skip: missingChromiumNotice() ?? fal
       }))
       await application.post('/fetch_student_clues', { student_clue_requests: lines })
       await panel.getByText('5 students so far').waitFor({ timeout: 15_000 })
-      const counts = await panel.locator('tbody td:nth-child(3)').allTextContents()
-      assert.equal(
-        counts.reduce((sum, count) => sum + Number(count), 0),
-        5,
-      )
-      assert.equal(await panel.getByRole('img', { name: /^local_query has .* meant to get 25 %$/ }).count(), 1)
+      const counts = panel.locator('tbody td:nth-child(3)')
+      await assertShows(async () => (await counts.allTextContents()).reduce((sum, count) => sum + Number(count), 0), 5)
+      await assertShows(() => panel.getByRole('img', { name: /^local_query has .* meant to get 25 %$/ }).count(), 1)
       await shot(page, 'live-experiment')
     })
   })
@@ -180,15 +176,13 @@ describe('console over the whole server', { skip: missingChromiumNotice() ?? fal
       await page.goto(`${application.url}/console`)
       await page.locator('table[aria-labelledby=ecosystems-heading] a').click()
       await page.getByRole('heading', { name: 'How it was made' }).waitFor()
-      await page.locator('.chosen').first().waitFor()
-      assert.equal(await page.locator('.chosen').count(), 1, 'the matrix is in its own history')
+      await assertShows(() => page.locator('.chosen').count(), 1, 'the matrix is in its own history')
       await page.goto(`${application.url}/console/courses/${who.course}/students/${who.student}/assignments`)
       await page.getByRole('heading', { name: 'Exercises to practise' }).waitFor()
       await page.getByRole('heading', { name: /^Worst areas/ }).waitFor()
       // Practice and assignments are read apart: either may come first.
       const assignments = page.locator('table[aria-labelledby=assignments-heading] tbody tr')
-      await assignments.nth(2).waitFor()
-      assert.equal(await assignments.count(), 3)
+      await assertShows(() => assignments.count(), 3)
       await shot(page, 'live-assignments')
     })
   })
