@@ -85,6 +85,13 @@ function connectionOn(session: ServerSession, options: SimulatedCrewOptions): Cr
   }
 }
 
+/** With the shared lane of each part. */
+export function addSubscription(state: State, name: string, parts: number): void {
+  const nothing = { slots: new Map(), members: new Map(), exceptions: new Map(), effects: new Map() }
+  state.subscriptions.set(name, { isPaused: false, ...nothing })
+  for (let part = 0; part < parts; part += 1) addSlot(state, name, part, 0)
+}
+
 export function addSlot(state: State, subscription: string, part: number, lane: number): void {
   const { slots } = subscriptionOf(state, subscription)
   if (slots.has(slotName({ part, lane }))) return

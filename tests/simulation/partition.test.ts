@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Membership } from '#crew/membership.ts'
 import { slotName } from '#crew/ownership.ts'
-import { addSlot } from './crew-store.ts'
+import { addSubscription } from './crew-store.ts'
 import { simulatedOwnership } from './ownership-store.ts'
 import { SimulatedServer } from './server.ts'
 import { ProcessTime, VirtualTime } from './virtual-time.ts'
@@ -72,11 +72,7 @@ class Caller {
 test('[S34] a process cut off from the database stops by belief; its calls that come late carry an old epoch', async () => {
   for (const seed of [1, 2, 3]) {
     const server = new SimulatedServer(new VirtualTime(seed))
-    server.prepare((state) => {
-      const nothing = { slots: new Map(), members: new Map(), exceptions: new Map(), effects: new Map() }
-      state.subscriptions.set('calls', { isPaused: false, ...nothing })
-      for (let part = 0; part < 4; part += 1) addSlot(state, 'calls', part, 0)
-    })
+    server.prepare((state) => addSubscription(state, 'calls', 4))
     const receiver = new Receiver()
     const [cut, other] = [new Caller(server, 'cut', receiver), new Caller(server, 'other', receiver)]
     await server.time.run(3 * ttlMs)

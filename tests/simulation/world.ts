@@ -9,13 +9,13 @@ import { type LaneEntry, LogOverloaded, type OpenedLog } from '#log/log.ts'
 import { openLogOn } from '#log/open.ts'
 import { createEcosystemOf, uuidOf } from '#log/sample-events.ts'
 import { Clients } from './clients.ts'
-import { addSlot } from './crew-store.ts'
+import { addSlot, addSubscription } from './crew-store.ts'
 import { countExceptions, keepUntil, put } from './exception-rules.ts'
 import { Invariants } from './invariants.ts'
 import { simulatedLogStore } from './log-store.ts'
 import { type Consumer, SimulatedProcess, ttlMs } from './process.ts'
 import { lockOn, type Observer, quietFaults, SimulatedServer, sqlState } from './server.ts'
-import { type Change, headOf, type State, streamKeyOf, subscriptionOf } from './state.ts'
+import { type Change, headOf, streamKeyOf, subscriptionOf } from './state.ts'
 import { ProcessTime, VirtualTime } from './virtual-time.ts'
 
 /*
@@ -78,7 +78,7 @@ export class World {
       log: () => this.#anyLog(),
       storedUuid: (event) => this.#storedUuid(event),
     })
-    for (const name of ['plain', 'fussy']) this.server.prepare((state) => this.#subscribe(state, name))
+    for (const name of ['plain', 'fussy']) this.server.prepare((state) => addSubscription(state, name, this.parts))
   }
 
   #openOperatorLog(): Promise<OpenedLog> {
@@ -87,12 +87,6 @@ export class World {
     const asInProduction = { readsHeadsUnderGate: true, readsStandby: false }
     const store = simulatedLogStore({ server, process, parts, partOf: partOfStream, ...asInProduction })
     return openLogOn(store, { parts, time: process })
-  }
-
-  #subscribe(state: State, name: string): void {
-    const nothing = { slots: new Map(), members: new Map(), exceptions: new Map(), effects: new Map() }
-    state.subscriptions.set(name, { isPaused: false, ...nothing })
-    for (let part = 0; part < this.parts; part += 1) addSlot(state, name, part, 0)
   }
 
   #tracer(): Observer {
