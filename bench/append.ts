@@ -5,6 +5,7 @@ import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
 import { type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopy, walPosition } from './support/copy-yardstick.ts'
+import { percentile, printLine, round } from './support/figures.ts'
 import { eventOf } from './support/ingest-load.ts'
 import { type BenchDatabase, cpuSecondsOf, startBenchDatabase } from './support/product.ts'
 
@@ -35,7 +36,7 @@ export async function append(options: AppendOptions): Promise<void> {
     const database = await startBenchDatabase()
     try {
       process.stderr.write(`append ${name}\n`)
-      process.stdout.write(`${JSON.stringify(await measureShape(name, shape, database, options))}\n`)
+      printLine(await measureShape(name, shape, database, options))
     } finally {
       await database.stop()
     }
@@ -60,7 +61,6 @@ async function measureShape(name: string, shape: Shape, database: BenchDatabase,
     assert.equal(replay.events, sent.length, 'every answer is read back once')
     const copy = await measureCopy(database.url, sent)
     const micros = (cpu: number): number => round((cpu * 1e6) / sent.length, 2)
-    latencies.sort((one, other) => one - other)
     return {
       bench: 'append',
       shape: name,
@@ -68,8 +68,8 @@ async function measureShape(name: string, shape: Shape, database: BenchDatabase,
       answers_per_second: Math.round(sent.length / seconds),
       copy_answers_per_second: Math.round(copy.answersPerSecond),
       ratio_to_copy: round(sent.length / seconds / copy.answersPerSecond, 3),
-      p50_ms: round(latencies[Math.floor(latencies.length * 0.5)] ?? 0, 2),
-      p99_ms: round(latencies[Math.floor(latencies.length * 0.99)] ?? 0, 2),
+      p50_ms: round(percentile(latencies, 0.5), 2),
+      p99_ms: round(percentile(latencies, 0.99), 2),
       answers_per_commit: round(sent.length / log.counters().appendedGroups, 1),
       wal_bytes_per_answer: round((after.wal - before.wal) / sent.length, 1),
       stored_bytes_per_answer: round((after.stored - before.stored) / sent.length, 1),
@@ -151,8 +151,4 @@ async function counters(database: BenchDatabase) {
     ownCpu: await cpuSecondsOf(process.pid),
     postgresCpu: backends.reduce((sum, cpu) => sum + cpu, 0),
   }
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits))
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Classroom, type ClassroomStudent } from '../tests/support/classroom.ts'
-import { percentile, runLoad } from './support/http-load.ts'
-import { round } from './support/ingest-report.ts'
+import { loadAverage, percentile, printLine, round } from './support/figures.ts'
+import { runLoad } from './support/http-load.ts'
 import { type OpenLoopResult, runOpenLoop } from './support/open-loop.ts'
+import { type Post, poster } from './support/post.ts'
 import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase, startProduct } from './support/product.ts'
 
 /*
@@ -54,11 +54,12 @@ export async function clues(options: CluesOptions): Promise<void> {
 }
 
 function print(shape: string, figures: object, database: BenchDatabase): void {
-  process.stdout.write(`${JSON.stringify({ bench: 'clues', shape, ...figures, ...database.settings })}\n`)
+  printLine({ bench: 'clues', shape, ...figures, ...database.settings })
 }
 
 class CluesBench {
   readonly #port: number
+  readonly #post: Post
   readonly #product: Product
   readonly #database: BenchDatabase
   readonly #options: CluesOptions
@@ -67,6 +68,7 @@ class CluesBench {
 
   constructor(product: Product, database: BenchDatabase, options: CluesOptions) {
     this.#port = product.port
+    this.#post = poster(product.port)
     this.#product = product
     this.#database = database
     this.#options = options
@@ -74,25 +76,15 @@ class CluesBench {
     this.#class = new Classroom({ seed: options.seed, pages, exercisesPerPage, ...size })
   }
 
-  async post<Answer = unknown>(path: string, body: unknown): Promise<Answer> {
-    const answer = await fetch(`http://127.0.0.1:${this.#port}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-    if (answer.status !== 200) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`)
-    return (await answer.json()) as Answer
-  }
-
   async prepare(): Promise<void> {
     process.stderr.write('clues: sending a book, 600 students and 180,000 answers\n')
-    await this.#class.create((path, body) => this.post(path, body))
+    await this.#class.create(this.#post)
     for (const course of this.#class.courses()) {
       const responses = this.#class.students
         .filter((student) => student.course === course)
         .flatMap((student) => this.#answersOf(student))
       for (let from = 0; from < responses.length; from += 1000) {
-        await this.post('/record_responses', { responses: responses.slice(from, from + 1000) })
+        await this.#post('/record_responses', { responses: responses.slice(from, from + 1000) })
       }
       this.#sent += responses.length
     }
@@ -128,7 +120,7 @@ class CluesBench {
     while (performance.now() < deadline) {
       const status = await fetch(`http://127.0.0.1:${this.#port}/status`)
       const { ecosystems } = (await status.json()) as { ecosystems: { fit_due: boolean; fit_running: boolean }[] }
-      const forecast = await this.post<Forecast>('/fetch_student_clues', this.forecastRequest(this.#last()))
+      const forecast = await this.#post<Forecast>('/fetch_student_clues', this.forecastRequest(this.#last()))
       const isKnown = forecast.student_clue_responses.every((line) => line.clue_status === 'clue_ready')
       if (isKnown && ecosystems.every(({ fit_due, fit_running }) => !fit_due && !fit_running)) return
       await sleep(500)
@@ -210,7 +202,7 @@ class CluesBench {
       max_ms: round(percentile(values, 1), 1),
       acknowledged_p99_ms: round(percentile(latencies, 0.99), 1),
       server_and_postgres_cpu_share: round(cpuSeconds / seconds, 2),
-      load_average: round(loadavg()[0] ?? 0, 1),
+      load_average: loadAverage(),
     }
   }
 
@@ -232,7 +224,7 @@ class CluesBench {
     const before = await this.#clueOf(student, page)
     // Two wrong answers to exercises that were right, or right ones that were wrong: either way the estimate must move.
     const response = this.#class.response(student, page, answersPerPage, before < 0.5)
-    await this.post('/record_responses', { responses: [response] })
+    await this.#post('/record_responses', { responses: [response] })
     const acknowledged = performance.now()
     for (;;) {
       if ((await this.#clueOf(student, page)) !== before) return performance.now() - acknowledged
@@ -243,7 +235,7 @@ class CluesBench {
   async #clueOf(student: ClassroomStudent, page: number): Promise<number> {
     const all = this.forecastRequest(student).student_clue_requests
     const lines = all.slice(page, page + 1)
-    const forecast = await this.post<Forecast>('/fetch_student_clues', { student_clue_requests: lines })
+    const forecast = await this.#post<Forecast>('/fetch_student_clues', { student_clue_requests: lines })
     return forecast.student_clue_responses[0]?.clue_data.most_likely ?? Number.NaN
   }
 

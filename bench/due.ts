@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict'
-import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { basisOf } from '#answers/contract/walk.ts'
 import { openEditions } from '#answers/editions.ts'
 import { openLearningReader } from '#learning/reader.ts'
 import { migrate, readMigrations } from '#operate/migrate.ts'
-import { percentile } from './support/http-load.ts'
-import { round } from './support/ingest-report.ts'
-import { type Post, poster } from './support/learnt-class.ts'
+import { loadAverage, percentile, printLine, round } from './support/figures.ts'
 import { assertParity, type Copy, fold, ManyCoursesWorld, multiply } from './support/many-courses.ts'
+import { type Post, poster } from './support/post.ts'
 import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase, startProduct } from './support/product.ts'
 
 /*
@@ -51,7 +49,7 @@ export async function due(options: DueOptions): Promise<void> {
       const common = { ...stored, made_seconds: round(madeSeconds, 0), seed, ...database.settings }
       for (const shape of ['new', 'settled'] as const) {
         const figures = await bench.measure(shape)
-        process.stdout.write(`${JSON.stringify({ bench: 'due', shape, ...figures, ...common })}\n`)
+        printLine({ bench: 'due', shape, ...figures, ...common })
       }
     } finally {
       await product.stop()
@@ -161,7 +159,7 @@ class DueBench {
     assert.deepEqual(scanned, [], 'tables were scanned')
     assert.ok(items > 0, 'nothing was due')
     const all = Float64Array.from([...latencies.values()].flat())
-    const p99 = (values: readonly number[]): number => round(percentile(Float64Array.from(values), 0.99), 1)
+    const p99 = (values: readonly number[]): number => round(percentile(values, 0.99), 1)
     return {
       polls: all.length,
       polls_per_second: pollsPerSecond * endpoints.length,
@@ -174,7 +172,7 @@ class DueBench {
       ...Object.fromEntries([...latencies].map(([name, values]) => [`${name}_p99_ms`, p99(values)])),
       cpu_ms_per_poll: round((cpuSeconds * 1000) / all.length, 1),
       tables_scanned: scanned.length,
-      load_average: round(loadavg()[0] ?? 0, 1),
+      load_average: loadAverage(),
     }
   }
 

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { answerJson, createWorld } from './support/answers.ts'
-import { percentile } from './support/http-load.ts'
-import { round } from './support/ingest-report.ts'
+import { loadAverage, percentile, printLine, round } from './support/figures.ts'
 import { runOpenLoop } from './support/open-loop.ts'
 import { cpuSecondsOf, startBenchDatabase, startProduct } from './support/product.ts'
 
@@ -43,9 +41,12 @@ export async function eightLive(options: EightLiveOptions): Promise<void> {
       const cores = after.map((seconds, index) => round((seconds - (before[index] ?? 0)) / sent.seconds, 2))
       child.send(sent.answers)
       const [told] = await Promise.race([once(child, 'message'), ended.then(() => Promise.reject(new Error('ended')))])
-      process.stdout.write(
-        `${JSON.stringify({ ...figures(sent, told), cores_used: { subscriptions: cores[0], api: cores[1], postgres: cores[2] }, seed: options.seed, ...database.settings })}\n`,
-      )
+      printLine({
+        ...figures(sent, told),
+        cores_used: { subscriptions: cores[0], api: cores[1], postgres: cores[2] },
+        seed: options.seed,
+        ...database.settings,
+      })
     } finally {
       child.kill()
       await ended
@@ -91,7 +92,7 @@ function figures(sent: Sent, { lags, passes }: Told): object {
   for (const each of lags) assert.equal(each.length, sent.answers, 'a subscription has not seen each answer once')
   const warmUp = warmUpSeconds * answersPerSecond
   const measured = Float64Array.from(lags.flatMap((each) => each.slice(warmUp)))
-  const worst = Math.max(...lags.map((each) => percentile(Float64Array.from(each.slice(warmUp)), 0.99)))
+  const worst = Math.max(...lags.map((each) => percentile(each.slice(warmUp), 0.99)))
   return {
     bench: 'replay',
     shape: 'eight_live',
@@ -104,6 +105,6 @@ function figures(sent: Sent, { lags, passes }: Told): object {
     lag_p99_ms_of_worst: worst,
     record_p99_ms: round(percentile(sent.latencies, 0.99), 1),
     passes_per_second: round(passes.reduce((sum, each) => sum + each, 0) / sent.seconds, 1),
-    load_average: round(loadavg()[0] ?? 0, 1),
+    load_average: loadAverage(),
   }
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { availableParallelism, loadavg } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { HttpOptions } from './http.ts'
 import { answerJson, type BenchWorld, createWorld } from './support/answers.ts'
+import { loadAverage, round } from './support/figures.ts'
 import { runLoad } from './support/http-load.ts'
-import { round } from './support/ingest-report.ts'
 import { cpuSecondsOf } from './support/product.ts'
 import { verifyStored } from './support/verify.ts'
 
@@ -52,7 +52,7 @@ export async function checkedRecording(options: HttpOptions): Promise<object> {
       streams: 'in memory',
       seed: options.seed,
       cores: availableParallelism(),
-      load_average: round(loadavg()[0] ?? 0, 1),
+      load_average: loadAverage(),
     }
   } finally {
     for (const one of measured) await one.stop()

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { loadavg } from 'node:os'
 import type { Pool } from 'pg'
 import { openLog } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { HttpOptions } from './http.ts'
 import { fill } from './replay.ts'
 import { answerJson, type BenchWorld, createWorld } from './support/answers.ts'
-import { type LoadRequest, percentile, runLoad } from './support/http-load.ts'
-import { round } from './support/ingest-report.ts'
+import { loadAverage, percentile, round } from './support/figures.ts'
+import { type LoadRequest, runLoad } from './support/http-load.ts'
 import { cpuSecondsOf, residentBytesOf, startBenchDatabase, startProduct } from './support/product.ts'
 
 /*
@@ -63,7 +62,7 @@ export async function eventReading(options: HttpOptions): Promise<object> {
         resident_last_tenth_mb: round(last / 1e6, 1),
         ratio_resident: round(last / first, 3),
         ratio_resident_budget: 1.2,
-        load_average: round(loadavg()[0] ?? 0, 1),
+        load_average: loadAverage(),
         seed: options.seed,
         ...database.settings,
       }

@@ -1,5 +1,6 @@
 import { checkedRecording } from './http-checking.ts'
 import { eventReading } from './http-events.ts'
+import { printLine } from './support/figures.ts'
 
 /*
  * What HTTP itself costs: checking a body beside not checking it, on streams in memory; and reading events back through
@@ -13,6 +14,6 @@ export interface HttpOptions {
 
 export async function http(options: HttpOptions): Promise<void> {
   for (const measure of [checkedRecording, eventReading]) {
-    process.stdout.write(`${JSON.stringify(await measure(options))}\n`)
+    printLine(await measure(options))
   }
 }

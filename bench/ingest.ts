@@ -3,8 +3,9 @@ import { ingestSteadily } from './ingest-steady.ts'
 import { createWorld } from './support/answers.ts'
 import { measureCopy } from './support/copy-yardstick.ts'
 import { type EchoFigures, measureEcho } from './support/echo-yardstick.ts'
+import { printLine, round } from './support/figures.ts'
 import { type IngestResult, Sender, type Shape, shapes } from './support/ingest-load.ts'
-import { type IngestOptions, report, round, withProducts } from './support/ingest-report.ts'
+import { type IngestOptions, report, withProducts } from './support/ingest-report.ts'
 import { measureUse } from './support/meter.ts'
 import { startBenchDatabase } from './support/product.ts'
 import { verifyStored } from './support/verify.ts'
@@ -22,9 +23,9 @@ export async function ingest(options: IngestOptions): Promise<void> {
     if (shape.beside !== undefined && !rates.has(shape.beside)) {
       rates.set(shape.beside, await printShape(shape.beside, shapeOf(shape.beside), options))
     }
-    if (options.steady) print(await ingestSteadily(name, shape, options))
+    if (options.steady) printLine(await ingestSteadily(name, shape, options))
     else if (options.answersPerSecond === undefined) rates.set(name, await printShape(name, shape, options, rates))
-    else print(await ingestAtRate(name, shape, { ...options, answersPerSecond: options.answersPerSecond }))
+    else printLine(await ingestAtRate(name, shape, { ...options, answersPerSecond: options.answersPerSecond }))
   }
 }
 
@@ -32,10 +33,6 @@ function shapeOf(name: string): Shape {
   const shape = shapes[name]
   if (shape === undefined) throw new Error(`there is no shape ${name}; there are ${ingestShapes.join(', ')}`)
   return shape
-}
-
-function print(line: object): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
 async function printShape(
@@ -47,7 +44,7 @@ async function printShape(
   const { rate, line } = await measureShape(name, shape, options)
   const other = shape.beside === undefined ? undefined : rates.get(shape.beside)
   const beside = other === undefined ? {} : { [`ratio_to_${shape.beside}`]: round(rate / other, 3) }
-  print({ ...line, ...beside })
+  printLine({ ...line, ...beside })
   return rate
 }
 

@@ -1,4 +1,3 @@
-import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decideLane } from '#crew/lanes.ts'
 import { type SubscriptionRunner, startSubscription } from '#crew/run-subscription.ts'
@@ -6,12 +5,10 @@ import type { StreamEvent } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { LanePolicy } from '#log/lane-policy.ts'
 import type { LaneEntry, OpenedLog } from '#log/log.ts'
-import { openLog } from '#log/open.ts'
 import { responseOf } from '#log/sample-events.ts'
-import { openPool } from '#platform/postgres.ts'
 import { seededUuid } from './support/answers.ts'
-import { percentile } from './support/http-load.ts'
-import { round } from './support/ingest-report.ts'
+import { connectCrew } from './support/crew-connections.ts'
+import { loadAverage, percentile, printLine, round } from './support/figures.ts'
 import { startBenchDatabase } from './support/product.ts'
 
 /*
@@ -62,10 +59,7 @@ class Follower {
 
 export async function lanes(options: LanesOptions): Promise<void> {
   const database = await startBenchDatabase()
-  const pools = ['log', 'work', 'heartbeat'].map((name) => openPool(database.url, { name, connectionsMax: 6 }))
-  const [logPool, pool, heartbeatPool] = pools
-  if (logPool === undefined || pool === undefined || heartbeatPool === undefined) throw new Error('three pools')
-  const log = await openLog(logPool)
+  const { log, pool, heartbeatPool, close } = await connectCrew(database.url, 6)
   const hot = toUuid(seededUuid(options.seed, 1, 0))
   const follower = new Follower(hot)
   const runners: SubscriptionRunner[] = []
@@ -88,19 +82,18 @@ export async function lanes(options: LanesOptions): Promise<void> {
       while (follower.count() < load.sent) await sleep(5)
       for (const [name, lags] of Object.entries({ small: follower.small, hot: follower.hot })) {
         if (lags.length === 0) continue
-        figures[`${phase}_${name}_p50_ms`] = percentile(Float64Array.from(lags), 0.5)
-        figures[`${phase}_${name}_p99_ms`] = percentile(Float64Array.from(lags), 0.99)
+        figures[`${phase}_${name}_p50_ms`] = percentile(lags, 0.5)
+        figures[`${phase}_${name}_p99_ms`] = percentile(lags, 0.99)
       }
     }
     const alone = ((figures['alone_small_p99_ms'] ?? 0) + (figures['alone_again_small_p99_ms'] ?? 0)) / 2
     const ratio = (phase: Phase): number => round((figures[`${phase}_small_p99_ms`] ?? Number.NaN) / alone, 2)
     const result = { own_lane_ratio: ratio('own_lane'), shared_lane_ratio: ratio('shared_lane'), ...figures }
-    const given = { ...options, courses: courseCount, work_ms_per_event: workMsPerEvent, load_average: loadavg()[0] }
-    process.stdout.write(`${JSON.stringify({ bench: 'lanes', ...result, ...given, ...database.settings })}\n`)
+    const given = { ...options, courses: courseCount, work_ms_per_event: workMsPerEvent, load_average: loadAverage() }
+    printLine({ bench: 'lanes', ...result, ...given, ...database.settings })
   } finally {
     await Promise.all(runners.map((runner) => runner.stop()))
-    await log.close()
-    await Promise.all(pools.map((each) => each.end()))
+    await close()
     await database.stop()
   }
 }

@@ -25,12 +25,18 @@ function positive(text: string): number {
 
 const program = new Command('bench').description('Measures the product beside a yardstick, on a durable database.')
 
-program
-  .command('ingest')
-  .description('durable HTTP record_responses beside COPY of the same answers and an echo of the same bodies')
+function bench(name: string, description: string, seeded: string): Command {
+  const command = program.command(name).description(description)
+  return command.option('--seed <n>', `seed of the ${seeded}`, positive, 1)
+}
+
+bench(
+  'ingest',
+  'durable HTTP record_responses beside COPY of the same answers and an echo of the same bodies',
+  'answers',
+)
   .option('--seconds <n>', 'measured time per shape', positive, 10)
   .option('--shape <name>', `one of ${ingestShapes.join(', ')}, or all`, 'one_course')
-  .option('--seed <n>', 'seed of the answers', positive, 1)
   .option('--roles <list>', 'roles of the measured server', 'api')
   .option('--processes <n>', 'API processes; connections take them in turn', positive, 1)
   .option('--answers-per-second <n>', 'a fixed rate instead of as fast as possible: p99 and share of the CPU', positive)
@@ -40,96 +46,73 @@ program
   .option('--checkpoint-seconds <n>', 'time between checkpoints, 30 at least', positive, 120)
   .action((options) => ingest({ ...options, shapes: options.shape === 'all' ? ingestShapes : [options.shape] }))
 
-program
-  .command('append')
-  .description('the log without HTTP: appends, then all lanes read back, beside COPY of the same answers')
+bench('append', 'the log without HTTP: appends, then all lanes read back, beside COPY of the same answers', 'answers')
   .option('--answers <n>', 'answers per shape', positive, 200_000)
-  .option('--seed <n>', 'seed of the answers', positive, 1)
   .action((options) => append(options))
 
-program
-  .command('clues')
-  .description('fetch_student_clues for students with 300 answers, and freshness while others answer')
+bench('clues', 'fetch_student_clues for students with 300 answers, and freshness while others answer', 'class')
   .option('--rate <n>', 'answers a second while freshness is measured', positive, 3000)
   .option('--seconds <n>', 'measured time of each part', positive, 10)
-  .option('--seed <n>', 'seed of the class', positive, 1)
   .action((options) => clues(options))
 
-program
-  .command('due')
-  .description('what remote algorithms wait for when they ask for work, on generated read models')
+bench('due', 'what remote algorithms wait for when they ask for work, on generated read models', 'courses')
   .option('--students <n>', 'enrolled students', positive, 1_000_000)
   .option('--answers <n>', 'answers of all students together', positive, 20_000_000)
   .option('--seconds <n>', 'measured time of each shape', positive, 15)
-  .option('--seed <n>', 'seed of the courses', positive, 1)
   .action((options) => due(options))
 
-program
-  .command('http')
-  .description('what checking costs record_responses, and how fast one client reads course events')
+bench('http', 'what checking costs record_responses, and how fast one client reads course events', 'answers')
   .option('--seconds <n>', 'measured time of each way to record', positive, 3)
   .option('--events <n>', 'events to read', positive, 300_000)
-  .option('--seed <n>', 'seed of the answers', positive, 1)
   .action((options) => http(options))
 
-program
-  .command('lanes')
-  .description('5,000 small courses alone, and beside one very busy course in its own lane and in the shared one')
+bench(
+  'lanes',
+  '5,000 small courses alone, and beside one very busy course in its own lane and in the shared one',
+  'courses',
+)
   .option('--seconds <n>', 'measured time of each part', positive, 10)
   .option('--hot-rate <n>', 'events a second of the busy course', positive, 2000)
   .option('--small-rate <n>', 'events a second of the small ones together', positive, 500)
-  .option('--seed <n>', 'seed of the courses', positive, 1)
   .action((options) => lanes(options))
 
-program
-  .command('peers')
-  .description('ingest beside message-db, Emmett and pg-boss, and COPY, on the same server')
+bench('peers', 'ingest beside message-db, Emmett and pg-boss, and COPY, on the same server', 'answers')
   .option('--seconds <n>', 'measured time of each', positive, 10)
-  .option('--seed <n>', 'seed of the answers', positive, 1)
   .action((options) => peers(options))
 
-program
-  .command('picks')
-  .description('personalised and spaced exercises at a fixed rate, and CLUEs of a class of 300')
+bench('picks', 'personalised and spaced exercises at a fixed rate, and CLUEs of a class of 300', 'class')
   .option('--seconds <n>', 'measured time of the picks', positive, 8)
   .option('--rate <n>', 'fetches of exercises a second', positive, 200)
   .option('--shape <name>', `one of ${picksShapes.join(', ')}; all when absent`)
-  .option('--seed <n>', 'seed of the class', positive, 1)
   .action((options) => picks({ ...options, shapes: options.shape === undefined ? picksShapes : [options.shape] }))
 
-program
-  .command('projection')
-  .description('folding answers into the read models beside COPY of the same answers')
+bench('projection', 'folding answers into the read models beside COPY of the same answers', 'answers')
   .option('--answers <n>', 'answers per shape', positive, 200_000)
-  .option('--seed <n>', 'seed of the answers', positive, 1)
   .action((options) => projection(options))
 
-program
-  .command('sparfa')
-  .description('fitting a million planted answers beside numpy; estimates and rankings of single learners')
-  .option('--seed <n>', 'seed of the answers', positive, 1)
+bench('sparfa', 'fitting a million planted answers beside numpy; estimates and rankings of single learners', 'answers')
   .option('--reference <folder>', 'folder of bench_numpy.py', '../shared/reference')
   .action((options) => sparfa(options))
 
-program
-  .command('replay')
-  .description(
-    'a subscription from the beginning, in order, checked and confirmed, beside COPY OUT of the same answers',
-  )
+bench(
+  'replay',
+  'a subscription from the beginning, in order, checked and confirmed, beside COPY OUT of the same answers',
+  'answers',
+)
   .option('--shape <name>', 'from_beginning, or eight_live: eight subscriptions that follow 3,000 answers/s')
   .option('--answers <n>', 'answers in the log', positive, 400_000)
   .option('--run <n>', 'answers of one course in one append', positive, 10)
   .option('--seconds <n>', 'measured time of eight_live', positive, 10)
-  .option('--seed <n>', 'seed of the answers', positive, 1)
   .action((options) => (options.shape === 'eight_live' ? eightLive(options) : replay(options)))
 
-program
-  .command('takeover')
-  .description('how long 256 slots wait when a process joins, leaves, or is killed; what idle heartbeats write')
+bench(
+  'takeover',
+  'how long 256 slots wait when a process joins, leaves, or is killed; what idle heartbeats write',
+  'answers',
+)
   .option('--rounds <n>', 'times each', positive, 20)
   .option('--answers-per-second <n>', 'load through the log meanwhile', positive, 1000)
   .option('--idle-seconds <n>', 'measured time of ten idle members', positive, 20)
-  .option('--seed <n>', 'seed of the answers', positive, 1)
   .action((options) => takeover(options))
 
 program.parseAsync().catch((error: unknown) => {

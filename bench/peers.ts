@@ -3,9 +3,8 @@ import pg from 'pg'
 import { installPeers } from './peers/peers.ts'
 import { type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopy, walPosition } from './support/copy-yardstick.ts'
-import { percentile } from './support/http-load.ts'
+import { percentile, printLine, round } from './support/figures.ts'
 import { Sender, type Shape } from './support/ingest-load.ts'
-import { round } from './support/ingest-report.ts'
 import { type PeerStore, peerStores } from './support/peer-stores.ts'
 import { type BenchDatabase, startBenchDatabase, startProduct } from './support/product.ts'
 import { verifyStored } from './support/verify.ts'
@@ -38,7 +37,7 @@ export async function peers(options: PeersOptions): Promise<void> {
   try {
     const print = (row: string, figures: object): void => {
       const line = { bench: 'peers', row, ...figures, connections: shape.connections, seed: options.seed }
-      process.stdout.write(`${JSON.stringify({ ...line, ...database.settings })}\n`)
+      printLine({ ...line, ...database.settings })
     }
     print('HTTP', await measureHttp(database, options))
     for (const name of Object.keys(peerStores)) print(name, await measureStore(name, database, options))

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { loadavg } from 'node:os'
 import { Classroom, type ClassroomStudent } from '../tests/support/classroom.ts'
 import type { PicksOptions } from './picks.ts'
-import { percentile } from './support/http-load.ts'
-import { round } from './support/ingest-report.ts'
-import { type Post, poster, roles, startWithClass } from './support/learnt-class.ts'
+import { loadAverage, percentile, round } from './support/figures.ts'
+import { roles, startWithClass } from './support/learnt-class.ts'
 import { runOpenLoop } from './support/open-loop.ts'
+import { type Post, poster } from './support/post.ts'
 import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase, startProduct } from './support/product.ts'
 
 /*
@@ -255,7 +254,7 @@ class PicksBench {
       postgres_cpu_ms_per_fetch_and_answer: round(((cpuAfter.postgres - cpuBefore.postgres) * 1000) / count, 2),
       records: { current: share('current'), continued: share('continued'), read: share('read') },
       in_flight_max: result.inFlightMax,
-      load_average: round(loadavg()[0] ?? 0, 1),
+      load_average: loadAverage(),
     }
   }
 }

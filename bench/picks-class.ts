@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Classroom } from '../tests/support/classroom.ts'
 import type { PicksOptions } from './picks.ts'
-import { percentile } from './support/http-load.ts'
-import { round } from './support/ingest-report.ts'
-import { type Post, poster, startWithClass } from './support/learnt-class.ts'
+import { loadAverage, percentile, round } from './support/figures.ts'
+import { startWithClass } from './support/learnt-class.ts'
+import { type Post, poster } from './support/post.ts'
 import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase } from './support/product.ts'
 
 /*
@@ -71,8 +70,7 @@ async function measure(product: Product, database: BenchDatabase, classroom: Cla
     }
     cpu.warm += (await cpuMs()) - between
   }
-  const ms = (values: readonly number[], share: number): number =>
-    round(percentile(Float64Array.from(values), share), 1)
+  const ms = (values: readonly number[], share: number): number => round(percentile(values, share), 1)
   return {
     containers: pages,
     students,
@@ -89,7 +87,7 @@ async function measure(product: Product, database: BenchDatabase, classroom: Cla
     warm_max_ms: ms(warm, 1),
     warm_ms_budget: 20,
     warm_cpu_ms: round(cpu.warm / warm.length, 1),
-    load_average: round(loadavg()[0] ?? 0, 1),
+    load_average: loadAverage(),
   }
 }
 

@@ -1,5 +1,6 @@
 import { assignmentPicks } from './picks-assignments.ts'
 import { classClues } from './picks-class.ts'
+import { printLine } from './support/figures.ts'
 
 /* What an assignment page and a class page of Tutor wait for: `serve` as a process of its own, durable. */
 export interface PicksOptions {
@@ -21,6 +22,6 @@ export async function picks(options: PicksOptions): Promise<void> {
   for (const name of options.shapes) {
     const measure = shapes[name]
     if (measure === undefined) throw new Error(`there is no shape ${name}; there are ${picksShapes.join(', ')}`)
-    process.stdout.write(`${JSON.stringify(await measure(options))}\n`)
+    printLine(await measure(options))
   }
 }

@@ -6,6 +6,7 @@ import type { LaneEntry } from '#log/log.ts'
 import { inTransaction, openPool } from '#platform/postgres.ts'
 import { answerJson, type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopy, walPosition } from './support/copy-yardstick.ts'
+import { printLine, round } from './support/figures.ts'
 import { type BenchDatabase, cpuSecondsOf, startBenchDatabase } from './support/product.ts'
 
 /*
@@ -39,7 +40,7 @@ export async function projection(options: ProjectionOptions): Promise<void> {
     const database = await startBenchDatabase()
     try {
       process.stderr.write(`projection ${name}\n`)
-      process.stdout.write(`${JSON.stringify(await measureShape(name, shape, database, options))}\n`)
+      printLine(await measureShape(name, shape, database, options))
     } finally {
       await database.stop()
     }
@@ -171,8 +172,4 @@ async function verify(pool: ReturnType<typeof openPool>, world: BenchWorld, answ
   const found = (await openLearningReader(pool).answersOf(student)).find(({ number }) => number === 1)
   const isSame = found?.response === sent.response && found.respondedAt === sent.respondedAtMs
   if (!isSame) throw new Error('an answer does not read back as it was sent')
-}
-
-function round(value: number, digits: number): number {
-  return Math.round(value * 10 ** digits) / 10 ** digits
 }

@@ -1,14 +1,12 @@
-import { loadavg } from 'node:os'
 import type { LaneSource } from '#crew/run-options.ts'
 import { startSubscription } from '#crew/run-subscription.ts'
-import type { StoredEvent, StreamEvent } from '#domain/events.ts'
-import { toUuid } from '#domain/ids.ts'
+import type { StoredEvent } from '#domain/events.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
-import { openLog } from '#log/open.ts'
-import { openPool } from '#platform/postgres.ts'
-import { answerJson, type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
+import { type BenchAnswer, type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopyOut } from './support/copy-yardstick.ts'
-import { round } from './support/ingest-report.ts'
+import { connectCrew } from './support/crew-connections.ts'
+import { loadAverage, printLine, round } from './support/figures.ts'
+import { eventOf } from './support/ingest-load.ts'
 import { startBenchDatabase } from './support/product.ts'
 
 /*
@@ -26,13 +24,10 @@ const courseCount = 500
 
 export async function replay(options: ReplayOptions): Promise<void> {
   const database = await startBenchDatabase()
-  const pools = ['log', 'work', 'heartbeat'].map((name) => openPool(database.url, { name, connectionsMax: 6 }))
-  const [logPool, pool, heartbeatPool] = pools
+  const { log, pool, heartbeatPool, close } = await connectCrew(database.url, 6)
   try {
-    if (logPool === undefined || pool === undefined || heartbeatPool === undefined) throw new Error('three pools')
     const world = createWorld(options.seed, courseCount)
     const perCourse = Math.ceil(options.answers / courseCount)
-    const log = await openLog(logPool)
     process.stderr.write('replay: append\n')
     const count = await fill(log, world, perCourse, options.run)
     await database.pool.query('checkpoint')
@@ -58,15 +53,14 @@ export async function replay(options: ReplayOptions): Promise<void> {
         answers_per_pass: Math.round(count / passes),
         node_cpu_us_per_answer: round((used.user + used.system) / count, 2),
         postgres_cpu_us_per_answer: round((postgresCpu * 1e6) / count, 2),
-        load_average: round(loadavg()[0] ?? 0, 1),
+        load_average: loadAverage(),
         seed: options.seed,
         settings: database.settings,
       }
-      process.stdout.write(`${JSON.stringify(line)}\n`)
+      printLine(line)
     }
-    await log.close()
   } finally {
-    await Promise.all(pools.map((each) => each.end()))
+    await close()
     await database.stop()
   }
 }
@@ -93,19 +87,6 @@ export async function fill(log: Log, world: BenchWorld, perCourse: number, run: 
   }
   await Promise.all(inFlight)
   return count
-}
-
-function eventOf(answer: BenchAnswer): StreamEvent {
-  const eventUuid = toUuid(answer.response)
-  const stream = toUuid(answer.course)
-  return {
-    kind: 'course',
-    stream,
-    number: answer.number,
-    eventUuid,
-    type: 'record_response',
-    data: JSON.parse(answerJson(answer)),
-  }
 }
 
 async function readAll(

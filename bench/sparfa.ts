@@ -14,6 +14,7 @@ import { confidences, plantedCoverage } from '#estimate/sparfa/planted-coverage.
 import { predictWith } from '#estimate/sparfa/predict.ts'
 import { keepRows, type Responses, sortResponses } from '#estimate/sparfa/responses.ts'
 import { rankQuestions } from '#estimate/sparfa/tesr.ts'
+import { printLine } from './support/figures.ts'
 import { epochSeconds, problemOf, scheduled } from './support/fit-epochs.ts'
 import { machineLimits } from './support/machine-limits.ts'
 import { type NumpySeconds, numpySeconds } from './support/numpy-yardstick.ts'
@@ -65,7 +66,7 @@ const fitMemory = new URL('./support/fit-memory.ts', import.meta.url).pathname
 
 function print(shape: string, figures: Readonly<Record<string, number | undefined>>): void {
   const rounded = Object.entries(figures).map(([name, value]) => [name, value && Number(value.toPrecision(4))])
-  process.stdout.write(`${JSON.stringify({ bench: 'sparfa', shape, ...Object.fromEntries(rounded) })}\n`)
+  printLine({ bench: 'sparfa', shape, ...Object.fromEntries(rounded) })
 }
 
 /** Prints the fit to the stop, and returns its matrix. */

@@ -4,13 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { type SubscriptionRunner, startSubscription } from '#crew/run-subscription.ts'
-import type { Log } from '#log/log.ts'
-import { openLog } from '#log/open.ts'
-import { openPool } from '#platform/postgres.ts'
 import { createWorld } from './support/answers.ts'
+import { type CrewConnections, connectCrew } from './support/crew-connections.ts'
 import { effectSubscription, effectTable, verifyEffects } from './support/effects.ts'
-import { percentile } from './support/http-load.ts'
-import { round } from './support/ingest-report.ts'
+import { percentile, printLine, round } from './support/figures.ts'
 import { type BenchDatabase, startBenchDatabase } from './support/product.ts'
 import { SteadyAppends } from './support/steady-appends.ts'
 
@@ -33,32 +30,23 @@ const limitMs = 60_000
 const members = 10
 const budgets = { join_ms: 2500, leave_ms: 1500, kill_ms: 7000, idle_wal_bytes_per_second: 2000 }
 
-interface Crew {
-  readonly url: string
-  readonly log: Log
-  readonly pool: pg.Pool
-  readonly heartbeatPool: pg.Pool
-}
-
 export async function takeover(options: TakeoverOptions): Promise<void> {
   const database = await startBenchDatabase()
-  const pools = ['log', 'work', 'heartbeat'].map((pool) => openPool(database.url, { name: pool, connectionsMax: 20 }))
-  const [logPool, pool, heartbeatPool] = pools
   try {
-    if (logPool === undefined || pool === undefined || heartbeatPool === undefined) throw new Error('three pools')
     await makeParts(database.pool)
     await database.pool.query(effectTable)
-    const log = await openLog(logPool, { parts: slots })
-    const crew = { url: database.url, log, pool, heartbeatPool }
-    const idle = await measureIdle(crew, database, options.idleSeconds)
-    const changes = await measureChanges(crew, database, options)
-    await log.close()
-    const line = { bench: name, slots, lease_ms: 5000, rounds: options.rounds, ...changes, ...idle, budgets }
-    process.stdout.write(`${JSON.stringify({ ...line, seed: options.seed, ...database.settings })}\n`)
+    const crew = await connectCrew(database.url, 20, { parts: slots })
+    const figures = await measureCrew(crew, database, options).finally(crew.close)
+    const line = { bench: name, slots, lease_ms: 5000, rounds: options.rounds, ...figures, budgets }
+    printLine({ ...line, seed: options.seed, ...database.settings })
   } finally {
-    await Promise.all(pools.map((each) => each.end()))
     await database.stop()
   }
+}
+
+async function measureCrew(crew: CrewConnections, database: BenchDatabase, options: TakeoverOptions): Promise<object> {
+  const idle = await measureIdle(crew, database, options.idleSeconds)
+  return { ...(await measureChanges(crew, database, options)), ...idle }
 }
 
 /** An empty database gets as many course parts as there shall be slots, so that answers arrive in all of them. */
@@ -72,7 +60,7 @@ async function makeParts(pool: pg.Pool): Promise<void> {
   )
 }
 
-async function measureChanges(crew: Crew, { pool }: BenchDatabase, options: TakeoverOptions) {
+async function measureChanges(crew: CrewConnections, { url, pool }: BenchDatabase, options: TakeoverOptions) {
   const runner = await startMember(crew)
   await until(() => runner.status().ownedSlots === slots)
   const load = new SteadyAppends(crew.log, createWorld(options.seed, courses), options.answersPerSecond)
@@ -83,7 +71,7 @@ async function measureChanges(crew: Crew, { pool }: BenchDatabase, options: Take
       ['SIGTERM', 'leave_ms'],
       ['SIGKILL', 'kill_ms'],
     ] as const) {
-      const worker = await startWorker(crew.url)
+      const worker = await startWorker(url)
       took.join_ms.push(
         await until(() => runner.status().ownedSlots === slots / 2 && worker.ownedSlots() === slots / 2),
       )
@@ -114,7 +102,7 @@ function figures(took: Readonly<Record<string, readonly number[]>>): object {
  * Ten members in this process share the slots, and nothing happens. A checkpoint is made first and some heartbeats
  * pass, so that no page is logged whole in the measured time for being the first time since; none may begin in it.
  */
-async function measureIdle(crew: Crew, { pool }: BenchDatabase, seconds: number) {
+async function measureIdle(crew: CrewConnections, { pool }: BenchDatabase, seconds: number) {
   process.stderr.write(`takeover: ${members} idle members for ${seconds} s\n`)
   const runners = await Promise.all(Array.from({ length: members }, () => startMember(crew)))
   const share = Math.floor(slots / members)
@@ -146,7 +134,7 @@ async function walAndCheckpoints(pool: pg.Pool): Promise<{ wal: number; checkpoi
   return row
 }
 
-function startMember({ log, pool, heartbeatPool }: Crew): Promise<SubscriptionRunner> {
+function startMember({ log, pool, heartbeatPool }: CrewConnections): Promise<SubscriptionRunner> {
   return startSubscription({ subscription: effectSubscription(name), source: log, pool, heartbeatPool, parts: slots })
 }
 

@@ -1,6 +1,5 @@
 import { startSubscription } from '#crew/run-subscription.ts'
-import { openLog } from '#log/open.ts'
-import { openPool } from '#platform/postgres.ts'
+import { connectCrew } from './crew-connections.ts'
 import { effectSubscription } from './effects.ts'
 
 /*
@@ -10,10 +9,7 @@ import { effectSubscription } from './effects.ts'
 const [, , url, name, count] = process.argv
 if (url === undefined || name === undefined) throw new Error('usage: crew-worker.ts DATABASE_URL SUBSCRIPTION PARTS')
 const parts = Number(count)
-const pools = ['log', 'work', 'heartbeat'].map((pool) => openPool(url, { name: pool, connectionsMax: 2 }))
-const [logPool, pool, heartbeatPool] = pools
-if (logPool === undefined || pool === undefined || heartbeatPool === undefined) throw new Error('three pools')
-const log = await openLog(logPool, { parts })
+const { log, pool, heartbeatPool, close } = await connectCrew(url, 2, { parts })
 let owned = 0
 process.send?.(owned)
 const runner = await startSubscription({
@@ -30,7 +26,6 @@ const runner = await startSubscription({
 })
 process.on('SIGTERM', async () => {
   await runner.stop()
-  await log.close()
-  await Promise.all(pools.map((each) => each.end()))
+  await close()
   process.disconnect()
 })

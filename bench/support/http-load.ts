@@ -133,10 +133,3 @@ function parseHead(bytes: Buffer): { status: number; length: number; end: number
   if (Number.isNaN(length)) throw new Error(`an answer without Content-Length: ${head.slice(0, 200)}`)
   return { status: Number(head.slice(9, 12)), length, end: headLength + length }
 }
-
-/** `share` 0.5 is the median. */
-export function percentile(values: Float64Array, share: number): number {
-  if (values.length === 0) return Number.NaN
-  const sorted = values.slice().sort()
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
-}

@@ -1,4 +1,4 @@
-import { percentile } from './http-load.ts'
+import { percentile, round } from './figures.ts'
 import type { IngestResult } from './ingest-load.ts'
 import type { Used } from './meter.ts'
 import { type BenchDatabase, type Product, startProduct } from './product.ts'
@@ -58,8 +58,4 @@ export function report(
     roles,
     seed,
   }
-}
-
-export function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits))
 }

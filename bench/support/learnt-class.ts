@@ -1,25 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Classroom, ClassroomStudent } from '../../tests/support/classroom.ts'
+import { type Post, poster } from './post.ts'
 import { type Product, startProduct } from './product.ts'
 
 /*
  * Sends a classroom with all its answers to the product, and waits until everything is learnt and fitted. The trainer
  * comes last, so that there is one fit of all answers and none a minute later.
  */
-export type Post = <Answer = unknown>(path: string, body: unknown) => Promise<Answer>
-
-export function poster(port: number): Post {
-  return async <Answer>(path: string, body: unknown): Promise<Answer> => {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-    if (answer.status !== 200) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`)
-    return (await answer.json()) as Answer
-  }
-}
-
 /** A class with `count` answers of each student in the product, which is returned as a process just started. */
 export async function startWithClass(url: string, classroom: Classroom, count: number): Promise<Product> {
   process.stderr.write(`picks: sending a book, ${classroom.students.length} students and their answers\n`)

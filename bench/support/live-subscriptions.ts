@@ -1,7 +1,6 @@
 import { startSubscription } from '#crew/run-subscription.ts'
 import type { LaneEntry } from '#log/log.ts'
-import { openLog } from '#log/open.ts'
-import { openPool } from '#platform/postgres.ts'
+import { connectCrew } from './crew-connections.ts'
 
 /*
  * A process of its own for bench/eight-live.ts: so many subscriptions, each of which takes every course in order. It
@@ -10,10 +9,7 @@ import { openPool } from '#platform/postgres.ts'
  */
 const [, , url, count] = process.argv
 if (url === undefined || count === undefined) throw new Error('usage: live-subscriptions.ts DATABASE_URL COUNT')
-const pools = ['log', 'work', 'heartbeat'].map((name) => openPool(url, { name, connectionsMax: 10 }))
-const [logPool, pool, heartbeatPool] = pools
-if (logPool === undefined || pool === undefined || heartbeatPool === undefined) throw new Error('three pools')
-const log = await openLog(logPool)
+const { log, pool, heartbeatPool, close } = await connectCrew(url, 10)
 
 class Follower {
   readonly lags: number[] = []
@@ -42,8 +38,7 @@ const runners = await Promise.all(
 process.on('message', async (expected: number) => {
   while (followers.some(({ lags }) => lags.length < expected)) await new Promise((done) => setTimeout(done, 20))
   await Promise.all(runners.map((runner) => runner.stop()))
-  await log.close()
-  await Promise.all(pools.map((each) => each.end()))
+  await close()
   process.send?.({ lags: followers.map(({ lags }) => lags), passes: runners.map((runner) => runner.status().passes) })
 })
 process.send?.('started')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { answerJson, type BenchWorld } from './answers.ts'
+import { type Post, poster } from './post.ts'
 
 /*
  * Reads back through the public API what a benchmark sent: every course holds exactly the acknowledged numbers without
@@ -11,8 +12,9 @@ export async function verifyStored(
   sentPerCourse: readonly number[],
   seed: number,
 ): Promise<void> {
-  await verifyCounts(port, world, sentPerCourse)
-  await verifySample(port, world, sentPerCourse, seed)
+  const post = poster(port)
+  await verifyCounts(post, world, sentPerCourse)
+  await verifySample(post, world, sentPerCourse, seed)
 }
 
 interface StatusLines {
@@ -24,21 +26,11 @@ interface EventLines {
   }[]
 }
 
-async function post<Answer>(port: number, path: string, body: unknown): Promise<Answer> {
-  const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  assert.equal(answer.status, 200, `${path} answered ${answer.status}`)
-  return (await answer.json()) as Answer
-}
-
-async function verifyCounts(port: number, world: BenchWorld, sentPerCourse: readonly number[]): Promise<void> {
+async function verifyCounts(post: Post, world: BenchWorld, sentPerCourse: readonly number[]): Promise<void> {
   for (let from = 0; from < world.courses.length; from += 1000) {
     const courses = world.courses.slice(from, from + 1000)
     const body = { stream_requests: courses.map((course) => ({ request_uuid: course, course_uuid: course })) }
-    const { stream_responses: statuses } = await post<StatusLines>(port, '/fetch_stream_statuses', body)
+    const { stream_responses: statuses } = await post<StatusLines>('/fetch_stream_statuses', body)
     for (const [index, status] of statuses.entries()) {
       const sent = sentPerCourse[from + index] ?? 0
       assert.equal(status.next_sequence_number, sent, 'acknowledged and stored differ')
@@ -48,7 +40,7 @@ async function verifyCounts(port: number, world: BenchWorld, sentPerCourse: read
 }
 
 async function verifySample(
-  port: number,
+  post: Post,
   world: BenchWorld,
   sentPerCourse: readonly number[],
   seed: number,
@@ -69,7 +61,7 @@ async function verifySample(
       sequence_number_offset: number,
     }
     const body = { course_event_requests: [line], max_num_events: 1 }
-    const { course_event_responses: lines } = await post<EventLines>(port, '/fetch_course_events', body)
+    const { course_event_responses: lines } = await post<EventLines>('/fetch_course_events', body)
     const wanted = world.answer(course, number)
     const event = lines[0]?.events[0]
     assert.ok(event !== undefined, `number ${number} of ${wanted.course} can not be read`)
