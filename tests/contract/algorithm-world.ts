@@ -43,7 +43,7 @@ export class AlgorithmWorld {
   }
 
   static async start(seed: number, studentsPerCourse: number): Promise<AlgorithmWorld> {
-    const application = await startTestApplication('api,learning,due', parseAlgorithms(''), 0)
+    const application = await startTestApplication('api,learning,due', parseAlgorithms(''), { matrixIntervalMs: 0 })
     const classroom = new Classroom({ seed, pages: 3, exercisesPerPage: 8, courses: 1, studentsPerCourse })
     await classroom.create((path, body) => application.post(path, body))
     const world = new AlgorithmWorld(application, classroom)

@@ -6,7 +6,6 @@ import type { ApiPorts } from '#api/ports.ts'
 import { buildServer } from '#api/server.ts'
 import { createMemoryAnswers } from '#api/testing/memory-answers.ts'
 import { createMemoryPorts, testConfig } from '#api/testing/memory-ports.ts'
-import { startApplication } from '#cli/serve/application.ts'
 import { algorithmNames } from '#cli/serve/options.ts'
 import { openRemoteAccess } from '#crew/remote-access.ts'
 import { partsDefault } from '#domain/parts.ts'
@@ -15,7 +14,7 @@ import type { OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
-import { createShutdown } from '#platform/shutdown.ts'
+import { startTestApplication } from '../support/application.ts'
 
 /*
  * A server under contract test, spoken to over real HTTP. Every test uses uuids of its own, so that one server (and one
@@ -90,24 +89,8 @@ async function startPostgresServer(): Promise<ContractServer> {
 
 /** As `biglearn serve` runs it, with answers that are computed when asked. */
 async function startProgram(): Promise<ContractServer> {
-  const database = await createMigratedDatabase()
-  const shutdown = createShutdown(() => undefined)
-  shutdown.add('the database', 10_000, () => database.drop())
-  const { url } = await startApplication(
-    {
-      databaseUrl: database.url,
-      roles: new Set(['api', 'learning']),
-      algorithms: algorithmNames,
-      host: '127.0.0.1',
-      port: 0,
-      managementPort: undefined,
-      tokens: { api: [], scheduler: [], sparfa: [], operator: [] },
-      lameDuckMs: 0,
-      say: () => undefined,
-    },
-    shutdown,
-  )
-  return { ...serverAt(url, () => shutdown.stop('done')), databaseUrl: database.url }
+  const { url, databaseUrl, stop } = await startTestApplication('api,learning', algorithmNames)
+  return { ...serverAt(url, stop), databaseUrl }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Application, startApplication } from '#cli/serve/application.ts'
+import { type Application, type ApplicationOptions, startApplication } from '#cli/serve/application.ts'
 import { type AlgorithmName, algorithmsDefault, parseRoles } from '#cli/serve/options.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { createShutdown } from '#platform/shutdown.ts'
@@ -13,10 +13,10 @@ export interface TestApplication extends Application {
 export async function startTestApplication(
   roles = 'api,learning,due,trainer',
   algorithms: readonly AlgorithmName[] = algorithmsDefault,
-  matrixIntervalMs?: number,
+  changes: Partial<ApplicationOptions> = {},
 ): Promise<TestApplication> {
   const database = await createMigratedDatabase()
-  const application = await startApplicationOn(database.url, roles, algorithms, matrixIntervalMs)
+  const application = await startApplicationOn(database.url, roles, algorithms, changes)
   return {
     ...application,
     stop: async () => {
@@ -31,7 +31,7 @@ export async function startApplicationOn(
   databaseUrl: string,
   roles = 'api,learning,due,trainer',
   algorithms: readonly AlgorithmName[] = algorithmsDefault,
-  matrixIntervalMs?: number,
+  changes: Partial<ApplicationOptions> = {},
 ): Promise<TestApplication> {
   const said: string[] = []
   const shutdown = createShutdown((line) => said.push(line))
@@ -45,8 +45,8 @@ export async function startApplicationOn(
       managementPort: undefined,
       tokens: { api: [], scheduler: [], sparfa: [], operator: [] },
       lameDuckMs: 0,
-      ...(matrixIntervalMs !== undefined && { matrixIntervalMs }),
       say: (line) => said.push(line),
+      ...changes,
     },
     shutdown,
   )
