@@ -26,7 +26,7 @@ export async function buildServer(
   const server = emptyServer({ rewriteUrl: (request) => normalise(request.url ?? '/') }, ports.logger)
   const document = openApiDocument(allEndpoints)
   await server.register(swagger, { mode: 'static', specification: { document: document as never } })
-  await server.register(swaggerUi, { routePrefix: '/docs' })
+  await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: docsPolicy })
   await server.register(async (scope) => {
     takeRawBodies(scope)
     // The wire checks and writes bodies itself; other parts of the server keep Fastify's own way.
@@ -40,6 +40,16 @@ export async function buildServer(
   }
   return server
 }
+
+/** The page sends requests, so it may not be put in a frame. It sets styles of elements itself. */
+const docsPolicy = [
+  "default-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
 
 /** The operational paths alone, for `--management-port`. */
 export function buildManagementServer(

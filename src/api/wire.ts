@@ -11,7 +11,7 @@ import { internalError, stackOf } from './failure.ts'
 import type { ApiMetrics, RouteMetrics } from './metrics.ts'
 import type { ApiPorts } from './ports.ts'
 import { jsonType, type RefusalContext, sendRefusal } from './replies.ts'
-import { tokenCheck } from './tokens.ts'
+import { bearerCheck, type TokenCheck, tokenCheck } from './tokens.ts'
 import { compileValidation, type Validation } from './validation.ts'
 import { parseView, plainView, positionHeader, tooMuchToExplain, type View } from './view.ts'
 
@@ -85,10 +85,9 @@ export function registerWire(server: FastifyInstance, { endpoints, ports, config
 }
 
 /** Old endpoints have a header each; ours take a bearer token that the operator or a scheduler holds (design D33). */
-function audienceCheck(audience: Endpoint['audience'], { tokens }: ApiConfig): ReturnType<typeof tokenCheck> {
+function audienceCheck(audience: Endpoint['audience'], { tokens }: ApiConfig): TokenCheck {
   if (audience !== 'consumer') return tokenCheck(tokens[audience])
-  const isSecret = tokenCheck([...tokens.operator, ...tokens.scheduler])
-  return (presented) => isSecret(typeof presented === 'string' ? presented.replace(/^Bearer /i, '') : undefined)
+  return bearerCheck([...tokens.operator, ...tokens.scheduler])
 }
 
 export interface Exchange {

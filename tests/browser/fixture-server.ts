@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { buildConsole } from '#api/console/build.ts'
 import type { ConsoleData } from '#api/console/console-data.ts'
 import { consolePlugin } from '#api/console/console-plugin.ts'
+import { operatorCheck } from '#api/tokens.ts'
 import { seedConsoleData } from './seeded-console-data.ts'
 
 /** The console's plugin on a Fastify of its own, over any `ConsoleData`; with a token it asks for it. */
@@ -24,8 +25,7 @@ export async function startFixtureServer(options: FixtureOptions): Promise<Fixtu
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   })
-  const isOperator = (authorization: string | undefined): boolean =>
-    options.token === undefined || authorization === `Bearer ${options.token}`
+  const isOperator = operatorCheck(options.token === undefined ? [] : [options.token])
   await server.register(consolePlugin({ data: options.data, folder, isOperator }))
   const address = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 })
   return { address, port: Number(new URL(address).port), close: () => server.close() }

@@ -67,7 +67,7 @@ before(async () => {
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>console</title>')
   await writeFile(join(folder, 'assets', 'main-1.js'), 'void 0')
   server = Fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
-  await server.register(consolePlugin({ data, folder, isOperator: (given) => given === authorization }))
+  await server.register(consolePlugin({ data, folder, isOperator: (given) => given.authorization === authorization }))
   await server.ready()
 })
 after(async () => {

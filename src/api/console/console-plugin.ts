@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
@@ -14,8 +15,8 @@ export interface ConsolePorts {
   readonly data: ConsoleData
   /** Folder with the built application (`buildConsole`). */
   readonly folder: string
-  /** Whether this `Authorization` header is an operator's (design D33); always true where no token is set. */
-  isOperator(authorization: string | undefined): boolean
+  /** Whether these headers are an operator's, see `operatorCheck`. */
+  isOperator(headers: IncomingHttpHeaders): boolean
 }
 
 /** Pages of the application; `src/console/router.ts` holds the same list for the browser. */
@@ -54,6 +55,7 @@ export function consolePlugin(ports: ConsolePorts): FastifyPluginAsync {
       // Names carry a hash of the content.
       immutable: true,
       maxAge: '365d',
+      setHeaders: (reply) => void reply.header('x-content-type-options', 'nosniff'),
     })
     for (const path of pagePaths) server.get(path, (_request, reply) => sendPage(reply, ports.folder))
     await server.register(consoleApi(ports), { prefix: '/console/api' })
@@ -75,7 +77,7 @@ function consoleApi(ports: ConsolePorts): FastifyPluginAsync {
     const reads = shareReads({ now: () => performance.now(), ageMsMin: 200, entriesMax: 1_000 })
     server.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
       reply.header('biglearn-instance', instance)
-      if (ports.isOperator(request.headers.authorization)) return
+      if (ports.isOperator(request.headers)) return
       return reply
         .code(401)
         .header('www-authenticate', 'Bearer')

@@ -15,9 +15,11 @@ export type DeedOutcome = { readonly kind: 'done' } | { readonly kind: 'refused'
 const uuid = Type.Unsafe<Uuid>(Type.String({ pattern: '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' }))
 const number = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })
 const kind = Type.Union([Type.Literal('course'), Type.Literal('ecosystem')])
+/** Not only spaces, and no NUL, which PostgreSQL can not store. */
+const words = '^(?!\\s*$)[^\\u0000]+$'
 const why = {
-  actor: Type.String({ minLength: 1, maxLength: 100, pattern: '\\S' }),
-  reason: Type.String({ minLength: 1, maxLength: 500, pattern: '\\S' }),
+  actor: Type.String({ minLength: 1, maxLength: 100, pattern: words }),
+  reason: Type.String({ minLength: 1, maxLength: 500, pattern: words }),
 }
 const ofSubscription = { ...why, subscription: Type.String({ minLength: 1, maxLength: 200 }), kind, stream: uuid }
 const strictly = { additionalProperties: false }

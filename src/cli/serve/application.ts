@@ -14,7 +14,7 @@ import {
 } from '#api/metrics.ts'
 import type { ApiPorts } from '#api/ports.ts'
 import { buildManagementServer, buildServer } from '#api/server.ts'
-import { tokenCheck } from '#api/tokens.ts'
+import { operatorCheck } from '#api/tokens.ts'
 import { checkSchema, readMigrations } from '#operate/migrate.ts'
 import { ConfigurationError, requireTokens, type Tokens } from '#platform/config.ts'
 import { checkServer, openPool } from '#platform/postgres.ts'
@@ -138,8 +138,7 @@ async function listenAll(listening: Listening, shutdown: Shutdown): Promise<stri
   const servers: { readonly server: FastifyInstance; readonly port: number }[] = []
   const server = options.roles.has('api') ? await buildServer(ports, config, metrics) : undefined
   if (server !== undefined) {
-    const isSecret = tokenCheck(options.tokens.operator)
-    const isOperator = (header: string | undefined) => isSecret(header?.replace(/^Bearer /i, ''))
+    const isOperator = operatorCheck(options.tokens.operator)
     registerStatus(server, { services, isOperator })
     if (options.roles.has('console')) {
       await server.register(consolePlugin({ data: live.data, folder: await buildConsole(), isOperator }))

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { isGrowthPending, readTrainingStates } from '#due/training-claims.ts'
 import type { Services } from './services.ts'
@@ -8,7 +9,7 @@ import type { Services } from './services.ts'
  */
 export interface StatusOptions {
   readonly services: Services
-  readonly isOperator: (authorization: string | undefined) => boolean
+  readonly isOperator: (headers: IncomingHttpHeaders) => boolean
 }
 
 export interface EcosystemStatus {
@@ -20,7 +21,7 @@ export interface EcosystemStatus {
 
 export function registerStatus(server: FastifyInstance, { services, isOperator }: StatusOptions): void {
   server.get('/status', { schema: { hide: true } }, async (request, reply) => {
-    if (!isOperator(request.headers.authorization)) {
+    if (!isOperator(request.headers)) {
       return reply
         .code(401)
         .header('www-authenticate', 'Bearer')
