@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { openLog } from '#log/open.ts'
+import { createCourseOf, eventOf, uuidOf } from '#log/sample-events.ts'
+import type { Subscription } from './subscription.ts'
 import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
@@ -10,27 +13,36 @@ before(async () => {
 })
 after(() => crew.close())
 
-test('[S44] a slow consumer falls behind alone', async () => {
-  const lanes = new TestLanes(2)
+test('[S44] while a slow consumer is at work, appends are answered and others get everything; then it catches up', async () => {
+  const log = await openLog(crew.pool(4))
   const streams = Array.from({ length: 6 }, newStream)
-  const slow = {
+  const [isAtWork, mayGoOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const slow: Subscription = {
     ...recording('slow'),
     eventsMax: 1,
-    async apply(...[transaction, entries]: Parameters<ReturnType<typeof recording>['apply']>) {
-      await new Promise((done) => setTimeout(done, 200))
+    async apply(transaction, entries) {
+      isAtWork.resolve()
+      await mayGoOn.promise
       await recording('slow').apply(transaction, entries)
     },
   }
-  await crew.run(slow, lanes)
-  await crew.run(recording('fast'), lanes)
-  for (let round = 0; round < 5; round += 1) for (const stream of streams) lanes.add(stream)
+  await crew.run(slow, log, { ttlMs: 60_000 })
+  await crew.run(recording('fast'), log)
   const countOf = async (name: string): Promise<number> => [...(await crew.effects(name)).values()].flat().length
+  await log.append(streams.map((stream) => createCourseOf(stream, uuidOf('ecosystem'))))
+  await isAtWork.promise
+  // It is in the middle of a transaction from here on.
+  for (let number = 1; number < 5; number += 1) {
+    await log.append(streams.map((stream) => eventOf(stream, number, 'update_roster')))
+  }
   await eventually('the fast one has everything', async () => (await countOf('fast')) === 30)
-  assert.ok((await countOf('slow')) < 30, 'the slow one is behind')
+  assert.equal(await countOf('slow'), 0)
+  mayGoOn.resolve()
   await eventually('the slow one gets there', async () => (await countOf('slow')) === 30, 30_000)
   for (const name of ['slow', 'fast']) {
     for (const stream of streams) assert.deepEqual((await crew.effects(name)).get(stream), upTo(5))
   }
+  await log.close()
 })
 
 test('[S45] a new subscription catches up with what is old while more comes, without a gap or a repetition', async () => {

@@ -78,7 +78,8 @@ describe('the database goes away under load', () => {
 
   test('[S32] a synchronous standby that takes over has all that was acknowledged', { timeout: 120_000 }, async () => {
     const primary = await createPrimary()
-    const standby = keep(await DatabaseServer.createStandby(primary, 'second'), (one) => one.remove())
+    const replication = keep(await TcpProxy.listen(primary.port), (one) => one.close())
+    const standby = keep(await DatabaseServer.createStandby(primary, 'second', replication.port), (one) => one.remove())
     await primary.requireStandby('second')
     // No balancer: the programs know both addresses and look for the one that accepts writes.
     const both = new URL(primary.url)
@@ -86,6 +87,9 @@ describe('the database goes away under load', () => {
     const programs = await startPrograms(both.toString().replace(both.host, hosts))
     const load = startLoad(programs, 'S32')
     await load.more(300)
+    // What is committed from now on reaches the primary alone, and must not be acknowledged.
+    replication.cut()
+    await primary.untilCommitsWait()
     await primary.kill()
     await standby.promote()
     await load.more(300)

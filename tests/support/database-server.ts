@@ -93,6 +93,18 @@ export class DatabaseServer {
     }
   }
 
+  /** Resolves when a commit waits for a standby that does not answer. */
+  async untilCommitsWait(): Promise<void> {
+    for (let looks = 0; looks < 500; looks += 1) {
+      const rows = await this.query(
+        `select from pg_stat_activity where wait_event = 'SyncRep' and datname = current_database()`,
+      )
+      if (rows.length > 0) return
+      await new Promise((done) => setTimeout(done, 20))
+    }
+    throw new Error('commits do not wait for the standby')
+  }
+
   /** Resolves when every standby has what is committed now. */
   async untilFollowed(): Promise<void> {
     for (;;) {
