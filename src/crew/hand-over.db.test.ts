@@ -22,6 +22,16 @@ async function numbers(subscription: string, stream: Uuid): Promise<number[]> {
   return (await crew.effects(subscription)).get(stream) ?? []
 }
 
+/** All `count` events took effect once and in order, nothing is set aside any more, and the next one comes as usual. */
+async function rejoins(subscription: string, lanes: TestLanes, stream: Uuid, count: number): Promise<void> {
+  await eventually('all of it', async () => (await numbers(subscription, stream)).length >= count)
+  await eventually('joined', async () => (await crew.slot(subscription, 0)).exceptions === 0)
+  assert.deepEqual(await numbers(subscription, stream), upTo(count))
+  lanes.add(stream, 1)
+  await eventually('with its lane', async () => (await numbers(subscription, stream)).length > count)
+  assert.deepEqual(await numbers(subscription, stream), upTo(count + 1))
+}
+
 /** A subscription of one part with lanes 0 and 1, of which a member that does nothing owns `lane` until it leaves. */
 async function withStuckLane(subscription: string, lanes: TestLanes, lane: number): Promise<() => Promise<void>> {
   const setup = { name: subscription, mode: 'embedded', kinds: ['course'], startsAt: 'beginning', parts: 1 } as const
@@ -92,11 +102,7 @@ test('[S49] in the shared lane only that course waits, aside; after release the 
   await sleep(700)
   assert.deepEqual(await numbers('into_shared', hot), upTo(2), 'a person can not make it overtake itself')
   await release()
-  await eventually('all of it', async () => (await numbers('into_shared', hot)).length === 8)
-  await eventually('joined', async () => (await crew.slot('into_shared', 0)).exceptions === 0)
-  lanes.add(hot, 1)
-  await eventually('with its lane', async () => (await numbers('into_shared', hot)).length === 9)
-  assert.deepEqual(await numbers('into_shared', hot), upTo(9))
+  await rejoins('into_shared', lanes, hot, 8)
 })
 
 test('teeth: without the hand-over rule the new lane overtakes the old one', async () => {
@@ -139,11 +145,7 @@ test('a course that is parked in its old lane is passed over in its new one, and
   assert.deepEqual(await numbers('parked', hot), upTo(1))
   isBroken = false
   assert.ok(await retryStream(crew.admin, deed('parked'), choiceOf(hot)))
-  await eventually('all of it', async () => (await numbers('parked', hot)).length === 7)
-  await eventually('joined', async () => (await crew.slot('parked', 0)).exceptions === 0)
-  lanes.add(hot, 1)
-  await eventually('with its lane', async () => (await numbers('parked', hot)).length === 8)
-  assert.deepEqual(await numbers('parked', hot), upTo(8))
+  await rejoins('parked', lanes, hot, 7)
 })
 
 test('a course that waits aside for a lane in which it then fails owes both parts once', async () => {
@@ -171,9 +173,7 @@ test('a course that waits aside for a lane in which it then fails owes both part
   assert.deepEqual([(await stopped())?.nextNumber, (await stopped())?.untilNumber], [1, 6])
   isBroken = false
   assert.ok(await retryStream(crew.admin, deed('both'), choiceOf(hot)))
-  await eventually('all of it', async () => (await numbers('both', hot)).length === 6)
-  await eventually('joined', async () => (await crew.slot('both', 0)).exceptions === 0)
-  assert.deepEqual(await numbers('both', hot), upTo(6))
+  await rejoins('both', lanes, hot, 6)
 })
 
 test('a set-aside course gets what another lane has still to pass once, and joins when that has passed it', async () => {
@@ -198,10 +198,7 @@ test('a set-aside course gets what another lane has still to pass once, and join
   await sleep(700)
   assert.equal((await crew.slot('owed_early', 0)).exceptions, 1, 'the other lane has still to pass it over')
   await release()
-  await eventually('joined', async () => (await crew.slot('owed_early', 0)).exceptions === 0)
-  lanes.add(hot, 1)
-  await eventually('with its lane', async () => (await numbers('owed_early', hot)).length >= 5)
-  assert.deepEqual(await numbers('owed_early', hot), upTo(5))
+  await rejoins('owed_early', lanes, hot, 4)
 })
 
 test('a course that its old lane sets aside between the fence and the look at that lane is passed over', async () => {
@@ -232,8 +229,7 @@ test('a course that its old lane sets aside between the fence and the look at th
   assert.equal((await listSetAside(crew.admin, 'between', 1))[0]?.untilNumber, 2)
   await release()
   assert.ok(await retryStream(crew.admin, deed('between'), choiceOf(hot)))
-  await eventually('all of it', async () => (await numbers('between', hot)).length === 2)
-  assert.deepEqual(await numbers('between', hot), upTo(2))
+  await rejoins('between', lanes, hot, 2)
 })
 
 test('a replay of a course whose lanes are not done yet delivers each event once more, and then goes on', async () => {

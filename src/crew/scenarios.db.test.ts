@@ -57,7 +57,7 @@ test('[S45] a new subscription catches up with what is old while more comes, wit
       if (added < 130) for (const stream of streams) lanes.add(stream, 5)
       added += added < 130 ? 1 : 0
       const effects = await crew.effects('late')
-      return added === 130 && streams.every((stream) => effects.get(stream)?.length === 650)
+      return added === 130 && streams.every((stream) => (effects.get(stream)?.length ?? 0) >= 650)
     },
     60_000,
   )
