@@ -7,7 +7,7 @@ import asc from 'assemblyscript/asc'
  * carries. A test fails when the sources and that text do not belong together.
  */
 const folder = fileURLToPath(new URL('../src/estimate/sparfa/', import.meta.url))
-const entries = ['assembly/hard.ts', 'assembly/soft.ts']
+const entries = ['assembly/hard.ts', 'assembly/soft.ts', 'assembly/full.ts']
 
 /** Nothing is allocated inside: all memory comes from outside, and several threads may share it. */
 const options = [

@@ -4,9 +4,10 @@ import { estimateLearner } from './learner.ts'
 import { conceptRows, makeMatrix, type SparfaMatrix } from './matrix.ts'
 import { numberedId } from './numbered-id.ts'
 import { probabilityOf } from './predict.ts'
+import { bestKernel } from './wasm.ts'
 
 /** Every question is on `perQuestion` of the concepts, so the learner's rows are full or not. */
-function matrixOf(questions: number, concepts: number, perQuestion: number): SparfaMatrix {
+function matrixOf(questions: number, concepts: number, perQuestion: number, lamG: number | null = 1.5): SparfaMatrix {
   const pairs = Array.from({ length: questions }, (_, question) =>
     Array.from({ length: perQuestion }, (__, at) => [question, (question * 7 + at) % concepts] as const),
   ).flat()
@@ -19,7 +20,17 @@ function matrixOf(questions: number, concepts: number, perQuestion: number): Spa
     weights: Float64Array.from(support.concept, (_, at) => 0.05 + ((at * 11) % 17) / 40),
     hints: support,
     madeBy: {
-      ...{ preset: 'soft', mask: 'soft', lam_w: 1, lam_d: 1, lam_u: 2, lam_g: 1.5, seed: 1, responses: 0, learners: 0 },
+      ...{
+        preset: 'soft',
+        mask: 'soft',
+        lam_w: 1,
+        lam_d: 1,
+        lam_u: 2,
+        lam_g: lamG,
+        seed: 1,
+        responses: 0,
+        learners: 0,
+      },
       ...{ epochs: 0, held_out_log_loss: null, stopped_by: 'empty', warm_starts: 0 },
     },
   })
@@ -72,3 +83,23 @@ for (const { perQuestion, rows } of [
     }
   })
 }
+
+test('WebAssembly gives the same bits as plain code, whoever used the memory before', () => {
+  assert.equal(bestKernel(), 'wasm', 'this engine has no WebAssembly to test')
+  for (const [turn, concepts] of [12, 40, 8, 9, 250, 10, 31].entries()) {
+    for (const lamG of [1.5, null]) {
+      const perQuestion = turn % 2 === 0 ? concepts : Math.ceil(concepts * 0.4)
+      const matrix = matrixOf(73, concepts, perQuestion, lamG)
+      for (const count of [73, 1, 4, 58]) {
+        const answered = Int32Array.from({ length: count }, (_, at) => at)
+        // One learner is right or wrong throughout, which drives the mean far from zero.
+        const isCorrect = Uint8Array.from(answered, (at) => (count === 58 || (at * 7) % 5 < 2 ? 1 : 0))
+        const [plain, wasm] = (['plain', 'wasm'] as const).map((kernel) => {
+          const { mean, factor } = estimateLearner(matrix, answered, isCorrect, kernel)
+          return { mean: [...mean], factor: [...factor.value] }
+        })
+        assert.deepEqual(wasm, plain, `${concepts} concepts, ${count} answers, lam_g ${lamG}`)
+      }
+    }
+  }
+})

@@ -221,20 +221,22 @@ function choose(state: RankState, candidate: number): void {
   const group = joinGroups(state, concept.subarray(begin, end))
   let spread = 0
   let slope = 0
-  for (const at of group) direction[at] = 0
+  for (let at = 0; at < group.length; at++) direction[at] = 0
   for (let entry = begin; entry < end; entry++) {
     const row = concept[entry]! * conceptCount
-    for (const at of group) direction[at]! += covariance[row + at]! * weight[entry]!
+    const one = weight[entry]!
+    for (let at = 0; at < group.length; at++) direction[at]! += covariance[row + group[at]!]! * one
   }
   for (let entry = begin; entry < end; entry++) {
-    spread += weight[entry]! * direction[concept[entry]!]!
+    spread += weight[entry]! * direction[group.indexOf(concept[entry]!)]!
     slope += weight[entry]! * gamma[concept[entry]!]!
   }
   const factor = curvature[candidate]! / (1 + curvature[candidate]! * spread)
-  for (const row of group) {
-    const scaled = factor * direction[row]!
-    gamma[row]! -= scaled * slope
-    for (const column of group) covariance[row * conceptCount + column]! -= scaled * direction[column]!
+  for (let at = 0; at < group.length; at++) {
+    const scaled = factor * direction[at]!
+    const row = group[at]! * conceptCount
+    gamma[group[at]!]! -= scaled * slope
+    for (let other = 0; other < group.length; other++) covariance[row + group[other]!]! -= scaled * direction[other]!
   }
   state.generalVariance /= 1 + factor * slope * slope * state.generalVariance
 }

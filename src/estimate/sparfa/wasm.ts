@@ -5,11 +5,14 @@
 import { wasmBase64 } from './wasm-bytes.ts'
 import type { KernelName } from './workspace.ts'
 
-/** Each takes the number of a block; everything else is in the memory. */
+/** Those of a fit take the number of a block; everything else is in the memory. */
 export interface WasmKernels {
   hardLearners(block: number): void
   softLearners(block: number): void
   softQuestions(block: number): void
+  fullPredict(): void
+  fullGradient(): void
+  fullFactor(): void
 }
 
 let compiled: WebAssembly.Module | undefined
