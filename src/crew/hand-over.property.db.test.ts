@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
+import { seededRandom } from '#platform/test-random.ts'
 import { allGuards, type Guards } from './guards.ts'
 import { TestCrew, upTo } from './test-crew.ts'
-import { HandOverWorld, randomFrom } from './test-hand-over.ts'
+import { HandOverWorld } from './test-hand-over.ts'
 
 /*
  * The order of each stream over any interleaving of appends, changes of lanes, deliveries, failures and crashes
@@ -28,7 +29,7 @@ after(async () => {
 /** The first stream whose effects are not 0, 1, 2, …, if there is one. */
 async function run(seed: number, guards: Guards): Promise<{ disorder: string | undefined; waits: number }> {
   const name = `seed ${seed} ${guards.handOver}`
-  const world = new HandOverWorld({ crew, log, name, random: randomFrom(seed), guards })
+  const world = new HandOverWorld({ crew, log, name, random: seededRandom(seed), guards })
   await world.open()
   try {
     for (let step = 0; step < stepsPerSeed; step += 1) await world.step()

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import { seededRandom } from '#platform/test-random.ts'
+import { systemTime } from '#platform/time.ts'
 import { listSetAside, pauseSubscription, replayStream } from './control.ts'
 import { allGuards } from './guards.ts'
 import { type FetchAnswer, type RemoteBatch, RemoteSubscriptions } from './remote.ts'
 import { confirmRemote, extendRemote, nackRemote, releaseRemote } from './remote-confirm.ts'
 import { createSlotsOfLanes } from './slots.ts'
-import { eventually, TestCrew } from './test-crew.ts'
+import { eventually, faultyPool, TestCrew } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
 let crew: TestCrew
@@ -150,18 +152,28 @@ test('instances share the slots; when a lease ends the other one gets the slots 
 })
 
 test('a long poll answers when something comes, when time is up, and when the process stops', async () => {
-  const { lanes, remote, instance } = await open('poll', 1)
+  const { lanes, instance } = await open('poll', 1)
   const [stream, consumer] = [newStream(), instance()]
-  const started = performance.now()
-  const waiting = consumer.fetch({ waitMs: 5000 })
-  setTimeout(() => lanes.add(stream), 100)
+  assert.deepEqual((await consumer.fetch({ waitMs: 50 })).batches, [])
+  // From here on no time passes: whoever waits is woken or waits for ever.
+  const asleep = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let sleeps = 0
+  const sleep = (_ms: number, signal?: AbortSignal): Promise<void> =>
+    new Promise((done) => {
+      signal?.addEventListener('abort', () => done())
+      asleep[sleeps++]?.resolve()
+    })
+  const remote = new RemoteSubscriptions({ pool: crew.admin, source: lanes, parts: 1, time: { ...systemTime, sleep } })
+  const waiter = new Instance(remote, lanes, 'poll')
+  await consumer.release((await consumer.fetch()).slots)
+  const waiting = waiter.fetch({ waitMs: 60_000 })
+  await asleep[0]?.promise
+  lanes.add(stream)
   const answer = await waiting
   assert.deepEqual(numbersOf(answer), [0])
-  assert.ok(performance.now() - started < 900, 'by the signal, not by the next look a second later')
-  await consumer.confirm(answer.batches)
-  assert.deepEqual((await consumer.fetch({ waitMs: 50 })).batches, [])
-  const stopped = consumer.fetch({ waitMs: 60_000 })
-  await new Promise((done) => setTimeout(done, 50))
+  await waiter.confirm(answer.batches)
+  const stopped = waiter.fetch({ waitMs: 60_000 })
+  await asleep[1]?.promise
   remote.close()
   assert.deepEqual((await stopped).batches, [])
 })
@@ -232,23 +244,12 @@ test('an unknown subscription, a paused one, and one of another mode', async () 
   )
 })
 
-/** mulberry32: small, seeded, good enough to choose steps. */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /**
  * A consumer that forgets, fails, loses its lease and hears late, at random. Its guard says what must never happen: an
  * event before the one it follows.
  */
 async function randomRun(seed: number, changesLanes: boolean): Promise<void> {
-  const random = randomOf(seed)
+  const random = seededRandom(seed)
   const name = `random_${seed}_${changesLanes}`
   const { lanes, instance } = await open(name, 2)
   const streams = Array.from({ length: 4 }, newStream)
@@ -383,6 +384,32 @@ test('[S49] remote: in the shared lane only that stream waits aside until its ow
   )
   await consumer.confirm([], retries)
   assert.deepEqual(await listSetAside(crew.admin, 'shared_lane', 1), [])
+})
+
+test('an instance that loses a slot while it fetches gets nothing of it that comes too early', async () => {
+  const { lanes, instance } = await open('lost', 1)
+  const [stream, moved, consumer] = [newStream(), newStream(), instance()]
+  lanes.add(stream, 3)
+  lanes.add(stream, 2)
+  const [batch] = (await consumer.fetch({ eventsMax: 1 })).batches
+  assert(batch !== undefined, 'there is a first batch')
+  await consumer.nack(batch, stream, 1, batch.position)
+  await consumer.confirm([batch])
+  lanes.move(moved, 1)
+  lanes.add(moved, 1)
+  lanes.move(moved, 0)
+  lanes.add(moved, 1)
+  const pool = faultyPool(crew.pool(1), crew.admin, async (statement) => {
+    if (statement.startsWith('begin')) {
+      await crew.admin.query(`update slot set token = gen_random_uuid(), epoch = epoch + 1 where subscription = 'lost'`)
+    }
+    return 'go' as const
+  })
+  const request = { subscription: 'lost', leaseMs: 30_000, waitMs: 0, eventsMax: 500, received: [] }
+  const remote = new RemoteSubscriptions({ pool, source: lanes, parts: 1 })
+  const answer = await remote.fetch({ ...request, instance: consumer.id })
+  assert(answer.kind === 'fetched', 'the subscription exists')
+  assert.deepEqual(numbersOf(answer), [], 'number 1 of a stream is owed, and number 0 of another is in another lane')
 })
 
 test('[S46] remote: a stream is replayed from the start while others go on', async () => {

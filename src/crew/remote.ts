@@ -227,7 +227,8 @@ export class RemoteSubscriptions {
     if (known.length === 0 && parts.length === 0) return { ...batch, withheld: new Set() }
     return runTransactionOn(this.#pool, remoteLimits, async (transaction) => {
       const locked = await lockSlots(transaction, subscription, [batch.grant])
-      if (locked.size === 0) return { ...batch, withheld: new Set() }
+      // Somebody else has it: without the lock nobody can say which of it would come too early.
+      if (locked.size === 0) return { ...batch, entries: [], withheld: new Set() }
       const positions = await readLanePositions(transaction, subscription, parts)
       const { batches, early } = inHandOverOrder([batch], positions)
       const [passable = batch] = batches

@@ -24,17 +24,6 @@ const parts = 64
 const runsAtOnce = 2
 const by = { actor: 'test', reason: 'test' }
 
-/** 0 ≤ value < 1, the same sequence for the same seed. */
-export function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
 /** Courses of `handOverPart`. */
 export function coursesOfPart(name: string, count: number): Uuid[] {
   const found: Uuid[] = []

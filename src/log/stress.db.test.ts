@@ -7,6 +7,7 @@ import type { Uuid } from '#domain/ids.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
+import { seededRandom } from '#platform/test-random.ts'
 import { gates } from './append-statement.ts'
 import { type AppendResult, type LaneCursor, type LaneEntry, type Log, LogOverloaded, type OpenedLog } from './log.ts'
 import { openLog } from './open.ts'
@@ -39,7 +40,7 @@ after(async () => {
 for (const areCut of [false, true]) {
   const title = areCut ? 'while connections are cut' : 'undisturbed'
   test(`what clients were told is what is stored, ${title}`, { timeout: (seconds + 60) * 1000 }, async () => {
-    const random = randomFrom(seed + (areCut ? 1000 : 0))
+    const random = seededRandom(seed + (areCut ? 1000 : 0))
     const pools = Array.from({ length: logsCount }, (_, index) =>
       openPool(database.url, { name: `stressed ${index}`, connectionsMax: 4 }),
     )
@@ -66,16 +67,6 @@ for (const areCut of [false, true]) {
     await Promise.all(logs.map((log) => log.close()))
     await Promise.all(pools.map((pool) => pool.end()))
   })
-}
-
-function randomFrom(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 /** Numbers given out, requests held back, and what clients were told. */

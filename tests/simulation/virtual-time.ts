@@ -1,4 +1,5 @@
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import { seededRandom } from '#platform/test-random.ts'
 import type { Time } from '#platform/time.ts'
 
 /*
@@ -122,17 +123,6 @@ function isBefore(one: Timer, other: Timer): boolean {
 /** All promises that can settle without a timer have settled. */
 function settle(): Promise<void> {
   return new Promise((done) => setImmediate(done))
-}
-
-/** mulberry32. */
-export function seededRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 /** One process's view: its own clock (offset and drift), and the possibility to be frozen at any await. */
