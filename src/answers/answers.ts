@@ -31,6 +31,8 @@ export interface AnswerView {
    * results, which have no history, are left out.
    */
   readonly asOf: Instant | undefined
+  /** Called when the answer lacks something that was in the log when it was asked for. */
+  readonly behind?: () => void
 }
 
 /** How a CLUE was made. */

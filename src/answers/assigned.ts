@@ -4,7 +4,7 @@ import type { Instant } from '#domain/student.ts'
 import type { Experiments } from '#due/experiments.ts'
 import type { PastReader } from '#learning/past-reader.ts'
 import type { Answers, AnswerView, Assigned } from './answers.ts'
-import type { Freshness } from './freshness.ts'
+import type { Freshness, Waits } from './freshness.ts'
 import type { StudentRecords } from './student-records.ts'
 
 /*
@@ -37,7 +37,7 @@ export function withAssigned(answers: Answers, ports: AssignedPorts): Answers {
       const asked = lines.map(({ algorithm }) => assignedName.exec(algorithm ?? ''))
       if (asked.every((match) => match === null)) return inner(lines, view)
       const subjects = lines.flatMap((line, index) => (asked[index] ? subjectOf(line) : []))
-      const armOf = await armsFor(ports, kind, { subjects: [...new Set(subjects)], asOf: view?.asOf })
+      const armOf = await armsFor(ports, kind, { subjects: [...new Set(subjects)], view })
       const given = lines.map((line, index): Assigned | undefined => {
         const match = asked[index]
         if (!match) return undefined
@@ -68,20 +68,21 @@ const assignedName = /^(?:(student_driven|instructor_driven)_)?assigned$/i
 
 interface Asked {
   readonly subjects: readonly Uuid[]
-  readonly asOf: Instant | undefined
+  readonly view: AnswerView | undefined
 }
 
 async function armsFor(
   ports: AssignedPorts,
   kind: AnswerKind,
-  { subjects, asOf }: Asked,
+  { subjects, view }: Asked,
 ): Promise<(subject: Uuid) => Assigned> {
+  const asOf = view?.asOf
   const byDefault: Assigned = { algorithm: ports.algorithmDefault, experiment: undefined }
   const running = await ports.experiments.running(kind, asOf ?? ports.clock.now())
   if (running === undefined) return () => byDefault
   // A subject that was acknowledged before must be found, or it would be answered apart from its course.
-  const freshness = asOf === undefined ? ports.freshness : undefined
-  const units = await unitsOf(ports.unitsAt(asOf), { kind, subjects, running, freshness })
+  const waits = asOf === undefined ? ports.freshness.begin(view?.behind) : undefined
+  const units = await unitsOf(ports.unitsAt(asOf), { kind, subjects, running, waits })
   const wanted = [...new Set(units.values())]
   const look = asOf === undefined ? ports.experiments.arms : ports.experiments.armsThen
   const arms = wanted.length === 0 ? new Map<Uuid, string>() : await look(running, wanted)
@@ -97,23 +98,23 @@ interface UnitsAsked {
   readonly kind: AnswerKind
   readonly subjects: readonly Uuid[]
   readonly running: RunningExperiment
-  readonly freshness: Freshness | undefined
+  readonly waits: Waits | undefined
 }
 
 /** The course or student that each subject belongs to; subjects that are not known are absent. */
 async function unitsOf(source: UnitSource, asked: UnitsAsked): Promise<Map<Uuid, Uuid>> {
-  const { kind, subjects, running, freshness } = asked
+  const { kind, subjects, running, waits } = asked
   const units = new Map<Uuid, Uuid>()
   if (kind === 'teacher_clue') {
     for (const subject of subjects) {
-      const course = await courseOfContainer(source, subject, freshness)
+      const course = await courseOfContainer(source, subject, waits)
       if (course !== undefined) units.set(subject, course)
     }
     return units
   }
   const isOfAssignments = kind === 'pe' || kind === 'spe'
   const { records } = source
-  const found = isOfAssignments ? records.ofAssignments(subjects, freshness) : records.load(subjects, freshness)
+  const found = isOfAssignments ? records.ofAssignments(subjects, waits) : records.load(subjects, waits)
   for (const [subject, record] of await found) {
     if (record !== undefined)
       units.set(subject, running.experiment.unit === 'course' ? record.course.uuid : record.student.uuid)
@@ -124,9 +125,9 @@ async function unitsOf(source: UnitSource, asked: UnitsAsked): Promise<Map<Uuid,
 async function courseOfContainer(
   { reader, records }: UnitSource,
   container: Uuid,
-  freshness: Freshness | undefined,
+  waits: Waits | undefined,
 ): Promise<Uuid | undefined> {
-  const [member] = (await records.ofContainer(container, freshness)) ?? []
+  const [member] = (await records.ofContainer(container, waits)) ?? []
   // A class without students belongs to a course all the same.
   return member === undefined ? (await reader.courseContainer(container))?.container.course : member.course.uuid
 }

@@ -32,7 +32,7 @@ export async function studentClues(
   explains: boolean,
 ): Promise<ClueAnswer[]> {
   const students = [...new Set(lines.map(({ student }) => student))]
-  const records = await ports.records.load(students, ports.freshness)
+  const records = await ports.records.load(students, ports.waits)
   const subjects = new Map<Uuid, Subject>(students.map((student) => [student, optional(records.get(student))]))
   const wanted = lines.map((line) => ({ ...line, subject: line.student }))
   return answerLines(ports, wanted, subjects, { audience: 'student', explains })
@@ -46,7 +46,7 @@ export async function teacherClues(
   const containers = [...new Set(lines.map(({ courseContainer }) => courseContainer))]
   const subjects = new Map<Uuid, Subject>()
   for (const container of containers) {
-    subjects.set(container, await ports.records.ofContainer(container, ports.freshness))
+    subjects.set(container, await ports.records.ofContainer(container, ports.waits))
   }
   const wanted = lines.map((line) => ({ ...line, subject: line.courseContainer }))
   return answerLines(ports, wanted, subjects, { audience: 'teacher', explains })
@@ -93,8 +93,10 @@ async function ecosystemsOf(ports: AnswerPorts, containers: readonly Uuid[]): Pr
   const known = await ports.editions.ecosystemsOfContainers(containers)
   const unknown = containers.filter((container) => !known.has(container))
   if (unknown.length === 0) return known
-  await ports.freshness.untilAllApplied()
-  return ports.editions.ecosystemsOfContainers(containers)
+  const isInTime = await ports.waits.untilAllApplied()
+  const again = await ports.editions.ecosystemsOfContainers(containers)
+  if (!isInTime && unknown.some((container) => !again.has(container))) ports.waits.behind()
+  return again
 }
 
 interface Basis {

@@ -8,7 +8,7 @@ import type { LearningReader } from '#learning/reader.ts'
 import type { Answers, AnswerView, Forecasts, StudentClueLine, TeacherClueLine } from './answers.ts'
 import { forecast, studentClues, teacherClues } from './clue-answers.ts'
 import { type Explanations, explainClue, explainExercises } from './explain.ts'
-import type { Freshness } from './freshness.ts'
+import { type Freshness, settled, type Waits } from './freshness.ts'
 import type { InProcessAlgorithm, InProcessAlgorithms } from './in-process.ts'
 import type { KeptViews } from './kept-views.ts'
 import { assignmentPes, assignmentSpes, type PickPorts, worstAreasPicks } from './pick-answers.ts'
@@ -21,7 +21,7 @@ export interface AnswerPorts extends KeptViews {
   readonly matrices: MatrixStore
   readonly algorithms: InProcessAlgorithms
   readonly submitted: Submitted
-  readonly freshness: Freshness
+  readonly waits: Waits
   readonly clock: { now(): number }
 }
 
@@ -53,15 +53,16 @@ export interface Past {
 }
 
 export function openAnswers(options: AnswerOptions): Answers & Forecasts & Explanations {
-  const ports = portsOf(options)
+  const kept = portsOf({ ...options, waits: settled })
   // One instant for a whole answer that can be asked for again; the time of an ordinary one need not stand still.
   const portsFor = (view: AnswerView | undefined): AnswerPorts => {
     if (view?.asOf !== undefined) return portsOfPast(options.past(view.asOf), options.matrices, view.asOf)
+    const ports = { ...kept, waits: options.freshness.begin(view?.behind) }
     return view?.explains === true ? atOneInstant(ports) : ports
   }
   // Exercises may have to be accounted for later, whether or not they are explained now.
   const picksFor = (view: AnswerView | undefined): PickPorts => ({
-    ...(view?.asOf === undefined ? atOneInstant(ports) : portsFor(view)),
+    ...(view?.asOf === undefined ? atOneInstant(portsFor(view)) : portsFor(view)),
     explains: view?.explains ?? false,
   })
   return {
@@ -82,13 +83,15 @@ export function openAnswers(options: AnswerOptions): Answers & Forecasts & Expla
     assignmentPes: (lines, view) => assignmentPes(picksFor(view), lines),
     assignmentSpes: (lines, view) => assignmentSpes(picksFor(view), lines),
     worstAreas: (lines, view) => worstAreasPicks(picksFor(view), lines),
-    forecast: (question) => forecast(ports, question),
-    explainClue: (student, bookContainer) => explainClue(ports, student, bookContainer),
-    explainExercises: (student, ecosystem, exercises) => explainExercises(ports, student, ecosystem, exercises),
+    forecast: (question) => forecast(kept, question),
+    explainClue: (student, bookContainer) => explainClue(kept, student, bookContainer),
+    explainExercises: (student, ecosystem, exercises) => explainExercises(kept, student, ecosystem, exercises),
   }
 }
 
-function portsOf(options: Omit<AnswerOptions, 'reader' | 'past'> & { readonly reader: PastReader }): AnswerPorts {
+type PortOptions = Omit<AnswerOptions, 'reader' | 'past' | 'freshness'> & Pick<AnswerPorts, 'reader' | 'waits'>
+
+function portsOf(options: PortOptions): AnswerPorts {
   return {
     ...options,
     ...options.views,
@@ -103,8 +106,7 @@ function atOneInstant(ports: AnswerPorts): AnswerPorts {
 
 /** Nothing to wait for: what had been recorded by then does not change any more. What was submitted has no history. */
 export function portsOfPast(past: Past, matrices: MatrixStore, instant: Instant): AnswerPorts {
-  const freshness = { untilApplied: async () => undefined, untilAllApplied: async () => undefined }
-  return portsOf({ ...past, matrices, submitted: nothingSubmitted, freshness, clock: { now: () => instant } })
+  return portsOf({ ...past, matrices, submitted: nothingSubmitted, waits: settled, clock: { now: () => instant } })
 }
 
 const nothingSubmitted: Submitted = {

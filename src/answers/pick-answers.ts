@@ -86,7 +86,7 @@ async function forAssignments<Asked extends Wish>(
 ): Promise<PickAnswer[]> {
   const wanted = [...new Set(wishes.map(({ line }) => line.assignment))]
   const [records, uploads] = await Promise.all([
-    ports.records.ofAssignments(wanted, ports.freshness),
+    ports.records.ofAssignments(wanted, ports.waits),
     scope === 'all' ? ports.submitted.uploads.readAllPicks('pe', wanted) : undefined,
   ])
   const answers: PickAnswer[] = []
@@ -279,7 +279,7 @@ function personalisedGroups(ports: AnswerPorts, assignment: Assignment, basis: B
 
 export async function worstAreasPicks(ports: PickPorts, lines: readonly StudentPickLine[]): Promise<PickAnswer[]> {
   const students = [...new Set(lines.map(({ student }) => student))]
-  const records = await ports.records.load(students, ports.freshness)
+  const records = await ports.records.load(students, ports.waits)
   const answers: PickAnswer[] = []
   const breath = createBreath()
   for (let from = 0; from < lines.length; from += linesPerSlice) {

@@ -161,11 +161,14 @@ test('records wait for events of their course that are readable and not applied'
       untilApplied: async (late) => {
         for (const { part, lane, position } of late) waits.push(`${part}/${lane} ${position > 0n}`)
         await apply()
+        return true
       },
       untilAllApplied: async () => {
         waits.push('all')
         await apply()
+        return true
       },
+      behind: () => waits.push('behind'),
     })
   const announced = await append()
   assert.ok((await looking(announced.fold)).has(ann), 'nobody knew the student')
@@ -174,6 +177,46 @@ test('records wait for events of their course that are readable and not applied'
   assert.equal((await looking(answered.fold)).get(ann)?.answers.length, 1)
   await looking(async () => assert.fail('nothing is late'))
   assert.deepEqual(waits, ['all', `${partOf('course', course.stream)}/0 true`])
+  await log.close()
+})
+
+test('a record that lacks what was in the log is told to be behind, also when its course is set aside', async () => {
+  const { course, students } = classOf(9)
+  const [ann] = students as [Uuid]
+  const log = await openLog(pool)
+  const append = async () => {
+    const events = course.take()
+    await log.append(events)
+    return { fold: () => foldEntries(pool, [entryOf(events)]) }
+  }
+  const announced = await append()
+  const records = kept()
+  const isBehind = async (isInTime: boolean, meanwhile = async (): Promise<unknown> => undefined) => {
+    const told: string[] = []
+    const wait = async () => {
+      await meanwhile()
+      return isInTime
+    }
+    await records.load([ann], { untilApplied: wait, untilAllApplied: wait, behind: () => told.push('behind') })
+    return told.length > 0
+  }
+  assert.equal(await isBehind(false), true, 'nobody knows the student, and time was up')
+  assert.equal(await isBehind(true), false, 'everything is applied: there is no such student')
+  assert.equal(await isBehind(false, announced.fold), false, 'applied just then')
+  const answered = await (async () => {
+    answer(course, ann, 91)
+    return append()
+  })()
+  assert.equal(await isBehind(false), true, 'time was up')
+  assert.equal(await isBehind(true), true, 'the slot has passed a course that is set aside')
+  const another = { fold: async () => undefined as unknown }
+  const whileAnswered = async () => {
+    await answered.fold()
+    answer(course, ann, 92)
+    another.fold = (await append()).fold
+  }
+  assert.equal(await isBehind(false, whileAnswered), false, 'what came after the question is none of it')
+  assert.equal(await isBehind(true, another.fold), false)
   await log.close()
 })
 

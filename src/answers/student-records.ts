@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache'
 import { assignmentsByTrial } from '#choose/visible-answers.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Answer, Assignment, Student } from '#domain/student.ts'
-import type { CourseDetails, LatePosition, LearningReader, Looked, StudentNews } from '#learning/reader.ts'
-import type { Freshness } from './freshness.ts'
+import type { CourseDetails, LearningReader, Looked, StudentNews } from '#learning/reader.ts'
+import type { Waits } from './freshness.ts'
 
 /*
  * Everything the rules need of one student, as of one position of its course. A record never changes: when anything of
@@ -23,14 +23,14 @@ export interface StudentRecord {
   readonly history: object
 }
 
-/** With a `Freshness`, what was acknowledged before the call is waited for. */
+/** With `Waits`, what was acknowledged before the call is waited for. */
 export interface StudentRecords {
   /** Students that no roster ever named are absent. */
-  load(students: readonly Uuid[], freshness?: Freshness): Promise<Map<Uuid, StudentRecord>>
+  load(students: readonly Uuid[], waits?: Waits): Promise<Map<Uuid, StudentRecord>>
   /** Of the student that each assignment belongs to; absent: not known, `undefined`: of a student that is not. */
-  ofAssignments(assignments: readonly Uuid[], freshness?: Freshness): Promise<Map<Uuid, StudentRecord | undefined>>
+  ofAssignments(assignments: readonly Uuid[], waits?: Waits): Promise<Map<Uuid, StudentRecord | undefined>>
   /** Of the active students in a course container or below it; `undefined` when it is not known. */
-  ofContainer(container: Uuid, freshness?: Freshness): Promise<readonly StudentRecord[] | undefined>
+  ofContainer(container: Uuid, waits?: Waits): Promise<readonly StudentRecord[] | undefined>
   readonly counters: RecordCounters
 }
 
@@ -79,7 +79,7 @@ class KeptRecords implements StudentRecords {
     this.#kept = recordsMax > 0 ? new LRUCache({ max: recordsMax }) : undefined
   }
 
-  async load(students: readonly Uuid[], freshness?: Freshness): Promise<Map<Uuid, StudentRecord>> {
+  async load(students: readonly Uuid[], waits?: Waits): Promise<Map<Uuid, StudentRecord>> {
     const wanted = [...new Set(students)]
     const bases = new Map(wanted.map((student) => [student, this.#kept?.get(student)]))
     const read = () => this.#reader.studentNews(wanted, (student) => bases.get(student)?.looked)
@@ -87,16 +87,13 @@ class KeptRecords implements StudentRecords {
       read,
       (found) => found,
       (found) => found.length < wanted.length,
-      freshness,
+      waits,
     )
     const records = await this.#update(news, bases)
     return new Map(records.map((record) => [record.student.uuid, record]))
   }
 
-  async ofAssignments(
-    assignments: readonly Uuid[],
-    freshness?: Freshness,
-  ): Promise<Map<Uuid, StudentRecord | undefined>> {
+  async ofAssignments(assignments: readonly Uuid[], waits?: Waits): Promise<Map<Uuid, StudentRecord | undefined>> {
     const wanted = [...new Set(assignments)]
     const bases = new Map<Uuid, Kept | undefined>()
     const lookedOf = (assignment: Uuid): Looked | undefined => {
@@ -109,7 +106,7 @@ class KeptRecords implements StudentRecords {
       () => this.#reader.assignmentNews(wanted, lookedOf),
       (all) => all.flatMap(({ news }) => news ?? []),
       (all) => all.length < wanted.length || all.some(({ news }) => news === undefined),
-      freshness,
+      waits,
     )
     const byStudent = new Map(found.flatMap(({ news }) => (news === undefined ? [] : [[news.student, news]])))
     const records = await this.#update([...byStudent.values()], bases)
@@ -122,7 +119,7 @@ class KeptRecords implements StudentRecords {
     return owned
   }
 
-  async ofContainer(container: Uuid, freshness?: Freshness): Promise<readonly StudentRecord[] | undefined> {
+  async ofContainer(container: Uuid, waits?: Waits): Promise<readonly StudentRecord[] | undefined> {
     const before = this.#members.get(container) ?? []
     const bases = new Map(before.map((student) => [student, this.#kept?.get(student)]))
     const looked = [...bases.values()].flatMap((base) => base?.looked ?? [])
@@ -130,7 +127,7 @@ class KeptRecords implements StudentRecords {
       () => this.#reader.containerNews(container, looked),
       (found) => found ?? [],
       (found) => found === undefined,
-      freshness,
+      waits,
     )
     if (news === undefined) return undefined
     this.#members.set(
@@ -264,16 +261,19 @@ async function fresh<Found>(
   read: () => Promise<Found>,
   newsIn: (found: Found) => readonly StudentNews[],
   isAnyUnknown: (found: Found) => boolean,
-  freshness: Freshness | undefined,
+  waits: Waits | undefined,
 ): Promise<Found> {
   const found = await read()
-  if (freshness === undefined) return found
-  const late = new Map<string, LatePosition>()
-  for (const { late: one } of newsIn(found))
-    if (one !== undefined) late.set(`${one.part}/${one.lane}/${one.position}`, one)
+  if (waits === undefined) return found
+  const late = new Map(newsIn(found).flatMap((news) => (news.late === undefined ? [] : [[news.course, news.late]])))
   // A subject that nobody knows may be in any lane.
-  if (isAnyUnknown(found)) await freshness.untilAllApplied()
-  else if (late.size > 0) await freshness.untilApplied([...late.values()])
-  else return found
-  return read()
+  const isUnknown = isAnyUnknown(found)
+  if (!isUnknown && late.size === 0) return found
+  const isInTime = await (isUnknown ? waits.untilAllApplied() : waits.untilApplied([...late.values()]))
+  const again = await read()
+  // Time may have run out a moment too early to matter; a course that is set aside is passed and not applied.
+  const isMissed = ({ course, applied, late: later }: StudentNews): boolean =>
+    later !== undefined && applied < (late.get(course)?.number ?? (isInTime ? 0 : later.number))
+  if ((!isInTime && isAnyUnknown(again)) || newsIn(again).some(isMissed)) waits.behind()
+  return again
 }

@@ -9,6 +9,7 @@ export interface ApiMetrics {
 export interface RouteMetrics {
   answered(status: number, seconds: number): void
   softLimitExceeded(): void
+  behind(): void
 }
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25]
@@ -33,6 +34,12 @@ export function createMetrics(registry: Registry = new Registry()): ApiMetrics {
     labelNames: ['route'],
     registers: [registry],
   })
+  const behind = new Counter({
+    name: 'biglearn_answers_behind_total',
+    help: 'Answers that lack something which was in the log when they were asked for, by route',
+    labelNames: ['route'],
+    registers: [registry],
+  })
   return {
     registry,
     forRoute(route) {
@@ -50,6 +57,7 @@ export function createMetrics(registry: Registry = new Registry()): ApiMetrics {
           duration.observe(seconds)
         },
         softLimitExceeded: () => softLimitCounter.inc(),
+        behind: () => behind.inc({ route }),
       }
     },
   }

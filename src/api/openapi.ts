@@ -4,7 +4,7 @@ import { type ErrorCode, type ErrorEntry, errorList } from './errors.ts'
 import { clueData } from './schemas/clues.ts'
 import { subscriptionName as namedInPath } from './schemas/subscriptions.ts'
 import * as values from './schemas/values.ts'
-import { positionHeader, type ViewParameter } from './view.ts'
+import { behindHeader, positionHeader, type ViewParameter } from './view.ts'
 
 /*
  * The OpenAPI 3.1 document, made from the schemas the server validates with, the examples and the error list: nothing
@@ -107,7 +107,7 @@ function operation(endpoint: Endpoint): object {
     responses: {
       200: {
         description: 'Done, and durable',
-        ...(endpoint.writes && { headers: { [positionHeader]: positionOfWrite } }),
+        ...headersOf(endpoint),
         content: content(endpoint.response, endpoint.examples.response),
       },
       ...Object.fromEntries(
@@ -116,6 +116,16 @@ function operation(endpoint: Endpoint): object {
     },
   }
 }
+
+function headersOf({ writes, views }: Endpoint): object {
+  if (writes) return { headers: { [positionHeader]: positionOfWrite } }
+  return views.includes('explain') ? { headers: { [behindHeader]: behindOfRead } } : {}
+}
+
+const behindOfRead = {
+  description: 'Only when the answer lacks something that was acknowledged before it was asked for; ask again',
+  schema: { type: 'string', enum: ['1'] },
+} as const
 
 const positionOfWrite = {
   description: 'Where replicas serve reads: the place of this write, for a read that has to see it',

@@ -11,10 +11,15 @@ export interface View {
   readonly explains: boolean
   /** Of a write that has to be seen. */
   readonly position?: string
+  /** See `AnswerView`. */
+  readonly behind?: () => void
 }
 
 /** On answers to writes, and on reads that have to see one. */
 export const positionHeader = 'Biglearn-Position'
+
+/** On answers that lack something which was in the log when they were asked for. */
+export const behindHeader = 'Biglearn-Behind'
 
 export type ViewParameter = 'as_of' | 'explain' | 'position'
 

@@ -13,7 +13,7 @@ import type { ApiPorts } from './ports.ts'
 import { jsonType, type RefusalContext, sendRefusal } from './replies.ts'
 import { bearerCheck, type TokenCheck, tokenCheck } from './tokens.ts'
 import { compileValidation, type Validation } from './validation.ts'
-import { parseView, plainView, positionHeader, tooMuchToExplain, type View } from './view.ts'
+import { behindHeader, parseView, plainView, positionHeader, tooMuchToExplain, type View } from './view.ts'
 
 /*
  * The routes of the wire. Order of checks: token, content type, parse, schema, effect (api.md §1). Everything happens
@@ -131,8 +131,16 @@ async function handle(route: WireRoute, exchange: Exchange): Promise<FastifyRepl
   if ('problem' in view) return refusalOf(refuse('body_invalid', [view.problem]))
   const tooMuch = tooMuchToExplain(view, parsed.object)
   if (tooMuch !== undefined) return refusalOf(refuse('body_invalid', [tooMuch]))
-  const outcome = await runSafely(route, parsed.object, view, contextOf(route, exchange))
+  let isBehind = false
+  const behind = (): void => {
+    isBehind = true
+  }
+  const outcome = await runSafely(route, parsed.object, { ...view, behind }, contextOf(route, exchange))
   if (isRefusal(outcome)) return refusalOf(outcome)
+  if (isBehind) {
+    route.metrics.behind()
+    void reply.header(behindHeader, '1')
+  }
   if (route.endpoint.writes) await tellPosition(route, reply)
   route.metrics.answered(200, secondsSince(request.arrivedAt))
   return reply.header('content-type', jsonType).send(outcome)

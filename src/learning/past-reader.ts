@@ -131,6 +131,7 @@ function newsOf({ details, answersOf, assignmentsOf }: PastCourse, student: Stud
     assignment: Math.max(-1, ...assignments.map(({ lastNumber }) => lastNumber)),
     assignments,
     assignmentsInAll: assignments.length,
+    applied: details.version.applied,
     late: undefined,
   }
 }

@@ -33,14 +33,20 @@ export interface StudentNews {
   readonly assignment: number
   readonly assignments: readonly Assignment[]
   readonly assignmentsInAll: number
-  /** Where the newest event of the course stands, if it has not been applied. */
-  readonly late: LatePosition | undefined
+  /** Number of the course's last event that has been applied. */
+  readonly applied: number
+  /** The newest event of the course, if it has not been applied. */
+  readonly late: LateEvent | undefined
 }
 
 export interface LatePosition {
   readonly part: number
   readonly lane: number
   readonly position: bigint
+}
+
+export interface LateEvent extends LatePosition {
+  readonly number: number
 }
 
 export interface AssignmentNews {
@@ -56,9 +62,11 @@ interface NewsRow {
   changed_number: number
   containers: string | null
   is_active: boolean
+  applied_number: number
   late_part: number
   late_lane: number | null
   late_position: string | bigint | null
+  late_number: number | null
   answer: number | null
   answers: Buffer | null
   assignment: number | null
@@ -82,7 +90,7 @@ const from = `
     limit 1
   ) as home on true
   left join lateral (
-    select lane, position
+    select lane, position, next_number
     from segment
     where part = who.part
       and stream = who.course
@@ -96,6 +104,7 @@ const columns = `
   who.student,
   who.course,
   home.changed_number,
+  home.applied_number,
   case
     when asked.course = who.course and asked.student = who.student and asked.changed = home.changed_number then null
     else array_to_string(who.containers, ' ')
@@ -104,6 +113,7 @@ const columns = `
   who.part as late_part,
   late.lane as late_lane,
   late.position as late_position,
+  late.next_number - 1 as late_number,
   (select last_number
    from learning_answer
    where part = who.part
@@ -244,7 +254,7 @@ function newsOf(row: NewsRow): StudentNews | undefined {
   if (row.student === null) return undefined
   const student = toUuid(row.student)
   const course = toUuid(row.course)
-  const { containers, is_active: isActive, late_part: part, late_lane: lane, late_position: position } = row
+  const { containers, is_active: isActive } = row
   return {
     student,
     course,
@@ -255,8 +265,14 @@ function newsOf(row: NewsRow): StudentNews | undefined {
     assignment: row.assignment ?? -1,
     assignments: row.assignments === null ? [] : unpackAssignments(student, row.assignments),
     assignmentsInAll: row.assignments_in_all,
-    late: lane === null || position === null ? undefined : { part, lane, position: BigInt(position) },
+    applied: row.applied_number,
+    late: lateOf(row),
   }
+}
+
+function lateOf({ late_part: part, late_lane: lane, late_position: position, late_number: number }: NewsRow) {
+  if (lane === null || position === null || number === null) return undefined
+  return { part, lane, position: BigInt(position), number }
 }
 
 function uuidsIn(list: string): Uuid[] {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pauseSubscription, resumeSubscription } from '#crew/control.ts'
 import { startTestApplication, type TestApplication } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
 
@@ -51,16 +52,19 @@ async function record(who: ClassroomStudent, page: number, answers: readonly boo
   await application.post('/record_responses', { responses })
 }
 
-async function clue(who: ClassroomStudent, page: number, algorithm = 'biglearn_sparfa'): Promise<ClueLine> {
-  const line = {
+function clueLine(who: ClassroomStudent, page: number, algorithm = 'biglearn_sparfa') {
+  return {
     request_uuid: who.student,
     student_uuid: who.student,
     book_container_uuid: classroom.pages[page],
     algorithm_name: algorithm,
   }
+}
+
+async function clue(who: ClassroomStudent, page: number, algorithm?: string): Promise<ClueLine> {
   const { student_clue_responses: lines } = await application.post<{ student_clue_responses: ClueLine[] }>(
     '/fetch_student_clues',
-    { student_clue_requests: [line] },
+    { student_clue_requests: [clueLine(who, page, algorithm)] },
   )
   const found = lines[0]
   assert.ok(found !== undefined)
@@ -207,4 +211,47 @@ describe('what a student must not see yet', () => {
     assert.equal(lines[0]?.clue_status, 'clue_ready')
     return lines[0]?.clue_data.most_likely ?? Number.NaN
   }
+})
+
+describe('while learning is behind', () => {
+  const deed = { subscription: 'learning', actor: 'test', reason: 'to be behind' }
+  const asked = async (who: ClassroomStudent) => {
+    const answer = await fetch(`${application.url}/fetch_student_clues`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ student_clue_requests: [clueLine(who, 3)] }),
+    })
+    return { behind: answer.headers.get('biglearn-behind'), body: await answer.text() }
+  }
+  const untilSlots = async (isPaused: boolean): Promise<void> => {
+    for (let turn = 0; turn < 600; turn += 1) {
+      const status = application.services.learning?.status()
+      if (status?.isPaused === isPaused && status.ownedSlots > 0 !== isPaused) return
+      await sleep(50)
+    }
+    assert.fail(`learning is not ${isPaused ? 'paused' : 'resumed'} after half a minute`)
+  }
+  const answersBehind = async (): Promise<number> => {
+    const text = await (await fetch(`${application.url}/metrics`)).text()
+    return Number(/^biglearn_answers_behind_total\{route="fetch_student_clues"\} (\d+)$/m.exec(text)?.[1] ?? 0)
+  }
+
+  test('a CLUE without what was acknowledged before says so, and the next one that has it does not', async () => {
+    const who = student(4)
+    await record(who, 3, [true, true, true])
+    const before = await asked(who)
+    assert.equal(before.behind, null)
+    assert.equal(await answersBehind(), 0)
+    await pauseSubscription(application.services.pool, deed)
+    await untilSlots(true)
+    await record(who, 3, [false, false, false], 3)
+    assert.deepEqual(await asked(who), { behind: '1', body: before.body })
+    assert.equal(await answersBehind(), 1)
+    await resumeSubscription(application.services.pool, deed)
+    await untilSlots(false)
+    let after = await asked(who)
+    for (let turn = 0; turn < 20 && after.behind !== null; turn += 1) after = await asked(who)
+    assert.equal(after.behind, null)
+    assert.notEqual(after.body, before.body)
+  })
 })
