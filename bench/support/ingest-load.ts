@@ -82,10 +82,11 @@ export class Sender {
 
   /** Makes requests for so many answers, so that the generator has nothing but sockets to look after while it sends. */
   makeAhead(answers: number): void {
-    const { connections, answersPerRequest } = this.#shape
-    const each = Math.ceil(answers / answersPerRequest / connections)
-    for (let connection = 0; connection < connections; connection += 1) {
-      while (waiting(this.#lineOf(connection)) < each) this.#make(connection)
+    const { connections, answersPerRequest, shuffled } = this.#shape
+    const lines = shuffled === undefined ? connections : 1
+    const each = Math.ceil(answers / answersPerRequest / lines)
+    for (let line = 0; line < lines; line += 1) {
+      while (waiting(this.#lineOf(line)) < each) this.#make(line)
     }
   }
 

@@ -108,6 +108,15 @@ async function holdGates(): Promise<() => Promise<void>> {
   }
 }
 
+const isWaiting = `
+  select pid from pg_stat_activity
+  where wait_event_type = 'Lock' and datname = current_database() and query like 'call append%'`
+
+/** Until a group stands before a gate. */
+async function untilItWaits(): Promise<void> {
+  while ((await given.pool.query(isWaiting)).rowCount === 0) await sleep(5)
+}
+
 const read = async (log: Log, course: ReturnType<typeof newCourse>) => log.readStream('course', course, all)
 const responses = (course: ReturnType<typeof newCourse>, from: number, to: number): StreamEvent[] =>
   Array.from({ length: to - from }, (_, index) => responseOf(course, from + index))
@@ -146,8 +155,7 @@ describe('append, with several processes', () => {
     // A gate held by somebody else keeps the request waiting inside its transaction.
     const release = await holdGates()
     const sent = log.append(responses(course, 0, 3))
-    const isWaiting = `select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database() and query like 'call append%'`
-    while ((await given.pool.query(isWaiting)).rowCount === 0) await sleep(5)
+    await untilItWaits()
     await given.pool.query(`select pg_terminate_backend(pid) from (${isWaiting}) waiting`)
     await release()
     assert.equal((await sent).kind, 'stored')
@@ -159,7 +167,11 @@ describe('append, with several processes', () => {
     const [frozen, other] = [newCourse(), newCourse()]
     const request = openRequest(responses(frozen, 0, 1))
     assert.ok(!('kind' in request))
-    const statement = appendStatement(planGroup([request], partOf), { events: 100, bytes: 1e6, foldRuns: 10 }, 0)
+    const statement = appendStatement(
+      planGroup([request], { partOf, mayWait: false }),
+      { events: 100, bytes: 1e6, foldRuns: 10 },
+      0,
+    )
     const client = new pg.Client({ connectionString: given.url })
     await client.connect()
     // What a client that is stopped in the middle of its message leaves behind: everything but the Sync.
@@ -319,6 +331,20 @@ describe('append, in every size', () => {
     await given.log.append(events)
     const stored = await given.log.readStream('course', course, { from: 0, eventsMax: 100, bytesMax: 1e8 })
     assert.deepEqual(stored.map(bareEvent), events)
+  })
+
+  test('writes those that came during a small group in two groups, so that one is read while the other is written', async () => {
+    const { log } = await given.another({ limits: { gatePatienceMs: 5000 } })
+    const release = await holdGates()
+    const groups: number[] = []
+    const stop = log.onAppended(() => groups.push(log.counters().appendedEvents))
+    const first = log.append(responses(newCourse(), 0, 1))
+    await untilItWaits()
+    const others = Array.from({ length: 19 }, () => log.append(responses(newCourse(), 0, 1)))
+    await release()
+    await Promise.all([first, ...others])
+    stop()
+    assert.deepEqual(groups, [1, 11, 20])
   })
 
   test('refuses at once when the queue is full, and takes requests again when it is not', async () => {

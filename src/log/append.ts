@@ -51,6 +51,9 @@ const gatePatienceMaxMs = 2000
 /** Requests that wait for held gates may use this share of what all may use together. */
 const asideShare = 0.5
 
+/** A request that comes before earlier numbers of its stream waits for so many groups, each a few milliseconds. */
+const putOffMax = 3
+
 /** Numbers are stored in four bytes. No stream comes near, so such a number is always far beyond a hole. */
 const numberEnd = 2 ** 31 - 1
 
@@ -61,6 +64,8 @@ interface Waiter {
   queuedAt: number
   /** How often a gate did not come free in time for its group. */
   heldUp: number
+  /** How often it was left to the next group, see `planGroup`. */
+  putOff: number
   /** Set after its group failed for a reason of one of its members: it is tried alone. */
   isAlone: boolean
   resolve(result: AppendResult): void
@@ -75,6 +80,8 @@ export class Appender {
   #aside: Waiter[] = []
   #bytes = 0
   #waiters = 0
+  /** Requests in the group before; 0 at the start of a stretch without a pause. */
+  #lastGroup = 0
   #draining: Promise<void> | undefined
   /** Kept while there is something to write, so that readers of the same pool never stand before a writer. */
   #writer: LogWriter | undefined
@@ -150,7 +157,7 @@ export class Appender {
   #enqueue(request: Request): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
       const since = this.#nowMs()
-      this.#queue.push({ request, since, queuedAt: since, heldUp: 0, isAlone: false, resolve, reject })
+      this.#queue.push({ request, since, queuedAt: since, heldUp: 0, putOff: 0, isAlone: false, resolve, reject })
       this.#draining ??= this.#drain()
     })
   }
@@ -164,6 +171,7 @@ export class Appender {
       await this.#writeGroup(group)
     }
     this.#release()
+    this.#lastGroup = 0
     // In the same turn as the last look at the queue: whoever comes later starts again.
     this.#draining = undefined
   }
@@ -198,17 +206,25 @@ export class Appender {
     this.#queue.splice(0, this.#queue.length, ...others)
   }
 
+  /**
+   * Who was just answered asks again at about the same time. If all that wait were taken, groups of nearly all would
+   * take turns with groups of the few that came too late for them, and process and database would wait for each other.
+   * Half of what waits and of the group before makes groups equal: one is read while the other is written.
+   */
   #takeGroup(): Waiter[] {
     if (this.#heldGates.areThere) this.#stepAside()
     const { groupBytesMax } = this.#options.limits
+    const waiting = this.#queue.length
+    const requestsMax = this.#lastGroup === 0 ? waiting : Math.ceil((waiting + this.#lastGroup) / 2)
     let bytes = 0
     let count = 0
     for (const { request, isAlone } of this.#queue) {
-      if (count > 0 && (isAlone || bytes + request.bytes > groupBytesMax)) break
+      if (count === requestsMax || (count > 0 && (isAlone || bytes + request.bytes > groupBytesMax))) break
       bytes += request.bytes
       count += 1
       if (isAlone) break
     }
+    this.#lastGroup = count
     return this.#queue.splice(0, count)
   }
 
@@ -217,10 +233,12 @@ export class Appender {
     let members = group
     try {
       const requests = group.map((waiter) => waiter.request)
-      const plan = planGroup(requests, this.#options.partOf)
-      const putOff = new Set(plan.putOff)
-      members = group.filter((_, index) => !putOff.has(index))
-      this.#queue.unshift(...group.filter((_, index) => putOff.has(index)))
+      const mayWait = group.every((waiter) => waiter.putOff < putOffMax)
+      const plan = planGroup(requests, { partOf: this.#options.partOf, mayWait })
+      members = group.filter((_, index) => !plan.putOff.has(index))
+      const others = group.filter((_, index) => plan.putOff.has(index))
+      for (const waiter of others) waiter.putOff += 1
+      this.#queue.unshift(...others)
       await this.#retrying(members, async (writer) => {
         const outcome = await writer.append(plan, this.#options.window, this.#patienceMs(members))
         if (outcome.kind === 'stored') this.#acknowledge(members, plan)

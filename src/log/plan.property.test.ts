@@ -36,7 +36,7 @@ function opened(events: readonly StreamEvent[]): PlanRequest[] {
 
 function kept(requests: readonly PlanRequest[], plan: Plan): StreamEvent[] {
   return requests
-    .filter((_, index) => !plan.putOff.includes(index))
+    .filter((_, index) => !plan.putOff.has(index))
     .flatMap(({ events }) => events.map((prepared) => prepared.event))
 }
 
@@ -44,9 +44,9 @@ function slot(event: StreamEvent): string {
   return `${streamKey(event)}/${event.number}`
 }
 
-function assertPlan(check: (requests: readonly PlanRequest[], plan: Plan) => void): void {
+function assertPlan(check: (requests: readonly PlanRequest[], plan: Plan) => void, mayWait = fc.boolean()): void {
   fc.assert(
-    fc.property(group, (requests) => check(requests, planGroup(requests, partOf))),
+    fc.property(group, mayWait, (requests, waits) => check(requests, planGroup(requests, { partOf, mayWait: waits }))),
     { numRuns: 300 },
   )
 }
@@ -86,12 +86,43 @@ describe('a plan', () => {
 
   test('puts off only requests that overlap an earlier one, so that the first is always kept', () => {
     assertPlan((requests, plan) => {
-      assert.ok(!plan.putOff.includes(0))
+      assert.ok(!plan.putOff.has(0))
       const taken = new Set(kept(requests, plan).map(slot))
       for (const index of plan.putOff) {
         assert.ok(requests[index]!.events.some(({ event }) => taken.has(slot(event))))
       }
+    }, fc.constant(false))
+  })
+
+  test('that may wait always holds something, and has holes only below numbers of the oldest request it holds', () => {
+    assertPlan((requests, plan) => {
+      const oldest = requests.findIndex((_, index) => !plan.putOff.has(index))
+      assert.ok(oldest >= 0)
+      for (const [index, { kind, stream }] of plan.streams.entries()) {
+        const own = requests[oldest]!.events.filter(({ event }) => event.kind === kind && event.stream === stream)
+        const last = Math.max(-1, ...own.map(({ event }) => event.number))
+        const runs = plan.runs.filter(({ streamIndex }) => streamIndex === index)
+        for (const [place, run] of runs.entries()) {
+          const before = runs[place - 1]
+          const isBehindHole = before !== undefined && before.next < run.next - run.events
+          if (isBehindHole) assert.ok(run.next - run.events <= last, `${run.next} is behind a hole after ${last}`)
+        }
+      }
+    }, fc.constant(true))
+  })
+
+  test('that may wait leaves a window of which a part is missing to the next group', () => {
+    const course = courses[0]!
+    const requestOf = (...numbers: number[]): PlanRequest => ({
+      events: numbers.map((number) => prepareEvent(responseOf(course, number))),
     })
+    const putOff = (...requests: PlanRequest[]) =>
+      [...planGroup(requests, { partOf, mayWait: true }).putOff].toSorted((one, other) => one - other)
+    const whole = [requestOf(1, 3), requestOf(5, 0), requestOf(4, 2)]
+    assert.deepEqual(putOff(...whole), [])
+    assert.deepEqual(putOff(...whole, requestOf(9, 6), requestOf(8)), [3, 4])
+    assert.deepEqual(putOff(requestOf(1), ...whole.slice(1)), [1, 2], 'the hole at 3 moves down when 4 and 5 are out')
+    assert.deepEqual(putOff(requestOf(1, 3), requestOf(9), requestOf(4, 5)), [1], 'the oldest may close stored holes')
   })
 
   test('keeps rows small, and cuts a run only for that', () => {

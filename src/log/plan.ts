@@ -1,5 +1,6 @@
 import type { StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { remembered } from '#domain/remembered.ts'
 import { encodeBody, type PreparedEvent } from './codec.ts'
 import { eventCode } from './event-types.ts'
 
@@ -44,8 +45,8 @@ export interface Plan {
   /** True when a stream's numbers have a hole within the group, so that something has to wait. */
   readonly hasHole: boolean
   readonly created: readonly PreparedEvent[]
-  /** Indexes of requests left out because a number of theirs is in an earlier request of the group. */
-  readonly putOff: readonly number[]
+  /** Indexes of requests left out: a number of theirs is in an earlier request of the group, or they are early. */
+  readonly putOff: ReadonlySet<number>
 }
 
 interface GivenStream {
@@ -57,12 +58,22 @@ interface GivenStream {
 
 export type PartOfStream = (kind: StreamKind, stream: Uuid) => number
 
-export function planGroup(requests: readonly PlanRequest[], partOf: PartOfStream): Plan {
-  let putOff: number[] = []
-  let given = gather(requests, new Set(), partOf)
+export interface Planning {
+  readonly partOf: PartOfStream
+  /** May a request be put off because it is early, that is, has a number behind a hole of the group? */
+  readonly mayWait: boolean
+}
+
+export function planGroup(requests: readonly PlanRequest[], { partOf, mayWait }: Planning): Plan {
+  const left = new Set<number>()
+  let given = gather(requests, left, partOf)
   if (given.some(({ events }) => hasRepetition(events))) {
-    putOff = findOverlaps(requests)
-    given = gather(requests, new Set(putOff), partOf)
+    for (const index of findOverlaps(requests)) left.add(index)
+    given = gather(requests, left, partOf)
+  }
+  if (mayWait && given.some(({ events }) => isWithHole(events))) {
+    for (const index of findEarly(requests, left)) left.add(index)
+    given = gather(requests, left, partOf)
   }
   const parts: number[] = []
   const streams: PlannedStream[] = []
@@ -81,10 +92,10 @@ export function planGroup(requests: readonly PlanRequest[], partOf: PartOfStream
       rank += 1
       runs.push({ ...describeRun(run), streamIndex, partIndex, rank })
     }
-    hasHole ||= events.at(-1)!.event.number - events[0]!.event.number >= events.length
+    hasHole ||= isWithHole(events)
     if (isCreate(events[0]!)) created.push(events[0]!)
   }
-  return { parts, streams, runs, hasHole, created, putOff }
+  return { parts, streams, runs, hasHole, created, putOff: left }
 }
 
 /** Requests that hold a number which an earlier request of the group, itself not put off, holds as well. */
@@ -105,6 +116,57 @@ function findOverlaps(requests: readonly PlanRequest[]): number[] {
     }
   })
   return putOff
+}
+
+interface Slot {
+  readonly number: number
+  readonly request: number
+}
+
+/**
+ * Requests with a number behind a hole. What is missing there is mostly on its way, and waiting a few milliseconds for
+ * it in the process costs a third of waiting for it in `pending`. Where all were early the oldest goes, with what
+ * follows upon it: it may be what closes a hole among the stored ones.
+ */
+function findEarly(requests: readonly PlanRequest[], left: ReadonlySet<number>): ReadonlySet<number> {
+  const streams = new Map<string, Slot[]>()
+  requests.forEach(({ events }, request) => {
+    if (left.has(request)) return
+    for (const { event } of events)
+      remembered(streams, streamKey(event), () => []).push({ number: event.number, request })
+  })
+  for (const slots of streams.values()) slots.sort((one, other) => one.number - other.number)
+  const early = earlyBut(streams, -1)
+  if (early.size + left.size < requests.length) return early
+  return earlyBut(
+    streams,
+    requests.findIndex((_, index) => !left.has(index)),
+  )
+}
+
+/** Whatever is missing below numbers of the request `oldest` is no hole. */
+function earlyBut(streams: ReadonlyMap<string, readonly Slot[]>, oldest: number): ReadonlySet<number> {
+  const early = new Set<number>()
+  for (let before = -1; before < early.size; ) {
+    before = early.size
+    for (const slots of streams.values()) {
+      let next: number | undefined
+      let isBehindHole = false
+      const last = slots.findLastIndex(({ request }) => request === oldest)
+      slots.forEach(({ number, request }, index) => {
+        if (early.has(request)) return
+        isBehindHole ||= index > last && next !== undefined && number !== next
+        if (isBehindHole) early.add(request)
+        next = number + 1
+      })
+    }
+  }
+  return early
+}
+
+/** Of numbers in ascending order, without repetition. */
+function isWithHole(events: readonly PreparedEvent[]): boolean {
+  return events.at(-1)!.event.number - events[0]!.event.number >= events.length
 }
 
 /** A course and an ecosystem may carry the same uuid. */
