@@ -5,8 +5,7 @@ import { partsDefault } from '#domain/parts.ts'
 /*
  * Superseded orders of exercises that no assignment was made from, and calculations handed out long ago, go after a
  * month (scheduler.md §8.5), and so do matrices that no receipt and no assignment names (design D24). Receipts go when
- * nobody asks for them any more.
- * A sweep takes one part after the other; any number of processes may sweep.
+ * nobody asks for them any more. A sweep takes one part after the other; any number of processes may sweep.
  */
 export interface CleanUpOptions {
   readonly keepDays: number
@@ -107,6 +106,21 @@ async function emptyMatrices(pool: pg.Pool, part: number, { keepDays }: CleanUpO
   return emptied.rowCount ?? 0
 }
 
+/** Between two passes over a part, which others work in. */
+const breathMs = 50
+
+/** Until nothing is due: of receipts there may be more in an hour than one statement should remove. */
+export async function cleanUpWholePart(
+  pool: pg.Pool,
+  part: number,
+  options: CleanUpOptions,
+  signal?: AbortSignal,
+): Promise<void> {
+  while (signal?.aborted !== true && (await cleanUpPart(pool, part, options)) >= options.rowsMax) {
+    await sleep(breathMs, undefined, { signal }).catch(() => undefined)
+  }
+}
+
 export interface CleanUp {
   stop(): Promise<void>
 }
@@ -118,7 +132,7 @@ export function startCleanUp(pool: pg.Pool, options: CleanUpOptions, failed: (er
     for (let part = 0; !stopping.signal.aborted; part = (part + 1) % (2 * partsDefault)) {
       await sleep(stepMs, undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
-      await cleanUpPart(pool, part, options).catch(failed)
+      await cleanUpWholePart(pool, part, options, stopping.signal).catch(failed)
     }
   }
   const running = run()

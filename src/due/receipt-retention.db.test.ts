@@ -5,7 +5,7 @@ import { toUuid } from '#domain/ids.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { cleanUpDefaults, cleanUpPart } from './clean-up.ts'
+import { cleanUpDefaults, cleanUpPart, cleanUpWholePart } from './clean-up.ts'
 import type { ClueReceipt } from './clue-receipts.ts'
 import { openReceipts, type Receipt } from './receipts.ts'
 
@@ -46,6 +46,17 @@ test('receipts of both kinds are read as they were written, and go when they are
   for (let part = 0; part < 64; part += 1) await cleanUpPart(pool, part, { ...cleanUpDefaults, receiptDays: 30 })
   const left = await Promise.all(given.map(async ({ calculation }) => (await receipts.read(calculation)) !== undefined))
   assert.deepEqual(left, [true, false, true, false])
+})
+
+test('more receipts than one statement removes are gone after one visit to their part', async () => {
+  const receipts = openReceipts(pool)
+  const due = Array.from({ length: 300 }, (_, n) => picks(1000 + n, daysAgo(31)))
+  await receipts.put(due)
+  const { rows } = await pool.query('select part from pick_receipt group by part order by count(*) desc limit 1')
+  const part: number = rows[0]?.part
+  await cleanUpWholePart(pool, part, { ...cleanUpDefaults, receiptDays: 30, rowsMax: 2 })
+  assert.equal((await pool.query('select from pick_receipt where part = $1', [part])).rowCount, 0)
+  await pool.query('truncate pick_receipt')
 })
 
 test('a matrix stays as long as a receipt of a CLUE names it', async () => {
