@@ -8,6 +8,11 @@ import type * as subscriptions from './wire-subscriptions.ts'
 export interface Client extends StreamCalls, ResultCalls, AlgorithmCalls, OperatorCalls {
   /** A remote subscription, by its name: a lower-case letter, then up to 62 of a-z, 0-9, - and _. */
   readonly subscription: (name: string) => SubscriptionCalls
+  /**
+   * Where this client's writes have come to, for `CallOptions.position`; may be handed to other processes. Undefined
+   * before the first one, and where the server has no replicas.
+   */
+  readonly position: () => string | undefined
   /** For requests that are serialised already, such as those of an outbox. */
   readonly transport: Transport
 }

@@ -129,6 +129,27 @@ test('every transient failure is retried with the same bytes', async (context) =
   assert.deepEqual(slept, [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000])
 })
 
+test('the furthest position of the writes is kept, and goes with the reads that name it, retries included', async (context) => {
+  const positions = ['0/9', '0/10', '0/F', 'A/0', '9/FFFFFFFF']
+  const { client, received } = await serve(context, ({ path }, index) => {
+    if (path !== '/fetch_course_metadatas')
+      return { ...created, headers: { 'biglearn-position': positions[index] ?? '' } }
+    return index === positions.length ? { status: 503, body: {} } : { body: { course_responses: [] } }
+  })
+  const asked = { metadata_sequence_number_offset: 0, max_num_metadatas: 1 }
+  assert.equal(client.position(), undefined)
+  const kept = []
+  for (const _ of positions) {
+    await client.createCourse(course)
+    kept.push(client.position())
+  }
+  assert.deepEqual(kept, ['0/9', '0/10', '0/10', 'A/0', 'A/0'])
+  await client.fetchCourseMetadatas(asked, { position: client.position() })
+  await client.fetchCourseMetadatas(asked)
+  const sent = received.slice(positions.length).map(({ headers }) => headers['biglearn-position'])
+  assert.deepEqual(sent, ['A/0', 'A/0', undefined])
+})
+
 test('Retry-After is honoured', async (context) => {
   const busy = { status: 503, headers: { 'retry-after': '90' }, body: { errors: [] } }
   const { client, slept, retries } = await serve(context, (_, index) => (index === 0 ? busy : created))

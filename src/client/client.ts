@@ -53,6 +53,7 @@ export function createClient(options: ClientOptions): Client {
   })
   return {
     transport,
+    position: () => transport.position(),
     ...streamCalls(calls),
     ...resultCalls(calls),
     ...algorithmCalls(calls),

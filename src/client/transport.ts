@@ -46,6 +46,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** Absent: keep trying until it works, which is right for writes that nobody else remembers. */
   readonly giveUpAfterMs?: number
+  /** Of a write (`Client.position`): events and metadatas are read from a replica only if it shows that write. */
+  readonly position?: string | undefined
 }
 
 export interface TransportRequest {
@@ -59,6 +61,8 @@ export type JsonObject = { readonly [key: string]: unknown }
 
 export interface Transport {
   send(request: TransportRequest, options?: CallOptions): Promise<JsonObject>
+  /** The furthest position that a write was answered with; undefined where the server has no replicas. */
+  position(): string | undefined
 }
 
 /** What one attempt came to, when it was not an answer. */
@@ -100,7 +104,13 @@ export function createTransport(options: TransportOptions): Transport {
   for (const audience of audiences)
     new Headers(headersOf({ method: 'GET', endpoint: '', audience }, options.tokens ?? {}))
 
+  let position: string | undefined
+  const seen = (answered: string): void => {
+    if (position === undefined || placeOf(answered) > placeOf(position)) position = answered
+  }
+
   return {
+    position: () => position,
     async send(request, call = {}) {
       const deadline = call.giveUpAfterMs === undefined ? Infinity : clock.now() + call.giveUpAfterMs
       for (let attempts = 1; ; attempts += 1) {
@@ -108,7 +118,7 @@ export function createTransport(options: TransportOptions): Transport {
         try {
           const remainingMs = deadline - clock.now()
           // A place in the gate is held for the attempt only, never while waiting for the next one.
-          return await gate.run(() => attempt(request, options, { signal: call.signal, remainingMs, clock }))
+          return await gate.run(() => attempt(request, options, { call, remainingMs, clock, seen }))
         } catch (error) {
           call.signal?.throwIfAborted()
           if (error instanceof RequestRefused) throw error
@@ -126,10 +136,21 @@ export function createTransport(options: TransportOptions): Transport {
 
 const noHints = { retryAfterMs: undefined, code: undefined }
 
+/** Answers may overtake each other, so positions are compared: two hexadecimal numbers of up to eight digits. */
+function placeOf(position: string): string {
+  return position
+    .split('/')
+    .map((half) => half.padStart(8, '0'))
+    .join('/')
+}
+
+const positionHeader = 'Biglearn-Position'
+
 interface AttemptContext {
-  readonly signal: AbortSignal | undefined
+  readonly call: CallOptions
   readonly remainingMs: number
   readonly clock: Clock
+  readonly seen: (position: string) => void
 }
 
 async function attempt(request: TransportRequest, options: TransportOptions, context: AttemptContext) {
@@ -137,7 +158,10 @@ async function attempt(request: TransportRequest, options: TransportOptions, con
     const fetch = options.fetch ?? globalThis.fetch
     const response = await fetch(addressOf(options.url, request.endpoint), {
       method: request.method,
-      headers: headersOf(request, options.tokens ?? {}),
+      headers: {
+        ...headersOf(request, options.tokens ?? {}),
+        ...(context.call.position === undefined ? {} : { [positionHeader]: context.call.position }),
+      },
       signal,
       ...(request.body === undefined ? {} : { body: request.body }),
     })
@@ -147,7 +171,11 @@ async function attempt(request: TransportRequest, options: TransportOptions, con
   const hints = { code, retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), context.clock.now()) }
   if (isTransientStatus(response.status)) throw new AttemptFailed(`${response.status} ${text.slice(0, 200)}`, hints)
   const reply = parseObject(text)
-  if (response.ok && reply !== undefined) return reply
+  if (response.ok && reply !== undefined) {
+    const position = response.headers.get(positionHeader)
+    if (position !== null) context.seen(position)
+    return reply
+  }
   // Biglearn's own refusals are JSON. An HTML 404 comes from a proxy and may be gone with the next deploy; only "too
   // large" is final whoever says it, because the same bytes are sent again.
   if (response.ok || (reply === undefined && response.status !== 413)) {
@@ -162,7 +190,7 @@ async function attempt(request: TransportRequest, options: TransportOptions, con
  */
 async function withTimeLimit<Result>(
   limitMs: number,
-  { signal, remainingMs }: AttemptContext,
+  { call: { signal }, remainingMs }: AttemptContext,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   signal?.throwIfAborted()
