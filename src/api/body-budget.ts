@@ -1,3 +1,5 @@
+import { pipeline, type Readable, Transform } from 'node:stream'
+
 /*
  * How many bytes of large bodies may be in memory at once. Parsing a body takes several times its size, so a few dozen
  * of the largest allowed ones would end the process and everybody's requests with it.
@@ -24,4 +26,35 @@ export function createBodyBudget(bytesMax: number): BodyBudget {
       reserved -= bytes
     },
   }
+}
+
+/** Says that there is no room for the rest of a body. */
+export class NoRoomForBody extends Error {}
+
+/**
+ * A body whose length was not said, counted as it comes: the result fails with `NoRoomForBody` in the middle. What it
+ * has reserved by then is to be released by calling `release` once.
+ */
+export function countedBody(body: Readable, budget: BodyBudget): { readonly body: Readable; release(): void } {
+  let bytes = 0
+  let reserved = 0
+  let isReleased = false
+  const counted = new Transform({
+    transform(piece: Buffer, _encoding, next) {
+      bytes += piece.length
+      if (bytes >= countedFromBytes) {
+        if (isReleased || !budget.reserve(bytes - reserved))
+          return next(new NoRoomForBody('too many large bodies at once'))
+        reserved = bytes
+      }
+      next(null, piece)
+    },
+  })
+  // Whoever reads the result hears of every failure.
+  pipeline(body, counted, () => undefined)
+  const release = (): void => {
+    isReleased = true
+    budget.release(reserved)
+  }
+  return { body: counted, release }
 }

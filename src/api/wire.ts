@@ -1,9 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import { MatrixRemoved } from '#due/matrix-store.ts'
 import { LogOverloaded } from '#log/log.ts'
 import { isPassing, withRetry } from '#platform/postgres.ts'
 import { isJsonContentType, isNestedTooDeep, nestingMax, parseBody } from './body.ts'
-import { type BodyBudget, countedFromBytes, createBodyBudget } from './body-budget.ts'
+import { type BodyBudget, countedBody, countedFromBytes, createBodyBudget, NoRoomForBody } from './body-budget.ts'
 import type { ApiConfig } from './config.ts'
 import { type Answer, type Endpoint, isRefusal, type PathNames, type RequestContext } from './endpoint.ts'
 import { type Refusal, refuse } from './errors.ts'
@@ -31,6 +31,7 @@ interface WireRoute {
 }
 
 const largeBodiesBytesMax = 256 * 1024 * 1024
+const noRoom: Refusal = { refused: 'overloaded', retryAfterSeconds: 1 }
 const tokenHeaders = {
   api: 'Biglearn-Api-Token',
   scheduler: 'Biglearn-Scheduler-Token',
@@ -78,6 +79,7 @@ export function registerWire(server: FastifyInstance, { endpoints, ports, config
         if (refusal === undefined) done()
         else answerRefusal(route, { request, reply }, refusal)
       },
+      preParsing: (request, reply, body, done) => done(null, withinBudget(bodies, { request, reply }, body)),
       errorHandler: (error, request, reply) => answerRefusal(route, { request, reply }, httpRefusal(error)),
       handler: (request, reply) => handle(route, { request, reply }),
     })
@@ -106,13 +108,21 @@ function admit(
   }
   const bytes = Number(request.headers['content-length'] ?? 0)
   if (bytes < countedFromBytes) return undefined
-  if (!bodies.reserve(bytes)) return { refused: 'overloaded', retryAfterSeconds: 1 }
+  if (!bodies.reserve(bytes)) return noRoom
   reply.raw.once('close', () => bodies.release(bytes))
   return undefined
 }
 
+function withinBudget(bodies: BodyBudget, { request, reply }: Exchange, body: RequestPayload): RequestPayload {
+  if (request.headers['transfer-encoding'] === undefined) return body
+  const counted = countedBody(body, bodies)
+  reply.raw.once('close', counted.release)
+  return counted.body
+}
+
 /** What Fastify refuses before the handler: bodies that are too large, or cut off. */
 function httpRefusal(error: unknown): Refusal {
+  if (error instanceof NoRoomForBody) return noRoom
   const code = error instanceof Error && 'code' in error ? error.code : ''
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refuse('body_too_large')
   return refuse('body_not_json', [error instanceof Error ? error.message : 'the request can not be read'])

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
+import { PassThrough } from 'node:stream'
 import { after, before, test } from 'node:test'
 import { errorList } from '#api/errors.ts'
+import { buildServer } from '#api/server.ts'
+import { createMemoryPorts, testConfig } from '#api/testing/memory-ports.ts'
 import { type ContractServer, response, startMemoryServer } from './contract-server.ts'
 
 /* api.md §1: paths, tokens, content type, parsing, error shapes. */
@@ -185,5 +188,30 @@ test('more large bodies at once than memory allows are 503, and room comes back'
     assert.equal((await small.post('record_responses', body)).status, 200)
   } finally {
     await small.stop()
+  }
+})
+
+test('large bodies are counted without Content-Length as well, and room comes back', { timeout: 120_000 }, async () => {
+  const server = await buildServer(createMemoryPorts(), testConfig())
+  const piece = Buffer.alloc(14 * 1024 * 1024, ' ')
+  /** All but the end of bodies that are together larger than memory allows. */
+  const begin = () =>
+    Array.from({ length: 5 }, () => {
+      const body = new PassThrough()
+      for (let pieces = 0; pieces < 4; pieces += 1) body.write(piece)
+      const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' }
+      return { body, answer: server.inject({ method: 'POST', url: '/record_responses', headers, payload: body }) }
+    })
+  try {
+    for (const _ of ['at first', 'again']) {
+      const begun = begin()
+      const refused = await Promise.race(begun.map(({ answer }) => answer))
+      assert.deepEqual([refused.statusCode, refused.headers['biglearn-error-code']], [503, 'overloaded'])
+      for (const { body } of begun) body.end('{')
+      const statuses = (await Promise.all(begun.map(({ answer }) => answer))).map(({ statusCode }) => statusCode)
+      assert.deepEqual(statuses.toSorted(), [400, 400, 400, 400, 503])
+    }
+  } finally {
+    await server.close()
   }
 })
