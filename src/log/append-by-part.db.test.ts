@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { partOf } from '#domain/parts.ts'
 import type { OpenedLog } from './log.ts'
 import { courseOf, responseOf } from './sample-events.ts'
@@ -56,5 +57,25 @@ describe('appends that are cut by part', () => {
       )
     }
     assert.deepEqual([log.counters().waitingRequests, log.counters().waitingBytes], [0, 0])
+  })
+
+  test('a part with always more to write leaves connections to others', async () => {
+    const { log: narrow } = await opened.another({ cutsByPart: true }, { connectionsMax: 1 })
+    const [busy, other] = [courseOf('by part busy'), courseOf('by part other')]
+    assert.notEqual(partOf('course', busy), partOf('course', other))
+    const state = { appended: 0, isOver: false }
+    // Two, the second of which begins while the first is written: so there is always one in the queue.
+    const writers = [0, 1].map(async (first) => {
+      if (first > 0) await turn()
+      for (let number = first; !state.isOver && number < 2000; number += 2) {
+        await narrow.append([responseOf(busy, number)])
+        state.appended += 1
+      }
+    })
+    while (state.appended < 20) await sleep(1)
+    await narrow.append([responseOf(other, 0)])
+    state.isOver = true
+    await Promise.all(writers)
+    assert.ok(state.appended < 2000, 'it was answered before there was nothing more to write')
   })
 })

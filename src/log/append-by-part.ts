@@ -12,7 +12,7 @@ export class AppenderByPart {
   readonly #appenders = new Map<number, Appender>()
 
   constructor(options: AppendOptions) {
-    this.#options = options
+    this.#options = { ...options, sharesPool: true }
   }
 
   async append(events: readonly StreamEvent[]): Promise<AppendResult> {

@@ -22,6 +22,8 @@ export interface AppendOptions {
   readonly limits: AppendLimits
   /** Called after each commit with the parts it touched. */
   readonly committed: (parts: readonly number[], events: number) => void
+  /** For many appenders on one pool: the connection goes back after each group, so that none waits for ever. */
+  readonly sharesPool?: boolean
 }
 
 export interface AppendLimits {
@@ -169,6 +171,7 @@ export class Appender {
       const group = this.#takeGroup()
       if (group.length === 0) break
       await this.#writeGroup(group)
+      if (this.#options.sharesPool === true) this.#release()
     }
     this.#release()
     this.#lastGroup = 0
