@@ -206,6 +206,16 @@ describe('a body', () => {
   })
 })
 
+test('the uuid of a large event is read without a copy of its body', () => {
+  const eventUuid = toUuid('0a2b5c1e-0d5a-4a8e-9a43-0e6d3a3c1b11')
+  const data = { note: 'x'.repeat(4_000_000) }
+  const hex = encode([{ kind: 'course', stream: course, number: 0, eventUuid, type: 'update_roster', data }])
+  const [event] = decodeBody(hex, { kind: 'course', stream: course, start: 0, recordedAt })
+  const before = process.memoryUsage().arrayBuffers
+  assert.equal(event?.eventUuid, eventUuid)
+  assert.ok(process.memoryUsage().arrayBuffers - before < 1_000_000)
+})
+
 function ordinary(data: EventData, offset: string): StreamEvent {
   const { is_real_response, ...rest } = data
   const real = is_real_response === undefined ? {} : { is_real_response }

@@ -4,7 +4,7 @@ import { digitsOf, uuidAt } from './body-digits.ts'
 import { eventType } from './event-types.ts'
 import { type PackedResponse, responseData } from './response-codec.ts'
 import { type ResponseEvent, responseDataBytes } from './response-text.ts'
-import { numberFromHex } from './uuid-bytes.ts'
+import { numberFromHex, uuidFromHex } from './uuid-bytes.ts'
 
 /** What a body does not say about itself. */
 export interface BodyContext {
@@ -63,7 +63,9 @@ export class DecodedEvent implements StoredEvent, ResponseEvent {
   }
 
   get eventUuid(): Uuid {
-    return uuidAt(digitsOf(this.hex), this.at + 2) as Uuid
+    const from = this.at + 2
+    // Bodies with packed responses are small, others may have megabytes: too much to copy for one uuid, and to keep.
+    return (this.isPacked ? uuidAt(digitsOf(this.hex), from) : uuidFromHex(this.hex, from)) as Uuid
   }
 
   get hex(): string {
