@@ -425,6 +425,17 @@ test('refused events are kept, a limited number a stream, and not for ever', asy
   assert.equal(await kept(), 1)
 })
 
+test('a refused event is kept as it came, also beside one of another course with its uuid and number', async () => {
+  const [course, other] = [newCourse(), newCourse()]
+  await given.log.append([responseOf(course, 0)])
+  const refused = responseOf(course, 0, 'refused')
+  await given.log.append([{ ...responseOf(other, 0), eventUuid: refused.eventUuid }, refused])
+  const kept = await given.pool.query('select stream, data from rejected_event where event_uuid = $1', [
+    refused.eventUuid,
+  ])
+  assert.deepEqual(kept.rows, [{ stream: course, data: refused.data }])
+})
+
 test('a process configured for another number of parts does not open the log', async () => {
   await assert.rejects(given.another({ parts: 32 }), /was made with 64 parts/)
 })

@@ -4,6 +4,7 @@ import { int2Array, int4Array, uuidArray } from './binary-arrays.ts'
 import { eventCode } from './event-types.ts'
 import type { AppendConflict } from './log.ts'
 import type { PartOfStream } from './plan.ts'
+import { slotKey } from './request.ts'
 
 /**
  * Refused events are kept for people, in a transaction of their own (design D6). The refusal stands whether or not this
@@ -29,10 +30,9 @@ export async function recordRejected(
   conflicts: readonly AppendConflict[],
   events: readonly StreamEvent[],
 ): Promise<boolean> {
-  const refused = conflicts.map((conflict) => {
-    const event = events.find(({ eventUuid, number }) => eventUuid === conflict.eventUuid && number === conflict.number)
-    if (event === undefined) throw new Error('a conflict names an event that was not given')
-    return { ...conflict, event }
+  const refused = conflicts.flatMap((conflict) => {
+    const event = events.find((given) => given.eventUuid === conflict.eventUuid && slotKey(given) === slotKey(conflict))
+    return event === undefined ? [] : [{ ...conflict, event }]
   })
   try {
     await pool.query({
