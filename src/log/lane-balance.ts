@@ -71,20 +71,21 @@ function reasonOf({ policy, eventsPerSecond, busyWindows, quietSeconds }: LaneMo
   return { actor: 'lane balance', reason: policy === 'auto' ? auto : `its policy is ${policy}` }
 }
 
+/** The position of a lane's last run; null for an empty lane. */
+const headOf = (lane: string): string => `(
+  select s.position
+  from segment s
+  where s.part = ${lane}.part
+    and s.lane = ${lane}.lane
+  order by s.part desc, s.lane desc, s.position desc
+  limit 1)`
+
 /** Lanes of courses that were not measured before begin at their heads. */
 async function beginNewLanes(pool: pg.Pool, parts: number): Promise<void> {
   await pool.query(
     `insert into lane_measure (part, lane, position, measured_at)
-     select l.part, l.lane, coalesce(h.position, 0), now()
+     select l.part, l.lane, coalesce(${headOf('l')}, 0), now()
      from lane l
-     left join lateral (
-       select s.position
-       from segment s
-       where s.part = l.part
-         and s.lane = l.lane
-       order by s.part desc, s.lane desc, s.position desc
-       limit 1
-     ) h on true
      where l.part < $1
        and not exists (select from lane_measure m where m.part = l.part and m.lane = l.lane)
      on conflict (part, lane) do nothing`,
@@ -131,20 +132,9 @@ async function countEvents(client: pg.ClientBase, parts: readonly number[]): Pro
      ),
      reached as (
        update lane_measure m
-       set position = coalesce(h.position, m.position),
+       set position = coalesce(${headOf('m')}, m.position),
          measured_at = clock_timestamp()
-       from lane_measure old
-       left join lateral (
-         select s.position
-         from segment s
-         where s.part = old.part
-           and s.lane = old.lane
-         order by s.part desc, s.lane desc, s.position desc
-         limit 1
-       ) h on true
-       where old.part = any ($1::int2[])
-         and m.part = old.part
-         and m.lane = old.lane
+       where m.part = any ($1::int2[])
      )
      select part, stream, sum(events)::int as events
      from seen
