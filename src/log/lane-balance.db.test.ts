@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 import { balanceLanes, laneWindowSeconds, readLaneOwners, setLanePolicy } from './lane-balance.ts'
@@ -130,6 +131,31 @@ test('a decision moves at once, is audited, outlasts any rate, and can be taken 
   await setLanePolicy(given.pool, { kind: 'course', stream: course, policy: 'auto' }, by)
   assert.equal(await windows(1, course), 1)
 })
+
+test('two decisions at once do not both get the last own lane of a part', { timeout: 60_000 }, async () => {
+  const courses = coursesOf(10, 'race', ownLanesMax + 1)
+  const dedicate = (stream: Uuid) => setLanePolicy(given.pool, { kind: 'course', stream, policy: 'dedicated' }, by)
+  for (const course of courses.slice(2)) await dedicate(course)
+  const holder = await given.pool.connect()
+  await holder.query('begin')
+  await holder.query('select from gate for update')
+  const asked = Promise.allSettled(courses.slice(0, 2).map(dedicate))
+  await until(async () => (await lockWaiters()) === 2)
+  await holder.query('rollback')
+  holder.release()
+  assert.deepEqual((await asked).map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+})
+
+async function lockWaiters(): Promise<number> {
+  const found = await given.pool.query(
+    `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  )
+  return found.rowCount ?? 0
+}
+
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await sleep(10)
+}
 
 test('a part has no more than sixteen own lanes, whoever asks', async () => {
   const courses = coursesOf(9, 'full', ownLanesMax + 1)

@@ -2,7 +2,6 @@ import type pg from 'pg'
 import type { StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { kindOfPart, partOf, partsDefault } from '#domain/parts.ts'
-import { ConfigurationError } from '#platform/config.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import { gates } from './append-statement.ts'
 import {
@@ -10,7 +9,6 @@ import {
   type LaneMove,
   type LanePolicy,
   type MeasuredStream,
-  ownLanesMax,
   rateAfter,
   type StreamRate,
 } from './lane-policy.ts'
@@ -50,7 +48,10 @@ export async function balanceLanes(pool: pg.Pool, options: BalanceOptions = {}):
     if (due.size === 0) return []
     const events = await countEvents(client, [...due.keys()])
     const known = await readStreams(client, [...due.keys()], events)
-    const measured = known.map((stream) => ({ ...stream, ...rateOf(stream, due.get(stream.part), events) }))
+    const ofPart = Map.groupBy(events, ({ part }) => part)
+    const measured = known.map((stream) => {
+      return { ...stream, ...rateOf(stream, due.get(stream.part), ofPart.get(stream.part) ?? []) }
+    })
     await keepRates(client, [...due.keys()], measured)
     const moves = chooseMoves(measured, movesMax)
     // Gates in the order in which appends take theirs.
@@ -191,8 +192,7 @@ async function readStreams(
   }))
 }
 
-function rateOf(known: KnownStream, seconds: number | undefined, counts: readonly Count[]): StreamRate {
-  const ofPart = counts.filter(({ part }) => part === known.part)
+function rateOf(known: KnownStream, seconds: number | undefined, ofPart: readonly Count[]): StreamRate {
   const partEvents = ofPart.reduce((sum, { events }) => sum + events, 0)
   const events = ofPart.find(({ stream }) => stream === known.stream)?.events ?? 0
   if (seconds === undefined || seconds > windowSecondsMax) return known.before ?? unknownRate
@@ -253,21 +253,8 @@ export async function setLanePolicy(
     ])
     const lane = found.rows[0]?.lane ?? 0
     if (policy === 'auto' || lane > 0 === (policy === 'dedicated')) return { part: slot.part, lane }
-    if (policy === 'dedicated') await requireRoom(client, slot.part)
     return { part: slot.part, ...(await moveStreamIn(client, slot, policy, by)) }
   })
-}
-
-async function requireRoom(client: pg.ClientBase, part: number): Promise<void> {
-  const found = await client.query<{ lanes: number }>(
-    'select count(*)::int as lanes from stream_lane where part = $1 and lane <> 0',
-    [part],
-  )
-  if ((found.rows[0]?.lanes ?? 0) < ownLanesMax) return
-  throw new ConfigurationError(
-    `part ${part} has ${ownLanesMax} lanes of single streams already, and no more are allowed`,
-    'give one of them back first: biglearn streams lanes, then biglearn streams lane COURSE shared',
-  )
 }
 
 export interface LaneOwner {

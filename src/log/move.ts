@@ -1,6 +1,8 @@
 import type pg from 'pg'
+import { ConfigurationError } from '#platform/config.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import { gates } from './append-statement.ts'
+import { ownLanesMax } from './lane-policy.ts'
 import type { Reason } from './log.ts'
 import { type StreamSlot, writeAudit } from './stream-audit.ts'
 
@@ -35,14 +37,17 @@ export async function moveStreamIn(
 
 /** The stream's own lane if it has one, else the lowest that nobody has. */
 async function ownLane(client: pg.ClientBase, { part, stream }: StreamSlot): Promise<number> {
-  const answer = await client.query<{ lane: number }>(
+  const answer = await client.query<{ lane: number | null }>(
     `select coalesce(
        (select m.lane from stream_lane m where m.part = $1 and m.stream = $2 and m.lane <> 0),
-       (select min(candidate) from generate_series(1, 32767) candidate
+       (select min(candidate) from generate_series(1, ${ownLanesMax}) candidate
          where not exists (select from stream_lane m where m.part = $1 and m.lane = candidate))) as lane`,
     [part, stream],
   )
-  const lane = answer.rows[0]?.lane
-  if (lane === undefined) throw new Error(`part ${part} has no free lane`)
-  return lane
+  const lane = answer.rows[0]?.lane ?? undefined
+  if (lane !== undefined) return lane
+  throw new ConfigurationError(
+    `part ${part} has ${ownLanesMax} lanes of single streams already, and no more are allowed`,
+    'give one of them back first: biglearn streams lanes, then biglearn streams lane COURSE shared',
+  )
 }
