@@ -347,7 +347,7 @@ export class Appender {
   }
 }
 
-/** A statement that was cut off by its time-out waited for a gate: nothing of it is stored. */
+/** A statement that its time-out cut off waited for a gate, before its group was stored or between parts of a fold. */
 function mayPass(error: unknown): boolean {
   return isPassing(error) || (error instanceof Error && 'code' in error && error.code === '57014')
 }

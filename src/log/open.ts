@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { StoredEvent, StreamKind } from '#domain/events.ts'
+import type { StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import { ConfigurationError } from '#platform/config.ts'
@@ -9,9 +9,9 @@ import { Appender, type AppendLimits, appendLimits } from './append.ts'
 import { AppenderByPart } from './append-by-part.ts'
 import type { AppendWindow } from './append-statement.ts'
 import { LaneHeads, readLanes } from './lane.ts'
-import type { LogCounters, OpenedLog, ReadStreamOptions, StreamLine } from './log.ts'
+import type { LogCounters, OpenedLog } from './log.ts'
 import { postgresLogStore } from './postgres-store.ts'
-import { type Reading, readStreams } from './read.ts'
+import { readStream, readStreams } from './read.ts'
 import { repairStream } from './repair.ts'
 import type { LogStore } from './store.ts'
 import type { StreamSlot } from './stream-audit.ts'
@@ -61,17 +61,6 @@ export async function openStreamReader(
     readStream: (kind, stream, options) =>
       withRetry(() => readStream(store, { kind, stream }, options, reading), { budgetMs: repeatMs }),
   }
-}
-
-async function readStream(
-  store: LogStore,
-  stream: Pick<StreamLine, 'kind' | 'stream'>,
-  { from, types, ...limits }: ReadStreamOptions,
-  reading: Reading,
-): Promise<StoredEvent[]> {
-  const line = types === undefined ? { ...stream, from } : { ...stream, from, types }
-  const [answer] = await readStreams(store, [line], limits, reading)
-  return [...(answer?.events ?? [])]
 }
 
 /** On any store: PostgreSQL, or the one of a simulation. */

@@ -1,10 +1,10 @@
 import type pg from 'pg'
-import type { StreamKind } from '#domain/events.ts'
+import type { StoredEvent, StreamKind } from '#domain/events.ts'
 import { int2Array, int4Array, uuidArray } from './binary-arrays.ts'
 import { decodeBody, scanBody } from './codec.ts'
 import type { DecodedEvent } from './decoded-event.ts'
 import { typesMask } from './event-types.ts'
-import type { ReadLimits, StreamAnswer, StreamLine } from './log.ts'
+import type { ReadLimits, ReadStreamOptions, StreamAnswer, StreamLine } from './log.ts'
 import type { PartOfStream } from './plan.ts'
 import { type Budget, type ServedLine, serve, turnCame } from './serve.ts'
 import type { BeyondRow, LineCursor, RunRow, RunRows } from './store.ts'
@@ -50,6 +50,17 @@ export async function readStreams(
     const isAwaited = !isCut && beyond[index]!.inPending
     return { events, isGap: isAwaited && turnCame(budget, line.served, index), isEnd: !isCut && !isAwaited }
   })
+}
+
+export async function readStream(
+  rows: RunRows,
+  stream: Pick<StreamLine, 'kind' | 'stream'>,
+  { from, types, ...limits }: ReadStreamOptions,
+  reading: Reading,
+): Promise<StoredEvent[]> {
+  const line = types === undefined ? { ...stream, from } : { ...stream, from, types }
+  const [answer] = await readStreams(rows, [line], limits, reading)
+  return [...(answer?.events ?? [])]
 }
 
 function openLine({ kind, stream, from, types }: StreamLine, partOf: PartOfStream): OpenLine {

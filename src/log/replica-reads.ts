@@ -3,7 +3,7 @@ import { readLanes } from './lane.ts'
 import type { Log } from './log.ts'
 import type { PartOfStream } from './plan.ts'
 import { readingStore } from './postgres-store.ts'
-import { readStreams } from './read.ts'
+import { readStream, readStreams } from './read.ts'
 
 /**
  * The reads of the log that may run on a replica: it shows a prefix of the primary's commits, so a stream or lane is at
@@ -21,16 +21,12 @@ export interface ReplicaReadsOptions {
 export function openReplicaReads({ readers, parts, partOf }: ReplicaReadsOptions, need: ReadNeed = {}): LogReads {
   const on = (database: Database) => readingStore(database, parts)
   const reading = { partOf, eventsPerRow: 1 }
-  const reads: LogReads = {
-    async readStream(kind, stream, { from, types, ...limits }) {
-      const line = types === undefined ? { kind, stream, from } : { kind, stream, from, types }
-      const [answer] = await reads.readStreams([line], limits)
-      return [...(answer?.events ?? [])]
-    },
+  return {
+    readStream: (kind, stream, options) =>
+      readers.read(need, (database) => readStream(on(database), { kind, stream }, options, reading)),
     readStreams: (lines, limits) => readers.read(need, (database) => readStreams(on(database), lines, limits, reading)),
     readLanes: (cursors, runsMax) => readers.read(need, (database) => readLanes(on(database), cursors, runsMax, parts)),
     readMetadata: (kind, from, max) => readers.read(need, (database) => on(database).metadata(kind, from, max)),
     blockedStreams: (max) => readers.read(need, (database) => on(database).blocked(max)),
   }
-  return reads
 }

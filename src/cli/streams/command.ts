@@ -20,8 +20,8 @@ export function streamsCommand(tools: StreamsTools = processTools): Command {
       'after',
       `
 Where to begin: "blocked" for courses whose events do not arrive, "subscriptions" for readers that fall behind, "parked"
-for courses that a reader could not follow, "lanes" for very busy courses. Commands that change something ask for --reason and leave a line in the
-audit. docs/operations/streams.md tells what to do when.`,
+for courses that a reader could not follow, "lanes" for very busy courses. Commands that change something ask for
+--reason and leave a line in the audit. docs/operations/streams.md tells what to do when.`,
     )
   const commands = [
     statusCommand(tools),
