@@ -5,6 +5,7 @@ import { fitInThreads } from '#due/block-threads.ts'
 import { clueOf } from '#estimate/sparfa/clue.ts'
 import { type FitOptions, fitMatrix, fitStages } from '#estimate/sparfa/fit.ts'
 import { isHeldOutRow, seededUniform } from '#estimate/sparfa/hash.ts'
+import { divide } from '#estimate/sparfa/hold-out.ts'
 import type { FitInput } from '#estimate/sparfa/input.ts'
 import { estimateLearner } from '#estimate/sparfa/learner.ts'
 import { type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
@@ -12,7 +13,7 @@ import { measure } from '#estimate/sparfa/metrics.ts'
 import { plant } from '#estimate/sparfa/planted.ts'
 import { confidences, plantedCoverage } from '#estimate/sparfa/planted-coverage.ts'
 import { predictWith } from '#estimate/sparfa/predict.ts'
-import { keepRows, type Responses, sortResponses } from '#estimate/sparfa/responses.ts'
+import { type Responses, sortResponses } from '#estimate/sparfa/responses.ts'
 import { rankQuestions } from '#estimate/sparfa/tesr.ts'
 import { printLine } from './support/figures.ts'
 import { epochSeconds, problemOf, scheduled } from './support/fit-epochs.ts'
@@ -75,7 +76,7 @@ async function benchFit(input: FitInput, seed: number, numpy: NumpySeconds | und
   const counts = { learnerCount: world.learners, questionCount: world.questions }
   const all = sortResponses(input.responses, counts)
   const isTest = testMarks(all, seed)
-  const [known, asked] = [keepRows(all, isTest, 0), keepRows(all, isTest, 1)]
+  const [known, asked] = divide(all, isTest)
   const knownInput = { ...input, responses: columnsOf(known) }
   const fits = Array.from({ length: rounds }, () => timedFit(knownInput, seed))
   const best = fits.reduce((one, other) => (other.toStopSeconds < one.toStopSeconds ? other : one))

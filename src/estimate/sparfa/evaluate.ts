@@ -4,12 +4,13 @@
  */
 import { type FitOptions, fitMatrix } from './fit.ts'
 import { isTestRow } from './hash.ts'
+import { divide } from './hold-out.ts'
 import type { FitInput } from './input.ts'
 import { type ConceptRows, conceptRows, type SparfaMatrix } from './matrix.ts'
 import { type Metrics, measure } from './metrics.ts'
 import { numberedId } from './numbered-id.ts'
 import { predictWith } from './predict.ts'
-import { type Asked, keepRows, type Responses, sortResponses } from './responses.ts'
+import { type Asked, type Responses, sortResponses } from './responses.ts'
 
 /** One answer of a data set; learners, questions and concepts are numbered from 0. */
 export interface AnswerRow {
@@ -77,13 +78,14 @@ export function makeDataSet(rows: Iterable<AnswerRow>): DataSet {
 
 export function split(data: DataSet, how: Split): Parts {
   const isTest = how.kind === 'random' ? aFifth(data, how.seed) : lastFifth(data)
+  const [training, test] = divide(data.responses, isTest)
   return {
     training: {
       ...data,
-      responses: keepRows(data.responses, isTest, 0),
+      responses: training,
       order: data.order.filter((_, row) => isTest[row] === 0),
     },
-    test: keepRows(data.responses, isTest, 1),
+    test,
     testOrder: data.order.filter((_, row) => isTest[row] === 1),
   }
 }

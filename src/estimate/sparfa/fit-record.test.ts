@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ChosenFit, type FitProgress, fitMatrix } from './fit.ts'
 import { judgeHeldOut, recordFit } from './fit-record.ts'
+import { holdOut } from './hold-out.ts'
 import { measure } from './metrics.ts'
 import { plant } from './planted.ts'
 import { predictWith } from './predict.ts'
-import { holdOut, sortResponses } from './responses.ts'
+import { sortResponses } from './responses.ts'
 
 const { input } = plant({
   questions: 60,

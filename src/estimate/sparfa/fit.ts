@@ -6,15 +6,18 @@
  * 47-49 %, 78-80 % and 93-95 % where 50, 80 and 95 % are asked for, with 100 to 1,000 answers a question; the
  * calibrated ones covered less.
  */
+
+import { makeDivision, makeMarking } from './hold-out.ts'
 import type { FitInput } from './input.ts'
+import { makeMeeting } from './kernels.ts'
 import { type MadeBy, makeMatrix, type SparfaMatrix } from './matrix.ts'
 import { logLosses } from './metrics.ts'
 import { predictWith } from './predict.ts'
 import { autoLamU, type Penalties, type Preset, type PresetName, presets } from './presets.ts'
 import { copyPoint, makeProblem, type Point, type Problem, startingPoint } from './problem.ts'
-import { holdOut, type Responses, sortResponses } from './responses.ts'
+import { makeSort, type Responses } from './responses.ts'
 import { softAdadelta } from './soft-adadelta.ts'
-import { complete, type Stages } from './stages.ts'
+import { complete, inBlocks, type Stages } from './stages.ts'
 import { type Optimiser, type Progress, type TimeLimit, type Trained, train } from './train.ts'
 import { variational } from './variational.ts'
 import { isMisled, mayStartFrom, warmPoint } from './warm.ts'
@@ -76,18 +79,15 @@ export function fitMatrix(input: FitInput, options: FitOptions): SparfaMatrix {
 
 /** The same for whoever runs the stages, in as many threads as there are. */
 export function* fitStages(input: FitInput, options: FitOptions): Stages<SparfaMatrix> {
-  const responses = sortResponses(input.responses, {
-    learnerCount: input.learnerCount,
-    questionCount: input.questionIds.length,
-  })
+  const counts = { learnerCount: input.learnerCount, questionCount: input.questionIds.length }
+  const responses = yield* inBlocks('sortRows', makeSort(input.responses, counts))
   if (responses.question.length === 0) return untrainedMatrix(input, options)
   const limit = options.limit && {
     nowMs: options.limit.nowMs,
     deadlineMs: options.limit.nowMs() + options.limit.maxSeconds * 1000,
   }
   const kernel = options.kernel === undefined ? bestKernel() : requireKernel(options.kernel)
-  const isSmall = responses.question.length < RESPONSES_FOR_HOLD_OUT
-  const parts = isSmall ? { training: responses, heldOut: undefined } : holdOut(responses, options.seed)
+  const parts = yield* partsOf(responses, options.seed)
   const job: Job = { input, options, responses, parts, limit, kernel, prepared: new Map() }
   const { previous } = options
   if (previous !== undefined && mayStartFrom(previous)) {
@@ -95,6 +95,13 @@ export function* fitStages(input: FitInput, options: FitOptions): Stages<SparfaM
     if (!isMisled(warm.trained, previous)) return yield* finish(job, warm, previous.madeBy.warm_starts + 1)
   }
   return yield* finish(job, yield* bestCandidate(job, undefined), 0)
+}
+
+function* partsOf(responses: Responses, seed: number): Stages<Job['parts']> {
+  if (responses.question.length < RESPONSES_FOR_HOLD_OUT) return { training: responses, heldOut: undefined }
+  const mark = yield* inBlocks('markHeldOut', makeMarking(responses, seed))
+  const [training, heldOut] = yield* inBlocks('divideRows', makeDivision(responses, mark))
+  return { training, heldOut }
 }
 
 interface Job {
@@ -183,7 +190,7 @@ function* fitOne(
 ): Stages<Candidate> {
   const { options, responses, limit } = job
   const { training, heldOut } = job.parts
-  const problem = problemOf(job, preset, training)
+  const problem = yield* problemOf(job, preset, training)
   const trained = yield* train(optimiserOf(job, problem, startOf(job, problem, previous, start)), heldOut, {
     epochsMax: heldOut === undefined ? EPOCHS_WITHOUT_HOLD_OUT : EPOCHS_MAX,
     patience: preset.mask === 'soft' ? SOFT_PATIENCE : epochsFor(PATIENT_VISITS, responses),
@@ -202,10 +209,13 @@ function startOf(job: Job, problem: Problem, previous: SparfaMatrix | undefined,
   return start ?? (previous === undefined ? startingPoint(problem) : warmPoint(problem, job.input, previous))
 }
 
-function problemOf({ input, prepared }: Job, preset: Preset, responses: Responses): Problem {
+function* problemOf({ input, prepared }: Job, preset: Preset, responses: Responses): Stages<Problem> {
   const parts = { preset, responses, hints: input.hints, conceptCount: input.conceptIds.length }
   if (preset.mask === 'soft') return makeProblem(parts)
-  const problem = makeProblem({ ...parts, base: prepared.get(responses) })
+  const base = prepared.get(responses)
+  if (base !== undefined) return makeProblem({ ...parts, base })
+  const met = yield* inBlocks('meetConcepts', makeMeeting(responses, parts.hints, parts.conceptCount))
+  const problem = makeProblem({ ...parts, met })
   prepared.set(responses, problem)
   return problem
 }
@@ -217,7 +227,7 @@ function optimiserOf({ kernel }: Job, problem: Problem, point: Point): Optimiser
 /** Stopping early left responses out. In the end all count: for as long as turned out best, or a little longer. */
 function* trainOnAll(job: Job, { problem, trained }: Candidate): Stages<Optimiser> {
   const isHard = problem.preset.mask === 'hard'
-  const whole = problemOf(job, { ...problem.preset, penalties: trained.penalties }, job.responses)
+  const whole = yield* problemOf(job, { ...problem.preset, penalties: trained.penalties }, job.responses)
   const point = startingPoint(whole, job.options.seed)
   if (isHard) {
     point.weights.set(trained.point.weights)
@@ -240,9 +250,9 @@ function* finish(job: Job, candidate: Candidate, warmStarts: number): Stages<Spa
   // A path that was cut short counts as stopped by time, even if this candidate of it was not.
   const trained: Trained = isLate ? { ...candidate.trained, stoppedBy: 'time' } : candidate.trained
   const isWhole = isLate || trained.heldOutLogLoss === undefined
-  if (job.options.onChosen !== undefined && trained.heldOutLogLoss !== undefined) {
-    const matrix = matrixOf(job, problem, trained, { trained, warmStarts })
-    job.options.onChosen({ matrix, ...holdOut(job.responses, job.options.seed) })
+  const { training, heldOut } = job.parts
+  if (job.options.onChosen !== undefined && heldOut !== undefined) {
+    job.options.onChosen({ matrix: matrixOf(job, problem, trained, { trained, warmStarts }), training, heldOut })
   }
   const last = isWhole ? trained : yield* trainOnAll(job, candidate)
   return matrixOf(job, problem, last, { trained, warmStarts })

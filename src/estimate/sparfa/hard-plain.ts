@@ -253,25 +253,26 @@ function quadraticOf(size: number, spaces: Map<number, Quadratic>): Quadratic {
 
 /** Log-loss of the block's part of other rows of the same learners, averaged over the posterior. */
 export function sumLosses(work: HardArrays, block: number, rows: ResponseRows): void {
-  const { weights, easiness, specific, kept, hintStart } = work
+  const { weights, easiness, specific, kept, hintStart, entryStart } = work
   const priorVariance = work.numbers[2]!
   const loss = new LossSum()
   for (let learner = work.blockStart[block]!; learner < work.blockStart[block + 1]!; learner++) {
     const general = work.general[learner]!
     const generalVariance = work.generalVariance[learner]!
+    const first = entryStart[learner]!
+    let at = rows.placeStart[learner]!
     for (let row = rows.start[learner]!; row < rows.start[learner + 1]!; row++) {
       const asked = rows.question[row]!
-      let weight = hintStart[asked]!
       let mean = easiness[asked]!
       let square = 0
       let slope = 0
-      for (let at = rows.placeStart[row]!; at < rows.placeStart[row + 1]!; at++) {
-        const entry = rows.place[at]!
+      for (let weight = hintStart[asked]!; weight < hintStart[asked + 1]!; weight++) {
+        const entry = first + rows.place[at]!
         const left = weights[weight]! * kept[entry]!
         mean += weights[weight]! * (specific[entry]! + general)
         square += weights[weight]! * left
         slope += left
-        weight += 1
+        at += 1
       }
       const variance = priorVariance * square + slope * slope * generalVariance
       loss.add(mean / Math.sqrt(1 + PI_8 * variance), rows.isCorrect[row]!)

@@ -3,8 +3,8 @@
  * answers and on nothing else, and what they add up is merged in their order: the number of threads and the order in
  * which they get to their blocks change no bit of a result.
  */
+import { blockCountFor, blockStarts } from './blocks.ts'
 import { hasSpecific, type Point, type Problem } from './problem.ts'
-import type { Responses } from './responses.ts'
 import { type ArraysOf, type KernelName, makeWorkspace, type Workspace } from './workspace.ts'
 
 /** In the order of `HardWork` in `assembly/hard.ts`. */
@@ -23,7 +23,7 @@ function hardLayout({ problem, point, sums, longest, blocks }: Extent) {
     isCorrect: ['u8', responses.question.length],
     /** First place of each learner. */
     placeStart: ['i32', learnerCount + 1],
-    /** As `ResponseRows.place`, counted from the learner's first entry. */
+    /** As `ResponseRows.place`. */
     place: ['i32', rows.place.length],
     /** First entry of each learner; entries are a learner's v of the concepts met. */
     entryStart: ['i32', learnerCount + 1],
@@ -74,29 +74,6 @@ function scratchLength({ rows, entries }: Longest): number {
   return 3 * rows + 2 * entries
 }
 
-const BLOCKS_MAX = 16
-const ROWS_PER_BLOCK_MIN = 8192
-
-/** A bounded number, because every block has sums of its own. */
-export function blockCountOf({ question }: Responses): number {
-  return Math.min(Math.max(Math.ceil(question.length / ROWS_PER_BLOCK_MIN), 1), BLOCKS_MAX)
-}
-
-/** First row of each block, for about as many answers in each; row r has start[r]…start[r + 1] - 1. */
-export function blockStarts(start: Int32Array, blocks: number): Int32Array {
-  const rowCount = start.length - 1
-  const starts = new Int32Array(blocks + 1).fill(rowCount)
-  starts[0] = 0
-  let block = 1
-  for (let row = 0; row < rowCount; row++) {
-    while (block < blocks && start[row]! * blocks >= start[rowCount]! * block) {
-      starts[block] = row
-      block += 1
-    }
-  }
-  return starts
-}
-
 /** Begins at `point`, which is copied. */
 export function makeHardWork(problem: Problem, point: Point, kernel: KernelName): HardWork {
   const { responses, hints, penalties, kernels } = problem
@@ -106,7 +83,7 @@ export function makeHardWork(problem: Problem, point: Point, kernel: KernelName)
   // Without v all answers go to one entry that nobody looks at.
   const longest = { rows: longestOf(responses.start), entries: Math.max(longestOf(entryStart), 2) }
   const sums = sumStart[responses.questionCount]!
-  const blocks = blockCountOf(responses)
+  const blocks = blockCountFor(responses.question.length)
   const work = makeWorkspace(kernel, hardLayout({ problem, point, sums, longest, blocks }))
   const { arrays } = work
   arrays.blockStart.set(blockStarts(responses.start, blocks))
@@ -116,7 +93,9 @@ export function makeHardWork(problem: Problem, point: Point, kernel: KernelName)
   arrays.start.set(responses.start)
   arrays.question.set(responses.question)
   arrays.isCorrect.set(responses.isCorrect)
-  fillPlaces(arrays, problem)
+  arrays.placeStart.set(problem.rows.placeStart)
+  // Without v every place is the first entry of all, which keeps its zero.
+  if (isSpecific) arrays.place.set(problem.rows.place)
   arrays.entryStart.set(entryStart)
   arrays.hintStart.set(hints.start)
   arrays.sumStart.set(sumStart)
@@ -152,16 +131,4 @@ function longestOf(start: Int32Array): number {
   let longest = 0
   for (let at = 0; at + 1 < start.length; at++) longest = Math.max(longest, start[at + 1]! - start[at]!)
   return longest + (longest % 2)
-}
-
-/** Without v every place is the first entry of all, which keeps its zero. */
-function fillPlaces({ placeStart, place }: HardArrays, { rows, penalties, kernels }: Problem): void {
-  const first = kernels.specificRows.start
-  const isSpecific = hasSpecific(penalties)
-  for (let learner = 0; learner < rows.learnerCount; learner++) {
-    const begin = rows.placeStart[rows.start[learner]!]!
-    const end = rows.placeStart[rows.start[learner + 1]!]!
-    placeStart[learner] = begin
-    for (let at = begin; isSpecific && at < end; at++) place[at] = rows.place[at]! - first[learner]!
-  }
 }

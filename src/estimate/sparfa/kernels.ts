@@ -2,14 +2,16 @@
  * The loops that touch every response: z = W u + d, and its two transposes. Responses are learner-major, so u stays in
  * registers' reach while W and d (small) stay in cache. Summation order is fixed by the sorted responses.
  */
+import { blockCountFor, blockStarts, type InBlocks, runHere, sharedInts, sumUp } from './blocks.ts'
 import type { ConceptRows } from './matrix.ts'
 import type { Point } from './problem.ts'
 import type { Responses } from './responses.ts'
 
 /** Responses together with, for a hard mask, the place in v of every (response, hint) pair. */
 export interface ResponseRows extends Responses {
-  /** Entries of response i are place[placeStart[i]…placeStart[i + 1] - 1], in the order of the question's hints. */
+  /** Where each learner's pairs begin, row after row, each in the order of the question's hints. */
   readonly placeStart: Int32Array
+  /** Counted from the learner's first entry in v. */
   readonly place: Int32Array
 }
 
@@ -29,8 +31,12 @@ export interface Kernels {
 }
 
 /** Weights exist on hints alone, v for the concepts each learner has met. */
-export function hardKernels(responses: Responses, hints: ConceptRows, conceptCount: number): Kernels {
-  const { specificRows, rows: own } = conceptsMet(responses, hints, conceptCount)
+export function hardKernels(
+  responses: Responses,
+  hints: ConceptRows,
+  conceptCount: number,
+  { specificRows, rows: own } = runHere(makeMeeting(responses, hints, conceptCount), meetConcepts),
+): Kernels {
   const specificCount = specificRows.concept.length + 1
   return {
     specificCount,
@@ -41,13 +47,14 @@ export function hardKernels(responses: Responses, hints: ConceptRows, conceptCou
       const { start, question, placeStart, place } = rows
       for (let learner = 0; learner < rows.learnerCount; learner++) {
         const ability = general[learner]!
+        const first = specificRows.start[learner]!
+        let at = placeStart[learner]!
         for (let row = start[learner]!; row < start[learner + 1]!; row++) {
           const asked = question[row]!
-          let entry = hints.start[asked]!
           let sum = easiness[asked]!
-          for (let at = placeStart[row]!; at < placeStart[row + 1]!; at++) {
-            sum += weights[entry]! * (specific[place[at]!]! + ability)
-            entry += 1
+          for (let entry = hints.start[asked]!; entry < hints.start[asked + 1]!; entry++) {
+            sum += weights[entry]! * (specific[first + place[at]!]! + ability)
+            at += 1
           }
           z[row] = sum
         }
@@ -61,14 +68,15 @@ export function hardKernels(responses: Responses, hints: ConceptRows, conceptCou
       easiness.fill(0)
       for (let learner = 0; learner < rows.learnerCount; learner++) {
         const ability = general[learner]!
+        const first = specificRows.start[learner]!
+        let at = placeStart[learner]!
         for (let row = start[learner]!; row < start[learner + 1]!; row++) {
           const asked = question[row]!
-          let entry = hints.start[asked]!
           const value = residual[row]!
           easiness[asked]! += value
-          for (let at = placeStart[row]!; at < placeStart[row + 1]!; at++) {
-            weights[entry]! += value * (specific[place[at]!]! + ability)
-            entry += 1
+          for (let entry = hints.start[asked]!; entry < hints.start[asked + 1]!; entry++) {
+            weights[entry]! += value * (specific[first + place[at]!]! + ability)
+            at += 1
           }
         }
       }
@@ -79,15 +87,17 @@ export function hardKernels(responses: Responses, hints: ConceptRows, conceptCou
       const { specific, general } = gradient
       specific.fill(0)
       for (let learner = 0; learner < rows.learnerCount; learner++) {
+        const first = specificRows.start[learner]!
+        let at = placeStart[learner]!
         let sum = 0
         for (let row = start[learner]!; row < start[learner + 1]!; row++) {
-          let entry = hints.start[question[row]!]!
+          const asked = question[row]!
           const value = residual[row]!
-          for (let at = placeStart[row]!; at < placeStart[row + 1]!; at++) {
+          for (let entry = hints.start[asked]!; entry < hints.start[asked + 1]!; entry++) {
             const part = value * weights[entry]!
-            specific[place[at]!]! += part
+            specific[first + place[at]!]! += part
             sum += part
-            entry += 1
+            at += 1
           }
         }
         general[learner] = sum
@@ -164,24 +174,66 @@ function fillKnown(known: Float64Array, specific: Float64Array, general: Float64
   for (let concept = 0; concept < known.length; concept++) known[concept] = specific[base + concept]! + ability
 }
 
-interface Met {
+export interface Met {
   /** The concepts each learner has a response on, in the order in which they are met. */
   readonly specificRows: ConceptRows
   readonly rows: ResponseRows
 }
 
-/** Numbers the entries of v, and finds those of every response. */
-function conceptsMet(responses: Responses, hints: ConceptRows, conceptCount: number): Met {
+export interface MeetingWork {
+  readonly conceptCount: number
+  readonly blockStart: Int32Array
+  readonly rows: ResponseRows
+  readonly hints: ConceptRows
+  /** Concepts met by each learner, one place behind; the concepts begin where the learner's places do. */
+  readonly met: Int32Array
+  readonly concept: Int32Array
+}
+
+/** Numbers the entries of v, and finds those of every response, by blocks of learners. */
+export function makeMeeting(
+  responses: Responses,
+  hints: ConceptRows,
+  conceptCount: number,
+): InBlocks<MeetingWork, Met> {
   const { start, question, learnerCount } = responses
+  const blocks = blockCountFor(question.length)
+  const placeStart = placeStarts(responses, hints)
+  const rows = { ...responses, placeStart, place: sharedInts(placeStart[learnerCount]!) }
+  const work: MeetingWork = {
+    conceptCount,
+    blockStart: blockStarts(start, blocks),
+    rows,
+    hints,
+    met: sharedInts(learnerCount + 1),
+    concept: sharedInts(rows.place.length),
+  }
+  return {
+    work,
+    blocks,
+    result() {
+      const { met, concept } = work
+      sumUp(met)
+      for (let learner = 0; learner < learnerCount; learner++) {
+        const begin = placeStart[learner]!
+        concept.copyWithin(met[learner]!, begin, begin + met[learner + 1]! - met[learner]!)
+      }
+      return { specificRows: { start: met, concept: concept.slice(0, met[learnerCount]!) }, rows }
+    },
+  }
+}
+
+export function meetConcepts(
+  { conceptCount, blockStart, rows, hints, met, concept }: MeetingWork,
+  block: number,
+): void {
+  const { start, question, placeStart, place } = rows
   const metBy = new Int32Array(conceptCount).fill(-1)
   const entryOf = new Int32Array(conceptCount)
-  const entryStart = new Int32Array(learnerCount + 1)
-  const placeStart = placeStarts(question, hints)
-  const place = new Int32Array(placeStart[question.length]!)
-  const concept = new Int32Array(place.length)
-  let count = 0
-  let at = 0
-  for (let learner = 0; learner < learnerCount; learner++) {
+  for (let learner = blockStart[block]!; learner < blockStart[block + 1]!; learner++) {
+    const first = placeStart[learner]!
+    let at = first
+    let count = 0
     for (let row = start[learner]!; row < start[learner + 1]!; row++) {
       const end = hints.start[question[row]! + 1]!
       for (let hint = hints.start[question[row]!]!; hint < end; hint++) {
@@ -189,24 +241,26 @@ function conceptsMet(responses: Responses, hints: ConceptRows, conceptCount: num
         if (metBy[hinted] !== learner) {
           metBy[hinted] = learner
           entryOf[hinted] = count
-          concept[count] = hinted
+          concept[first + count] = hinted
           count += 1
         }
         place[at] = entryOf[hinted]!
         at += 1
       }
     }
-    entryStart[learner + 1] = count
+    met[learner + 1] = count
   }
-  const specificRows = { start: entryStart, concept: concept.slice(0, count) }
-  return { specificRows, rows: { ...responses, placeStart, place } }
 }
 
-function placeStarts(question: Int32Array, hints: ConceptRows): Int32Array {
-  const starts = new Int32Array(question.length + 1)
-  for (let row = 0; row < question.length; row++) {
-    const asked = question[row]!
-    starts[row + 1] = starts[row]! + hints.start[asked + 1]! - hints.start[asked]!
+/** First (response, hint) pair of each learner. */
+function placeStarts({ learnerCount, start, question }: Responses, hints: ConceptRows): Int32Array {
+  const starts = sharedInts(learnerCount + 1)
+  let pairs = 0
+  for (let learner = 0; learner < learnerCount; learner++) {
+    for (let row = start[learner]!; row < start[learner + 1]!; row++) {
+      pairs += hints.start[question[row]! + 1]! - hints.start[question[row]!]!
+    }
+    starts[learner + 1] = pairs
   }
   return starts
 }
@@ -218,23 +272,27 @@ function placesOf(
   specificRows: ConceptRows,
   conceptCount: number,
 ): ResponseRows {
-  const placeStart = placeStarts(responses.question, hints)
-  const place = new Int32Array(placeStart[responses.question.length]!)
+  const { learnerCount, start, question } = responses
+  const placeStart = placeStarts(responses, hints)
+  const place = sharedInts(placeStart[learnerCount]!)
+  const entryOf = new Int32Array(conceptCount)
+  const metBy = new Int32Array(conceptCount).fill(-1)
   const zero = specificRows.concept.length
-  const placeOf = new Int32Array(conceptCount).fill(zero)
-  for (let learner = 0; learner < responses.learnerCount; learner++) {
-    if (responses.start[learner] === responses.start[learner + 1]) continue
-    for (let at = specificRows.start[learner]!; at < specificRows.start[learner + 1]!; at++) {
-      placeOf[specificRows.concept[at]!] = at
+  let at = 0
+  for (let learner = 0; learner < learnerCount; learner++) {
+    if (start[learner] === start[learner + 1]) continue
+    const first = specificRows.start[learner]!
+    for (let entry = first; entry < specificRows.start[learner + 1]!; entry++) {
+      metBy[specificRows.concept[entry]!] = learner
+      entryOf[specificRows.concept[entry]!] = entry - first
     }
-    for (let row = responses.start[learner]!; row < responses.start[learner + 1]!; row++) {
-      const first = hints.start[responses.question[row]!]!
-      for (let at = placeStart[row]!; at < placeStart[row + 1]!; at++) {
-        place[at] = placeOf[hints.concept[first + at - placeStart[row]!]!]!
+    for (let row = start[learner]!; row < start[learner + 1]!; row++) {
+      const end = hints.start[question[row]! + 1]!
+      for (let hint = hints.start[question[row]!]!; hint < end; hint++) {
+        const hinted = hints.concept[hint]!
+        place[at] = metBy[hinted] === learner ? entryOf[hinted]! : zero - first
+        at += 1
       }
-    }
-    for (let at = specificRows.start[learner]!; at < specificRows.start[learner + 1]!; at++) {
-      placeOf[specificRows.concept[at]!] = zero
     }
   }
   return { ...responses, placeStart, place }

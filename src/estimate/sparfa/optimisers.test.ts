@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { adadelta } from './adadelta.ts'
 import { fista, stepLearners, stepQuestions } from './fista.ts'
 import { seededUniform } from './hash.ts'
+import { holdOut } from './hold-out.ts'
 import { conceptRows } from './matrix.ts'
 import { plant } from './planted.ts'
 import { type Preset, presets } from './presets.ts'
@@ -18,7 +19,7 @@ import {
   questionGradient,
   startingPoint,
 } from './problem.ts'
-import { holdOut, sortResponses } from './responses.ts'
+import { sortResponses } from './responses.ts'
 import { complete } from './stages.ts'
 import { train } from './train.ts'
 

@@ -3,7 +3,7 @@
  * is one place in its domain; gradients have the same shape.
  */
 import { seededUniform } from './hash.ts'
-import { hardKernels, type Kernels, type ResponseRows, softKernels } from './kernels.ts'
+import { hardKernels, type Kernels, type Met, type ResponseRows, softKernels } from './kernels.ts'
 import type { ConceptRows } from './matrix.ts'
 import type { Penalties, Preset } from './presets.ts'
 import type { Responses } from './responses.ts'
@@ -45,15 +45,18 @@ export interface ProblemParts {
   readonly conceptCount: number
   /** One of the same responses, hints and mask, whose preparation is used again. */
   readonly base?: Problem | undefined
+  /** What `makeMeeting` found in them, for a hard mask. */
+  readonly met?: Met | undefined
 }
 
 export function makeProblem(parts: ProblemParts): Problem {
-  const { preset, responses, conceptCount, base } = parts
+  const { preset, responses, conceptCount, base, met } = parts
   const hints = preset.hasSingleConcept ? singleConcept(responses.questionCount) : parts.hints
   const isHard = preset.mask === 'hard'
   const concepts = preset.hasSingleConcept ? 1 : conceptCount
   const support = isHard ? hints : everyPair(responses.questionCount, concepts)
-  const kernels = base?.kernels ?? (isHard ? hardKernels(responses, hints, concepts) : softKernels(responses, concepts))
+  const kernels =
+    base?.kernels ?? (isHard ? hardKernels(responses, hints, concepts, met) : softKernels(responses, concepts))
   const { lamW, lamN1, lamN2 } = preset.penalties
   const weightCentre = new Float64Array(support.concept.length)
   const ridge = new Float64Array(support.concept.length).fill(isHard ? lamW : lamN2)

@@ -2,7 +2,7 @@
  * The gradebook, held sparse and in one canonical order, so that a fit sees the same numbers in the same order whatever
  * the order of the rows it was given (sparfa.md §14).
  */
-import { isHeldOutRow } from './hash.ts'
+import { blockCountFor, blockStarts, type InBlocks, runHere, sharedBytes, sharedInts, sumUp } from './blocks.ts'
 
 /** One entry per response; a learner has at most one response to a question. */
 export interface ResponseColumns {
@@ -30,79 +30,108 @@ export interface Counts {
   readonly questionCount: number
 }
 
-/** Two stable counting sorts. Throws a `RangeError` on an index out of range or a second response to a question. */
+/** Throws a `RangeError` on an index out of range or a second response to a question. */
 export function sortResponses(columns: ResponseColumns, counts: Counts): Responses {
+  return runHere(makeSort(columns, counts), sortRows)
+}
+
+/** What a block of learners needs to be sorted. */
+export interface SortWork {
+  readonly questionCount: number
+  readonly blockStart: Int32Array
+  /** The rows as they came, but gathered by block: learner, and 2 question + outcome. */
+  readonly learner: Int32Array
+  readonly answer: Int32Array
+  readonly start: Int32Array
+  readonly question: Int32Array
+  readonly isCorrect: Uint8Array
+  /** 1 for a block with a second response to a question. */
+  readonly isRefused: Uint8Array
+}
+
+/** As `sortResponses`, by blocks of learners. */
+export function makeSort(columns: ResponseColumns, counts: Counts): InBlocks<SortWork, Responses> {
   const { learner, question, isCorrect } = columns
   if (question.length !== learner.length || isCorrect.length !== learner.length) {
     throw new RangeError('response columns must be equally long')
   }
-  const questionStart = bucketStarts(question, counts.questionCount, 'question')
-  const start = bucketStarts(learner, counts.learnerCount, 'learner')
-  const byQuestion = { learner: new Int32Array(learner.length), isCorrect: new Uint8Array(learner.length) }
-  const nextOfQuestion = questionStart.slice()
-  for (let row = 0; row < question.length; row++) {
-    const place = nextOfQuestion[question[row]!]!
-    nextOfQuestion[question[row]!] = place + 1
-    byQuestion.learner[place] = learner[row]!
-    byQuestion.isCorrect[place] = isCorrect[row] === 0 ? 0 : 1
-  }
-  const sorted = {
-    ...counts,
+  checkRange(question, counts.questionCount, 'question')
+  checkRange(learner, counts.learnerCount, 'learner')
+  const start = sharedInts(counts.learnerCount + 1)
+  for (let row = 0; row < learner.length; row++) start[learner[row]! + 1]! += 1
+  sumUp(start)
+  const blocks = blockCountFor(learner.length)
+  const work: SortWork = {
+    questionCount: counts.questionCount,
+    blockStart: blockStarts(start, blocks),
+    learner: sharedInts(learner.length),
+    answer: sharedInts(learner.length),
     start,
-    question: new Int32Array(learner.length),
-    isCorrect: new Uint8Array(learner.length),
+    question: sharedInts(learner.length),
+    isCorrect: sharedBytes(learner.length),
+    isRefused: sharedBytes(blocks),
   }
-  const nextOfLearner = start.slice()
-  for (let asked = 0; asked < counts.questionCount; asked++) {
-    for (let at = questionStart[asked]!; at < questionStart[asked + 1]!; at++) {
-      const place = nextOfLearner[byQuestion.learner[at]!]!
-      nextOfLearner[byQuestion.learner[at]!] = place + 1
-      sorted.question[place] = asked
-      sorted.isCorrect[place] = byQuestion.isCorrect[at]!
-    }
+  gather(columns, work)
+  return {
+    work,
+    blocks,
+    result() {
+      const sorted = { ...counts, start, question: work.question, isCorrect: work.isCorrect }
+      if (work.isRefused.includes(1)) refuseSecondResponses(sorted)
+      return sorted
+    },
   }
-  refuseSecondResponses(sorted)
-  return sorted
 }
 
-/** Rows kept for training and rows kept back for early stopping, chosen by hash (sparfa.md §7). */
-export function holdOut(responses: Responses, seed: number): { training: Responses; heldOut: Responses } {
-  const isHeldOut = new Uint8Array(responses.question.length)
-  for (let learner = 0; learner < responses.learnerCount; learner++) {
-    for (let row = responses.start[learner]!; row < responses.start[learner + 1]!; row++) {
-      if (isHeldOutRow(learner, responses.question[row]!, seed)) isHeldOut[row] = 1
-    }
+function gather({ learner, question, isCorrect }: ResponseColumns, work: SortWork): void {
+  const { blockStart, start } = work
+  const blockOf = new Uint8Array(start.length)
+  for (let block = 0; block + 1 < blockStart.length; block++) {
+    blockOf.fill(block, blockStart[block]!, blockStart[block + 1]!)
   }
-  return { training: keepRows(responses, isHeldOut, 0), heldOut: keepRows(responses, isHeldOut, 1) }
+  const next = Int32Array.from(blockStart, (first) => start[first]!)
+  for (let row = 0; row < learner.length; row++) {
+    const block = blockOf[learner[row]!]!
+    const place = next[block]!
+    next[block] = place + 1
+    work.learner[place] = learner[row]!
+    work.answer[place] = 2 * question[row]! + (isCorrect[row] === 0 ? 0 : 1)
+  }
 }
 
-/** The rows whose mark is the wanted one. */
-export function keepRows(responses: Responses, mark: Uint8Array, wanted: 0 | 1): Responses {
-  const start = new Int32Array(responses.learnerCount + 1)
-  const question = new Int32Array(responses.question.length)
-  const isCorrect = new Uint8Array(responses.question.length)
-  let kept = 0
-  for (let learner = 0; learner < responses.learnerCount; learner++) {
-    for (let row = responses.start[learner]!; row < responses.start[learner + 1]!; row++) {
-      if (mark[row] !== wanted) continue
-      question[kept] = responses.question[row]!
-      isCorrect[kept] = responses.isCorrect[row]!
-      kept += 1
-    }
-    start[learner + 1] = kept
+/** Two stable counting sorts: by question, then by learner. */
+export function sortRows(work: SortWork, block: number): void {
+  const { learner, answer, start, question, isCorrect } = work
+  const first = work.blockStart[block]!
+  const next = start.slice(first, work.blockStart[block + 1]! + 1)
+  const [begin, end] = [next[0]!, next.at(-1)!]
+  const nextOfQuestion = new Int32Array(work.questionCount + 1)
+  for (let row = begin; row < end; row++) nextOfQuestion[(answer[row]! >>> 1) + 1]! += 1
+  sumUp(nextOfQuestion)
+  const byQuestion = new Int32Array(end - begin)
+  for (let row = begin; row < end; row++) {
+    const asked = answer[row]! >>> 1
+    byQuestion[nextOfQuestion[asked]!] = row
+    nextOfQuestion[asked]! += 1
   }
-  return { ...responses, start, question: question.slice(0, kept), isCorrect: isCorrect.slice(0, kept) }
+  for (let at = 0; at < byQuestion.length; at++) {
+    const row = byQuestion[at]!
+    const who = learner[row]!
+    const place = next[who - first]!
+    next[who - first] = place + 1
+    const asked = answer[row]! >>> 1
+    question[place] = asked
+    isCorrect[place] = answer[row]! & 1
+    if (place > start[who]! && question[place - 1] === asked) work.isRefused[block] = 1
+  }
 }
 
-/** First place of each key's rows, and the end of the last. */
-function bucketStarts(keys: Int32Array, keyCount: number, name: string): Int32Array {
-  const start = new Int32Array(keyCount + 1)
-  for (const key of keys) {
-    if (key < 0 || key >= keyCount) throw new RangeError(`${name} ${key} is outside 0…${keyCount - 1}`)
-    start[key + 1]! += 1
+function checkRange(keys: Int32Array, keyCount: number, name: string): void {
+  for (let row = 0; row < keys.length; row++) {
+    if (!(keys[row]! >= 0 && keys[row]! < keyCount)) {
+      throw new RangeError(`${name} ${keys[row]} is outside 0…${keyCount - 1}`)
+    }
   }
-  for (let key = 0; key < keyCount; key++) start[key + 1]! += start[key]!
-  return start
 }
 
 function refuseSecondResponses({ learnerCount, start, question }: Responses): void {

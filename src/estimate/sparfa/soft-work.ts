@@ -3,7 +3,7 @@
  * questions are independent of each other, so blocks change nothing but who does what.
  */
 import type { AdadeltaOptions } from './adadelta.ts'
-import { blockCountOf, blockStarts } from './hard-work.ts'
+import { blockCountFor, blockStarts, sumUp } from './blocks.ts'
 import { hasSpecific, type Point, type Problem } from './problem.ts'
 import type { Responses } from './responses.ts'
 import { type ArraysOf, type KernelName, makeWorkspace, type Workspace } from './workspace.ts'
@@ -75,7 +75,7 @@ export function makeSoftWork(
   // v is what makes the mask soft worth its while; no preset is without.
   if (!hasSpecific(penalties)) throw new RangeError('a soft mask needs a finite lam_u')
   const { lamW, lamN1, lamN2, lamD, lamU, lamG } = penalties
-  const blocks = blockCountOf(responses)
+  const blocks = blockCountFor(responses.question.length)
   const work = makeWorkspace(kernel, softLayout(problem, blocks))
   const { arrays } = work
   const byQuestion = transpose(responses)
@@ -121,7 +121,7 @@ interface ByQuestion {
 function transpose({ learnerCount, questionCount, start, question, isCorrect }: Responses): ByQuestion {
   const first = new Int32Array(questionCount + 1)
   for (const asked of question) first[asked + 1]! += 1
-  for (let asked = 0; asked < questionCount; asked++) first[asked + 1]! += first[asked]!
+  sumUp(first)
   const next = first.slice(0, questionCount)
   const byQuestion = { learner: new Int32Array(question.length), isCorrect: new Uint8Array(question.length) }
   for (let learner = 0; learner < learnerCount; learner++) {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { holdOut } from './hold-out.ts'
 import { type PlantedOptions, plant } from './planted.ts'
 import { type Preset, presets } from './presets.ts'
 import { costAt, makeProblem, type Problem, startingPoint } from './problem.ts'
-import { holdOut, type Responses, sortResponses } from './responses.ts'
+import { type Responses, sortResponses } from './responses.ts'
 import { complete } from './stages.ts'
 import { variational } from './variational.ts'
 
