@@ -1,7 +1,8 @@
 import { deepEqual } from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { loadavg } from 'node:os'
 import { promisify } from 'node:util'
-import { fitInThreads } from '#due/block-threads.ts'
+import { FitThreads } from '#due/block-threads.ts'
 import { clueOf } from '#estimate/sparfa/clue.ts'
 import { type FitOptions, fitMatrix, fitStages } from '#estimate/sparfa/fit.ts'
 import { isHeldOutRow, seededUniform } from '#estimate/sparfa/hash.ts'
@@ -35,6 +36,7 @@ export interface SparfaOptions {
 }
 
 const rounds = 3
+const clockPairs = 6
 const logLossMax = 0.5785
 const answersPerLearner = 60
 const candidates = 100
@@ -93,20 +95,17 @@ async function benchFit(input: FitInput, seed: number, numpy: NumpySeconds | und
     times_faster: numpy && numpy.toStop / best.toStopSeconds,
     whole_times_faster: numpy && numpy.toStop / best.wholeSeconds,
   })
-  await benchThreads(knownInput, seed, best.matrix)
+  await benchThreads({ input: knownInput, seed, wanted: best.matrix, numpyToStop: numpy?.toStop })
   return best.matrix
 }
 
-/** Ends the run if two threads give another matrix than one. */
-async function benchThreads(input: FitInput, seed: number, wanted: SparfaMatrix): Promise<void> {
+/**
+ * Ends the run if two threads give another matrix than one. By the clock in pairs, the best of each, with threads that
+ * have been started and have fitted before.
+ */
+async function benchThreads(fit: ThreadedFit): Promise<void> {
+  const { input, seed, numpyToStop } = fit
   const options: FitOptions = { preset: 'hard', seed }
-  const byClock = async (threads: number): Promise<number> => {
-    const begin = performance.now()
-    const matrix = await fitInThreads(input, options, { threads })
-    const seconds = (performance.now() - begin) / 1000
-    deepEqual(storeMatrix(matrix), storeMatrix(wanted), `another matrix with ${threads} threads`)
-    return seconds
-  }
   const byBlocks = (threads: number): number => {
     const clock = { seconds: 0 }
     const ends: number[] = []
@@ -115,13 +114,52 @@ async function benchThreads(input: FitInput, seed: number, wanted: SparfaMatrix)
   }
   const best = (threads: number): number => Math.min(...Array.from({ length: rounds }, () => byBlocks(threads)))
   const [one, two] = [best(1), best(2)]
-  const clock = { one: await byClock(1), two: await byClock(2) }
+  const clock = await fitPairs(fit)
   print('two_threads', {
     to_stop_seconds: two,
     of_one_thread: two / one,
-    whole_fit_by_the_clock: clock.two,
-    of_one_thread_by_the_clock: clock.two / clock.one,
+    to_stop_by_the_clock: clock.two.toStop,
+    of_one_thread_by_the_clock: clock.two.toStop / clock.one.toStop,
+    of_an_eighth_of_numpy_by_the_clock: numpyToStop && clock.two.toStop / (numpyToStop / 8),
+    whole_fit_by_the_clock: clock.two.whole,
+    whole_fit_of_one_thread_by_the_clock: clock.two.whole / clock.one.whole,
+    load_average: loadavg()[0],
   })
+}
+
+interface ThreadedFit {
+  readonly input: FitInput
+  readonly seed: number
+  readonly wanted: SparfaMatrix
+  readonly numpyToStop: number | undefined
+}
+
+interface ClockSeconds {
+  readonly toStop: number
+  readonly whole: number
+}
+
+async function fitPairs({ input, seed, wanted }: ThreadedFit): Promise<{ one: ClockSeconds; two: ClockSeconds }> {
+  const stored = storeMatrix(wanted)
+  const timed = async (threads: FitThreads): Promise<ClockSeconds> => {
+    const ends: number[] = []
+    const begin = performance.now()
+    const onProgress = (): number => ends.push(performance.now() / 1000)
+    const matrix = await threads.fit(input, { preset: 'hard', seed, onProgress })
+    const whole = (performance.now() - begin) / 1000
+    deepEqual(storeMatrix(matrix), stored, 'another matrix with threads')
+    return { toStop: toStop(ends), whole }
+  }
+  await using one = new FitThreads({ threads: 1 })
+  await using two = new FitThreads({ threads: 2 })
+  const pairs: { one: ClockSeconds; two: ClockSeconds }[] = []
+  for (let pair = 0; pair <= clockPairs; pair++) pairs.push({ one: await timed(one), two: await timed(two) })
+  const bestOf = (which: 'one' | 'two', what: keyof ClockSeconds): number =>
+    Math.min(...pairs.slice(1).map((pair) => pair[which][what]))
+  return {
+    one: { toStop: bestOf('one', 'toStop'), whole: bestOf('one', 'whole') },
+    two: { toStop: bestOf('two', 'toStop'), whole: bestOf('two', 'whole') },
+  }
 }
 
 interface TimedFit {

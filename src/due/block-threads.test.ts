@@ -6,9 +6,9 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { type FitOptions, fitMatrix } from '#estimate/sparfa/fit.ts'
-import { storeMatrix } from '#estimate/sparfa/matrix.ts'
+import { type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { plant } from '#estimate/sparfa/planted.ts'
-import { fitInThreads, threadsFor } from './block-threads.ts'
+import { FitThreads, type FitThreadsOptions, threadsFor } from './block-threads.ts'
 
 /** Enough answers for several blocks. */
 const { input } = plant({
@@ -23,6 +23,11 @@ const { input } = plant({
 })
 const hard: FitOptions = { preset: 'hard', seed: 1 }
 
+async function fitIn(how: FitThreadsOptions, options: FitOptions, signal?: AbortSignal): Promise<SparfaMatrix> {
+  await using threads = new FitThreads(how)
+  return await threads.fit(input, options, signal)
+}
+
 for (const preset of ['hard', 'soft'] as const) {
   test(`the stored matrix is the same with 1, 2, 3 and 7 threads and with both kernels, ${preset}`, async () => {
     const wanted = storeMatrix(fitMatrix(input, { preset, seed: 1, kernel: 'plain' }))
@@ -33,7 +38,7 @@ for (const preset of ['hard', 'soft'] as const) {
       ['wasm', 7],
       ['plain', 3],
     ] as const) {
-      const matrix = await fitInThreads(input, { preset, seed: 1, kernel }, { threads })
+      const matrix = await fitIn({ threads }, { preset, seed: 1, kernel })
       assert.deepEqual(storeMatrix(matrix), wanted, `${kernel}, ${threads} threads`)
     }
   })
@@ -44,7 +49,7 @@ test('helping threads do their share, also of an auto fit, which has one memory 
   const onThread = (worker: Worker): void => void worker.on('message', (done: number) => blocks.push(done))
   // Slow enough that a thread has started before all is done.
   const options: FitOptions = { preset: 'auto', seed: 1, kernel: 'plain', triesSoft: false }
-  const matrix = await fitInThreads(input, options, { threads: 3, onThread })
+  const matrix = await fitIn({ threads: 3, onThread }, options)
   assert.deepEqual(storeMatrix(matrix), storeMatrix(fitMatrix(input, options)))
   assert.ok(blocks.reduce((sum, done) => sum + done, 0) > 0)
 })
@@ -54,15 +59,12 @@ test('a thread that dies ends its fit with an error that says so, and the next f
   const long: FitOptions = { preset: 'auto', seed: 1, kernel: 'plain', triesSoft: false }
   const dying = (worker: Worker): void => void worker.terminate()
   await assert.rejects(
-    fitInThreads(input, long, { threads: 3, onThread: dying }),
+    fitIn({ threads: 3, onThread: dying }, long),
     /^Error: a thread of the fit ended with code [01]$/,
   )
   const failing = (worker: Worker): void => worker.postMessage({ task: 'unknown', blocks: 1, next: 'no memory' })
-  await assert.rejects(
-    fitInThreads(input, long, { threads: 2, onThread: failing }),
-    /^Error: a thread of the fit died: /,
-  )
-  const matrix = await fitInThreads(input, hard, { threads: 3 })
+  await assert.rejects(fitIn({ threads: 2, onThread: failing }, long), /^Error: a thread of the fit died: /)
+  const matrix = await fitIn({ threads: 3 }, hard)
   assert.deepEqual(storeMatrix(matrix), storeMatrix(fitMatrix(input, hard)))
 })
 
@@ -72,11 +74,11 @@ test('a fit that is given up leaves no thread behind', async () => {
     const giving = new AbortController()
     const options: FitOptions = { ...hard, onProgress: ({ epoch }) => epoch === 1 && giving.abort() }
     const onThread = (worker: Worker): number => workers.push(worker)
-    await assert.rejects(fitInThreads(input, options, { threads, signal: giving.signal, onThread }), /given up/)
+    await assert.rejects(fitIn({ threads, onThread }, options, giving.signal), /given up/)
     assert.equal(workers.length, threads - 1)
     // Ended threads have no number any more.
     assert.ok(workers.every(({ threadId }) => threadId === -1))
-    await assert.rejects(fitInThreads(input, hard, { threads, signal: giving.signal }), { name: 'AbortError' })
+    await assert.rejects(fitIn({ threads }, hard, giving.signal), { name: 'AbortError' })
   }
 })
 
@@ -84,17 +86,18 @@ test('a thread that runs a fit and is ended takes its helping threads along', as
   const program = `
     const { parentPort } = require('node:worker_threads')
     const run = async () => {
-      const { fitInThreads } = await import('${new URL('./block-threads.ts', import.meta.url)}')
+      const { FitThreads } = await import('${new URL('./block-threads.ts', import.meta.url)}')
       const { plant } = await import('${new URL('../estimate/sparfa/planted.ts', import.meta.url)}')
       const { input } = plant({ questions: 150, concepts: 9, learners: 700, responses: 27000, seed: 3, secondHints: 0.3,
         sigmaSpecific: 0.7, sigmaGeneral: 0.7 })
       const onThread = (worker) => worker.once('message', () => parentPort.postMessage('helped'))
-      for (;;) await fitInThreads(input, { preset: 'auto', seed: 1, kernel: 'plain' }, { threads: 3, onThread })
+      const threads = new FitThreads({ threads: 3, onThread })
+      for (;;) await threads.fit(input, { preset: 'auto', seed: 1, kernel: 'plain' })
     }
     void run()`
   const threads = (): number => readdirSync('/proc/self/task').length
   // Whatever else the process starts once, it has started by then.
-  await Promise.all([fitInThreads(input, hard, { threads: 2 }), readFile('/proc/self/status')])
+  await Promise.all([fitIn({ threads: 2 }, hard), readFile('/proc/self/status')])
   const before = threads()
   const worker = new Worker(program, { eval: true })
   await once(worker, 'message')
@@ -114,6 +117,6 @@ test('few answers are not worth a thread, and more threads than cores nothing', 
 
 test('a number of threads that makes no sense is refused', async () => {
   for (const threads of [0, -1, 1.5, 65, Number.NaN]) {
-    await assert.rejects(fitInThreads(input, hard, { threads }), RangeError)
+    await assert.rejects(fitIn({ threads }, hard), RangeError)
   }
 })

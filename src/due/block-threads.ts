@@ -7,16 +7,9 @@ import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
 import { runBlock, type Stage } from '#estimate/sparfa/stages.ts'
 
 /*
- * A fit in several threads. This thread runs the fit and takes blocks like the others; who does which block changes no
- * bit of the matrix (`estimate/sparfa/stages.ts`). A thread that dies ends this fit with an error that says so.
+ * Fits in several threads. The thread that asks runs the fit and takes blocks like the others; who does which block
+ * changes no bit of the matrix (`estimate/sparfa/stages.ts`).
  */
-export interface ThreadOptions {
-  /** This thread included; 1 to 64. By default as many as there are cores, and fewer for few answers. */
-  readonly threads?: number | undefined
-  readonly signal?: AbortSignal | undefined
-  /** For tests: told of every helping thread that was started. */
-  readonly onThread?: (worker: Worker) => void
-}
 
 /** What a helping thread is told of a stage. */
 export interface BlockOrder {
@@ -33,39 +26,20 @@ const threadsByDefaultMax = 8
 /** A thread takes as long to start as this many answers to learn from. */
 const answersPerThread = 50_000
 
-/** As many threads as there are cores to use and answers to be worth them. */
-export function threadsFor(answers: number, cores: number = availableParallelism()): number {
+/** As many threads as there are cores to use and answers to be worth them, where their number is known. */
+export function threadsFor(answers = Number.POSITIVE_INFINITY, cores: number = availableParallelism()): number {
   return Math.max(1, Math.min(cores, threadsByDefaultMax, Math.floor(answers / answersPerThread)))
 }
 
-/** Rejects when a thread dies or `signal` aborts; no thread is left then. */
-export async function fitInThreads(
-  input: FitInput,
-  options: FitOptions,
-  { threads = threadsFor(input.responses.question.length), signal, onThread }: ThreadOptions = {},
-): Promise<SparfaMatrix> {
-  if (!(Number.isInteger(threads) && threads >= 1 && threads <= threadsMax)) {
-    throw new RangeError(`threads must be 1 to ${threadsMax}, not ${threads}`)
-  }
-  signal?.throwIfAborted()
-  // Started before the answers are sorted: by the first stage they are ready.
-  const helpers = new BlockThreads(threads - 1, onThread)
-  const giveUp = (): void => helpers.fail(new Error('the fit was given up'))
-  signal?.addEventListener('abort', giveUp, { once: true })
-  try {
-    const stages = fitStages(input, options)
-    for (;;) {
-      const next = stages.next()
-      if (next.done === true) return next.value
-      await helpers.run(next.value)
-    }
-  } finally {
-    signal?.removeEventListener('abort', giveUp)
-    await helpers.stop()
-  }
+export interface FitThreadsOptions {
+  /** The one that asks included, 1 to 64. */
+  readonly threads: number
+  /** For tests: told of every helping thread that was started. */
+  readonly onThread?: (worker: Worker) => void
 }
 
-class BlockThreads {
+/** Threads that wait for fits: best started while answers are still being read. */
+export class FitThreads {
   readonly #workers: readonly Worker[]
   #failure: Error | undefined
   #known: BlockOrder['fresh'] = {}
@@ -73,22 +47,53 @@ class BlockThreads {
   #done = 0
   #wake: () => void = () => undefined
 
-  constructor(count: number, onThread?: (worker: Worker) => void) {
-    this.#workers = Array.from({ length: count }, () => {
+  constructor({ threads, onThread }: FitThreadsOptions) {
+    if (!(Number.isInteger(threads) && threads >= 1 && threads <= threadsMax)) {
+      throw new RangeError(`threads must be 1 to ${threadsMax}, not ${threads}`)
+    }
+    this.#workers = Array.from({ length: threads - 1 }, () => {
       const worker = new Worker(new URL('./block-worker.ts', import.meta.url))
       worker.on('message', (done: number) => {
         this.#done += done
         this.#wake()
       })
-      worker.once('error', (cause) => this.fail(new Error(`a thread of the fit died: ${cause.message}`, { cause })))
-      worker.once('exit', (code) => this.fail(new Error(`a thread of the fit ended with code ${code}`)))
+      worker.once('error', (cause) => this.#fail(new Error(`a thread of the fit died: ${cause.message}`, { cause })))
+      worker.once('exit', (code) => this.#fail(new Error(`a thread of the fit ended with code ${code}`)))
       onThread?.(worker)
       return worker
     })
   }
 
+  /** One at a time. Rejects when a thread dies or `signal` aborts; no thread is left then. */
+  async fit(input: FitInput, options: FitOptions, signal?: AbortSignal): Promise<SparfaMatrix> {
+    const giveUp = (): void => this.#fail(new Error('the fit was given up'))
+    signal?.addEventListener('abort', giveUp, { once: true })
+    try {
+      signal?.throwIfAborted()
+      const stages = fitStages(input, options)
+      for (;;) {
+        const next = stages.next()
+        if (next.done === true) return next.value
+        await this.#run(next.value)
+      }
+    } catch (error) {
+      await this.stop()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
   /** Resolves when every block is done. */
-  async run(stage: Stage): Promise<void> {
+  async #run(stage: Stage): Promise<void> {
     const { task, blocks } = stage
     this.#done = 0
     const next = new Int32Array(new SharedArrayBuffer(4))
@@ -121,12 +126,8 @@ class BlockThreads {
     return fresh
   }
 
-  fail(error: Error): void {
+  #fail(error: Error): void {
     this.#failure ??= error
     this.#wake()
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()))
   }
 }

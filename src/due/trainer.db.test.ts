@@ -9,7 +9,7 @@ import { plant } from '#estimate/sparfa/planted.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { fitInThreads } from './block-threads.ts'
+import { FitThreads } from './block-threads.ts'
 import { openMatrixStore } from './matrix-store.ts'
 import { findDue, type TrainerPorts, trainOne } from './trainer.ts'
 import { claimTraining, fitIntervalMs, isFitDue, readTrainingStates, type TrainingState } from './training-claims.ts'
@@ -124,10 +124,10 @@ test('a thread that dies fails its fit alone: the trainer goes on with the next'
   const threaded: TrainerPorts = {
     ...ports(0, async (_ecosystem, _fits, signal) => {
       const onThread = (worker: Worker): void => void (isDying && worker.terminate())
-      const options = { threads: 2, signal, onThread }
+      await using threads = new FitThreads({ threads: 2, onThread })
       // Long enough to notice.
       const fit: FitOptions = { preset: 'auto', seed: 1, kernel: 'plain', triesSoft: false }
-      return { matrix: await fitInThreads(input, fit, options), answers: 0 }
+      return { matrix: await threads.fit(input, fit, signal), answers: 0 }
     }),
     failed: (_ecosystem, error) => failures.push(String(error)),
   }

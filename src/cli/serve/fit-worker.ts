@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type pg from 'pg'
 import { indexEcosystem } from '#choose/ecosystem-index.ts'
 import type { Ecosystem } from '#domain/ecosystem.ts'
-import { fitInThreads, threadsFor } from '#due/block-threads.ts'
+import { FitThreads, threadsFor } from '#due/block-threads.ts'
 import { openMatrixStore } from '#due/matrix-store.ts'
 import { type GivenAnswer, learnersToShow } from '#estimate/sparfa/clue-history.ts'
 import type { ChosenFit, FitOptions, FitProgress } from '#estimate/sparfa/fit.ts'
@@ -19,6 +19,8 @@ import type { FitOrder, FitReply } from './fit-thread.ts'
  * use. Concepts are the book's pages; a question is an exercise group, hinted by every page that has it in a pool.
  */
 const fitSecondsMax = 600
+/** Requests need the others. */
+const halfOfTheCores = Math.ceil(availableParallelism() / 2)
 const seed = 1
 
 interface Fit {
@@ -39,6 +41,8 @@ async function fit(order: FitOrder): Promise<Fit> {
     // Counted just before the answers are read: what comes in between is learnt from and counts as new, never lost.
     const counts = await reader.trainingCounts()
     const answers = counts.find((count) => count.ecosystem === order.ecosystem)?.realAnswers ?? 0
+    // They start while the answers are read.
+    await using threads = new FitThreads({ threads: order.threads ?? threadsFor(answers, halfOfTheCores) })
     const { input, learners } = await inputOf(reader, ecosystem)
     const epochs: FitProgress[] = []
     let chosen: ChosenFit | undefined
@@ -53,8 +57,7 @@ async function fit(order: FitOrder): Promise<Fit> {
         chosen = one
       },
     }
-    const threads = order.threads ?? threadsFor(input.responses.question.length, Math.ceil(availableParallelism() / 2))
-    const matrix = await fitInThreads(input, options, { threads })
+    const matrix = await threads.fit(input, options)
     return { matrix, answers, record: recordFit({ epochs, chosen, matrix, hints: input.hints, learners }) }
   } finally {
     await pool.end()

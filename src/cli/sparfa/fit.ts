@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import { fitInThreads } from '#due/block-threads.ts'
+import { FitThreads, threadsFor } from '#due/block-threads.ts'
 import type { FitOptions, FitProgress } from '#estimate/sparfa/fit.ts'
 import { storeMatrix } from '#estimate/sparfa/matrix.ts'
 import type { KernelName } from '#estimate/sparfa/workspace.ts'
@@ -49,6 +49,7 @@ W and H_mask as triplets (row = concept, column = question) and made_by (preset,
 
 async function fit(file: string, flags: FitFlags): Promise<void> {
   await tellFailure(async () => {
+    await using threads = new FitThreads({ threads: flags.threads ?? threadsFor() })
     const answers = await readAnswersData(file)
     const input = wholeInput(answers)
     const epochs: FitProgress[] = []
@@ -64,7 +65,7 @@ async function fit(file: string, flags: FitFlags): Promise<void> {
         status.now(renderProgress(progress))
       },
     }
-    const matrix = await fitInThreads(input, options, { threads: flags.threads })
+    const matrix = await threads.fit(input, options)
     status.line(`${file}: ${input.responses.question.length} first answers`)
     process.stdout.write(renderMatrix(matrix, (performance.now() - startedMs) / 1000))
     if (flags.out !== undefined) {

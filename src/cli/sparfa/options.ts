@@ -34,11 +34,10 @@ export function kernelOption(): Option {
     .argParser(kernelName)
 }
 
-/** By default what `fitInThreads` finds sensible. */
 export function threadsOption(): Option {
   return new Option(
     '--threads <n>',
-    'threads that share the fit (default: one for each core, fewer for few answers); the result is the same, bit by bit',
+    'threads that share the fit (default: one for each core, at most 8); the result is the same, bit by bit',
   ).argParser(parseThreads)
 }
 

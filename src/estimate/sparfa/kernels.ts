@@ -2,7 +2,7 @@
  * The loops that touch every response: z = W u + d, and its two transposes. Responses are learner-major, so u stays in
  * registers' reach while W and d (small) stay in cache. Summation order is fixed by the sorted responses.
  */
-import { blockCountFor, blockStarts, type InBlocks, runHere, sharedInts, sumUp } from './blocks.ts'
+import { blockCountFor, blockStarts, type InBlocks, sharedInts, sumUp } from './blocks.ts'
 import type { ConceptRows } from './matrix.ts'
 import type { Point } from './problem.ts'
 import type { Responses } from './responses.ts'
@@ -31,17 +31,12 @@ export interface Kernels {
 }
 
 /** Weights exist on hints alone, v for the concepts each learner has met. */
-export function hardKernels(
-  responses: Responses,
-  hints: ConceptRows,
-  conceptCount: number,
-  { specificRows, rows: own } = runHere(makeMeeting(responses, hints, conceptCount), meetConcepts),
-): Kernels {
+export function hardKernels({ specificRows, rows: own }: Met, hints: ConceptRows, conceptCount: number): Kernels {
   const specificCount = specificRows.concept.length + 1
   return {
     specificCount,
     specificRows,
-    rowsOf: (rows) => (rows === responses ? own : placesOf(rows, hints, specificRows, conceptCount)),
+    rowsOf: (rows) => (rows.start === own.start ? own : placesOf(rows, hints, specificRows, conceptCount)),
 
     forward(rows, { weights, easiness, specific, general }, z) {
       const { start, question, placeStart, place } = rows

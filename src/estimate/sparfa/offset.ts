@@ -6,6 +6,7 @@
  *
  * (a hierarchical item prior as in Wilson et al., EDM 2016, with one level for concepts).
  */
+import { sumUp } from './blocks.ts'
 import type { ConceptRows } from './matrix.ts'
 import type { Problem } from './problem.ts'
 
@@ -18,53 +19,63 @@ const SWEEPS = 10
 export type Recentre = (easiness: Float64Array, centre: Float64Array) => void
 
 /** Only questions with answers tell of their concepts; the others get what is told. */
-export function makeRecentre({ hints, responses, conceptCount, penalties: { lamD } }: Problem): Recentre {
-  const isAnswered = new Uint8Array(responses.questionCount)
-  for (const question of responses.question) isAnswered[question] = 1
-  const answered = isAnswered.reduce((sum, one) => sum + one, 0)
-  const questions = questionsOfConcepts(hints, isAnswered, conceptCount)
+export function makeRecentre({ hints, counts, conceptCount, penalties: { lamD } }: Problem): Recentre {
+  const { answers } = counts
+  const answered = answers.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0)
+  const questions = questionsOfConcepts(hints, answers, conceptCount)
+  /** One over the number of concepts of each question. */
+  const share = Float64Array.from(answers, (_, question) => 1 / (hints.start[question + 1]! - hints.start[question]!))
+  const precision = new Float64Array(conceptCount).fill(LAM_OFFSET)
+  for (let concept = 0; concept < conceptCount; concept++) {
+    for (let at = questions.start[concept]!; at < questions.start[concept + 1]!; at++) {
+      precision[concept]! += lamD * share[questions.question[at]!]! ** 2
+    }
+  }
   const offset = new Float64Array(conceptCount)
+  /** Of each question, what its concepts' offsets come to; kept up to date while they move. */
+  const mean = new Float64Array(answers.length)
 
-  const meanOffset = (question: number): number => {
-    const begin = hints.start[question]!
-    const end = hints.start[question + 1]!
-    let sum = 0
-    for (let entry = begin; entry < end; entry++) sum += offset[hints.concept[entry]!]!
-    return end === begin ? 0 : sum / (end - begin)
+  const moveOffset = (concept: number, easiness: Float64Array, overall: number): void => {
+    const [begin, end] = [questions.start[concept]!, questions.start[concept + 1]!]
+    let wanted = 0
+    for (let at = begin; at < end; at++) {
+      const question = questions.question[at]!
+      const rest = easiness[question]! - overall - mean[question]! + share[question]! * offset[concept]!
+      wanted += lamD * share[question]! * rest
+    }
+    const move = wanted / precision[concept]! - offset[concept]!
+    offset[concept]! += move
+    for (let at = begin; at < end; at++) mean[questions.question[at]!]! += share[questions.question[at]!]! * move
   }
 
   return (easiness, centre) => {
     offset.fill(0)
+    mean.fill(0)
     let overall = 0
     for (let sweep = 0; sweep < SWEEPS; sweep++) {
       let sum = 0
       for (let question = 0; question < easiness.length; question++) {
-        if (isAnswered[question] === 1) sum += easiness[question]! - meanOffset(question)
+        if (answers[question]! > 0) sum += easiness[question]! - mean[question]!
       }
       overall = (lamD * sum) / (lamD * answered + 1)
-      for (let concept = 0; concept < conceptCount; concept++) {
-        let wanted = 0
-        let precision = LAM_OFFSET
-        for (let at = questions.start[concept]!; at < questions.start[concept + 1]!; at++) {
-          const question = questions.question[at]!
-          const share = 1 / (hints.start[question + 1]! - hints.start[question]!)
-          const rest = easiness[question]! - overall - meanOffset(question) + share * offset[concept]!
-          wanted += lamD * share * rest
-          precision += lamD * share * share
-        }
-        offset[concept] = wanted / precision
-      }
+      for (let concept = 0; concept < conceptCount; concept++) moveOffset(concept, easiness, overall)
     }
-    for (let question = 0; question < centre.length; question++) centre[question] = overall + meanOffset(question)
+    for (let question = 0; question < centre.length; question++) {
+      let told = 0
+      for (let entry = hints.start[question]!; entry < hints.start[question + 1]!; entry++) {
+        told += share[question]! * offset[hints.concept[entry]!]!
+      }
+      centre[question] = overall + told
+    }
   }
 }
 
 /** Questions with answers by concept, ascending. */
-function questionsOfConcepts(hints: ConceptRows, isAnswered: Uint8Array, conceptCount: number) {
+function questionsOfConcepts(hints: ConceptRows, answers: Float64Array, conceptCount: number) {
   const start = new Int32Array(conceptCount + 1)
   const forEach = (visit: (concept: number, question: number) => void): void => {
-    for (let question = 0; question < isAnswered.length; question++) {
-      if (isAnswered[question] === 0) continue
+    for (let question = 0; question < answers.length; question++) {
+      if (answers[question] === 0) continue
       for (let entry = hints.start[question]!; entry < hints.start[question + 1]!; entry++) {
         visit(hints.concept[entry]!, question)
       }
@@ -73,7 +84,7 @@ function questionsOfConcepts(hints: ConceptRows, isAnswered: Uint8Array, concept
   forEach((concept) => {
     start[concept + 1]! += 1
   })
-  for (let concept = 0; concept < conceptCount; concept++) start[concept + 1]! += start[concept]!
+  sumUp(start)
   const question = new Int32Array(start[conceptCount]!)
   const next = start.slice()
   forEach((concept, asked) => {

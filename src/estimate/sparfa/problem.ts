@@ -2,8 +2,17 @@
  * The cost function of one fit (sparfa.md §3): responses, hints, penalties, and where the penalties pull to. A `Point`
  * is one place in its domain; gradients have the same shape.
  */
+import { runHere } from './blocks.ts'
 import { seededUniform } from './hash.ts'
-import { hardKernels, type Kernels, type Met, type ResponseRows, softKernels } from './kernels.ts'
+import {
+  hardKernels,
+  type Kernels,
+  type Met,
+  makeMeeting,
+  meetConcepts,
+  type ResponseRows,
+  softKernels,
+} from './kernels.ts'
 import type { ConceptRows } from './matrix.ts'
 import type { Penalties, Preset } from './presets.ts'
 import type { Responses } from './responses.ts'
@@ -24,6 +33,7 @@ export interface Problem {
   readonly preset: Preset
   readonly penalties: Penalties
   readonly responses: Responses
+  readonly counts: QuestionCounts
   readonly hints: ConceptRows
   /** Where every weight may be: the hints, or every pair. */
   readonly support: ConceptRows
@@ -38,6 +48,12 @@ export interface Problem {
   readonly lasso: Float64Array
 }
 
+/** Answers to each question, and how many of them are right. */
+export interface QuestionCounts {
+  readonly right: Float64Array
+  readonly answers: Float64Array
+}
+
 export interface ProblemParts {
   readonly preset: Preset
   readonly responses: Responses
@@ -50,13 +66,14 @@ export interface ProblemParts {
 }
 
 export function makeProblem(parts: ProblemParts): Problem {
-  const { preset, responses, conceptCount, base, met } = parts
+  const { preset, responses, conceptCount, base } = parts
   const hints = preset.hasSingleConcept ? singleConcept(responses.questionCount) : parts.hints
   const isHard = preset.mask === 'hard'
   const concepts = preset.hasSingleConcept ? 1 : conceptCount
   const support = isHard ? hints : everyPair(responses.questionCount, concepts)
-  const kernels =
-    base?.kernels ?? (isHard ? hardKernels(responses, hints, concepts, met) : softKernels(responses, concepts))
+  const met = (): Met => parts.met ?? runHere(makeMeeting(responses, hints, concepts), meetConcepts)
+  const kernels = base?.kernels ?? (isHard ? hardKernels(met(), hints, concepts) : softKernels(responses, concepts))
+  const counts = base?.counts ?? countsByQuestion(responses)
   const { lamW, lamN1, lamN2 } = preset.penalties
   const weightCentre = new Float64Array(support.concept.length)
   const ridge = new Float64Array(support.concept.length).fill(isHard ? lamW : lamN2)
@@ -75,13 +92,14 @@ export function makeProblem(parts: ProblemParts): Problem {
     preset,
     penalties: preset.penalties,
     responses,
+    counts,
     hints,
     support,
     conceptCount: concepts,
     kernels,
     rows: base?.rows ?? kernels.rowsOf(responses),
     weightCentre,
-    easinessCentre: base?.easinessCentre ?? easinessCentres(responses, hints, concepts),
+    easinessCentre: base?.easinessCentre ?? easinessCentres(counts, hints, concepts),
     ridge,
     lasso,
   }
@@ -92,13 +110,12 @@ export function makeProblem(parts: ProblemParts): Problem {
  * a single hint explores: from W = 0 it could not move, so W starts from random numbers.
  */
 export function startingPoint(problem: Problem, seed = 0): Point {
-  const { responses, kernels, easinessCentre } = problem
+  const { responses, counts, kernels, easinessCentre } = problem
   const isExploring = problem.preset.mask === 'soft' && problem.hints.concept.length === 0
-  const { right, answers } = countsByQuestion(responses)
   return {
     weights: isExploring ? problem.weightCentre.map(seededUniform(seed)) : problem.weightCentre.slice(),
     easiness: easinessCentre.map((centre, question) =>
-      logit((right[question]! + 2 * sigmoid(centre)) / (answers[question]! + 2)),
+      logit((counts.right[question]! + 2 * sigmoid(centre)) / (counts.answers[question]! + 2)),
     ),
     specific: new Float64Array(kernels.specificCount),
     general: new Float64Array(responses.learnerCount),
@@ -182,7 +199,7 @@ export function questionGradient(problem: Problem, point: Point, gradient: Point
   }
 }
 
-function countsByQuestion({ questionCount, question, isCorrect }: Responses) {
+function countsByQuestion({ questionCount, question, isCorrect }: Responses): QuestionCounts {
   const right = new Float64Array(questionCount)
   const answers = new Float64Array(questionCount)
   for (let row = 0; row < question.length; row++) {
@@ -193,22 +210,22 @@ function countsByQuestion({ questionCount, question, isCorrect }: Responses) {
 }
 
 /** d0: mean over the question's concepts of the smoothed logit of their share of right answers (sparfa.md §3). */
-function easinessCentres(responses: Responses, hints: ConceptRows, conceptCount: number): Float64Array {
+function easinessCentres(ofQuestion: QuestionCounts, hints: ConceptRows, conceptCount: number): Float64Array {
   const right = new Float64Array(conceptCount)
   const answers = new Float64Array(conceptCount)
-  const ofQuestion = countsByQuestion(responses)
-  let rightTotal = 0
-  for (let question = 0; question < responses.questionCount; question++) {
+  let [rightTotal, total] = [0, 0]
+  for (let question = 0; question < ofQuestion.answers.length; question++) {
     rightTotal += ofQuestion.right[question]!
+    total += ofQuestion.answers[question]!
     for (let entry = hints.start[question]!; entry < hints.start[question + 1]!; entry++) {
       right[hints.concept[entry]!]! += ofQuestion.right[question]!
       answers[hints.concept[entry]!]! += ofQuestion.answers[question]!
     }
   }
   // Half a right and half a wrong answer keep the rate inside (0, 1); without responses it is 1/2.
-  const rate = (rightTotal + 0.5) / (responses.question.length + 1)
+  const rate = (rightTotal + 0.5) / (total + 1)
   const ofConcept = answers.map((count, concept) => logit((right[concept]! + 10 * rate) / (count + 10)))
-  return Float64Array.from({ length: responses.questionCount }, (_, question) => {
+  return ofQuestion.answers.map((_, question) => {
     const begin = hints.start[question]!
     const end = hints.start[question + 1]!
     if (begin === end) return logit(rate)
