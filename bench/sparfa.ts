@@ -229,7 +229,7 @@ function learnerFigures(matrix: SparfaMatrix, seed: number): Record<string, numb
     return clueOf(matrix, [estimateLearner(matrix, answered, isCorrect)], pool, confidence).mostLikely
   })
   const knowledge = cases.map((one) => ({ ...one, known: estimateLearner(matrix, one.answered, one.isCorrect) }))
-  const ranking = secondsEach(knowledge, (one) => rankQuestions(matrix, one.known, one.candidates)[0]!)
+  const ranking = secondsEach(knowledge, (one) => [...rankQuestions(matrix, one.known, one.candidates)][0]!)
   return { estimates_and_clues_per_second: 1 / estimate, ranking_of_100_ms: 1000 * ranking }
 }
 

@@ -1,5 +1,6 @@
-import { type Ranking, rankingOf } from '#choose/candidates.ts'
+import type { Candidates } from '#choose/candidates.ts'
 import { clueInputs } from '#choose/clue-inputs.ts'
+import { Ranking } from '#choose/ranking.ts'
 import type { Area } from '#choose/worst-areas.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Ordering } from '#due/submitted-orderings.ts'
@@ -14,7 +15,7 @@ export interface Advice {
   readonly algorithm: string
   /** Names the model behind it. */
   readonly matrix: Uuid
-  ranking(candidates: readonly Uuid[]): Ranking
+  ranking(candidates: Candidates): Ranking
   /** Expected share of right answers to an exercise group, where it is estimated. */
   expected(group: Uuid): number | undefined
   /** CLUEs as the student sees them: of pages, or where there are none, of what contains pages. */
@@ -39,7 +40,8 @@ export function fittedAdvice(ports: AnswerPorts, { record, edition }: Advisee, f
     algorithm: fitted.name,
     matrix: fitted.model,
     // The order of picks may use every answer, also those whose feedback is not out (design D22).
-    ranking: (candidates) => rankingOf(fitted.rank(ports.learners.of(record, edition, 'teacher', now), candidates)),
+    ranking: (candidates) =>
+      Ranking.ofGroups(fitted.rank(ports.learners.of(record, edition, 'teacher', now), candidates)),
     expected: (group) => fitted.expected(ports.learners.of(record, edition, 'teacher', now), group),
     areas: async () => {
       const learner = ports.learners.of(record, edition, 'student', now)
@@ -63,7 +65,7 @@ export function submittedAdvice(ports: AnswerPorts, { record }: Advisee, orderin
   return {
     algorithm,
     matrix,
-    ranking: () => rankingOf(ordering.exercises),
+    ranking: () => Ranking.of(ordering.exercises),
     expected: () => undefined,
     areas: async () => {
       const { clues } = ports.submitted

@@ -1,7 +1,7 @@
 import type { Learner } from '#choose/clue-inputs.ts'
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
-import type { Algorithm, ClueOptions } from '#estimate/algorithm.ts'
+import type { Algorithm, ClueOptions, RankCandidates } from '#estimate/algorithm.ts'
 
 /*
  * Algorithms that run inside this program, each with what it learnt for an ecosystem. What a model or an algorithm's
@@ -19,7 +19,7 @@ export interface FittedAlgorithm {
   readonly model: Uuid
   clue(learners: readonly Learner[], pool: readonly Uuid[]): Clue
   /** Exercise groups, best first. */
-  rank(learner: Learner, candidates: readonly Uuid[]): Uuid[]
+  rank(learner: Learner, candidates: RankCandidates): Iterable<Uuid>
   /** Expected share of right answers, where the algorithm estimates it. */
   expected(learner: Learner, group: Uuid): number | undefined
 }

@@ -209,7 +209,7 @@ function choosePes(
   { algorithm, ranking: rank, expected }: Advice,
 ): PersonalisedBasis {
   const candidates = personalisedCandidates(contextOf(ports, assignment, advisee))
-  const ranking = rank(candidates.groups)
+  const ranking = rank(candidates)
   const choice = choosePersonalised({ assignment, candidates, ranking, seed: algorithm })
   return { choice, candidates, ranking, expected }
 }
@@ -242,7 +242,7 @@ function spaced(ports: PickPorts, assignment: Assignment, basis: Basis, historyT
     entries,
     personalised: personalisedGroups(ports, assignment, basis),
   })
-  const ranking = basis.advice.ranking(candidates.groups)
+  const ranking = basis.advice.ranking(candidates)
   const choice = chooseSpaced({
     assignment,
     historyType,
@@ -333,7 +333,7 @@ function practiceIn(ports: AnswerPorts, basis: Basis, areas: readonly Area[]): P
     index: edition.index,
     exclusions: exclusionsOf(ports, basis),
   })
-  const ranking = advice.ranking(candidates.groups)
+  const ranking = advice.ranking(candidates)
   const student = record.student.uuid
   const choice = choosePractice({ student, areas, candidates, ranking, seed: advice.algorithm })
   return { choice, candidates, ranking, expected: advice.expected }

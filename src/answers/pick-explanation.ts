@@ -1,6 +1,7 @@
-import { type Candidates, countByReason, type Ranking } from '#choose/candidates.ts'
+import { type Candidates, countByReason } from '#choose/candidates.ts'
 import type { ExclusionReason } from '#choose/exclusions.ts'
 import type { Need } from '#choose/need.ts'
+import type { Ranking } from '#choose/ranking.ts'
 import type { Shortage } from '#choose/shortage.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
@@ -138,11 +139,11 @@ function explainPick({ exercise, position, ...pick }: Pick): ExplainedPick {
 function rankedCandidates({ candidates, ranking }: ChosenFrom) {
   const seen = new Set<Uuid>()
   const found: { exercise: Uuid; group: Uuid; container: Uuid; rank: number | undefined }[] = []
-  for (const [container, pool] of candidates.byContainer) {
-    for (const { uuid, group } of pool) {
+  for (const [container, { exercises }] of candidates.byContainer) {
+    for (const { uuid, group } of exercises) {
       if (seen.has(uuid)) continue
       seen.add(uuid)
-      found.push({ exercise: uuid, group, container, rank: ranking.get(uuid) ?? ranking.get(group) })
+      found.push({ exercise: uuid, group, container, rank: ranking.positionOf(uuid, group) })
     }
   }
   const last = Number.MAX_SAFE_INTEGER

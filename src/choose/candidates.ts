@@ -1,21 +1,15 @@
 import type { Uuid } from '#domain/ids.ts'
-import { type EcosystemIndex, newestFirst, type PoolExercise, poolFor } from './ecosystem-index.ts'
+import { type EcosystemIndex, type PoolExercise, poolFor } from './ecosystem-index.ts'
 import { courseExclusion, type ExclusionReason, holds, type StudentExclusions } from './exclusions.ts'
+import { Offer, type Pool, poolOf } from './offers.ts'
 import { type Seed, seededOrder } from './random.ts'
+import type { Ranking } from './ranking.ts'
 
 /** An exercise that a pool offers and that may not be given, and why. */
 export interface ExcludedExercise {
   readonly container: Uuid
   readonly exercise: PoolExercise
   readonly reason: ExclusionReason
-}
-
-/** What may be given from some containers, before any order of preference. */
-export interface Candidates {
-  readonly byContainer: ReadonlyMap<Uuid, readonly PoolExercise[]>
-  /** Distinct exercise groups: what an algorithm is asked to rank. */
-  readonly groups: readonly Uuid[]
-  readonly excluded: readonly ExcludedExercise[]
 }
 
 export interface CandidateInput {
@@ -29,24 +23,76 @@ export interface CandidateInput {
   readonly picked?: ReadonlySet<Uuid>
 }
 
-export function gatherCandidates(input: CandidateInput): Candidates {
-  const byContainer = new Map<Uuid, PoolExercise[]>()
-  const groups = new Set<Uuid>()
-  const excluded: ExcludedExercise[] = []
-  for (const container of new Set(input.containers)) {
-    const allowed: PoolExercise[] = []
-    for (const exercise of poolFor(input.index, container, input.assignmentType)) {
-      const reason = reasonAgainst(exercise, input)
-      if (reason !== undefined) {
-        excluded.push({ container, exercise, reason })
-        continue
-      }
-      allowed.push(exercise)
-      groups.add(exercise.group)
-    }
-    byContainer.set(container, allowed)
+type Rules = Pick<CandidateInput, 'exclusions' | 'own' | 'picked'>
+
+/** What may be given from some containers, before any order of preference. */
+export class Candidates {
+  readonly byContainer: ReadonlyMap<Uuid, Offer>
+  readonly #rules: Rules
+
+  constructor(byContainer: ReadonlyMap<Uuid, Offer>, rules: Rules) {
+    this.byContainer = byContainer
+    this.#rules = rules
   }
-  return { byContainer, groups: [...groups], excluded }
+
+  /** Exercise groups of the containers' whole pools, a list each, which are the same lists each time. */
+  get pools(): readonly (readonly Uuid[])[] {
+    return Array.from(this.byContainer.values(), ({ pool }) => pool.groups)
+  }
+
+  /** Groups of these of which no container offers anything. */
+  get withoutGroups(): ReadonlySet<Uuid> {
+    const offers = [...this.byContainer.values()]
+    const removed = offers.flatMap((offer) => offer.removedGroups())
+    return new Set(removed.filter((group) => offers.every((offer) => offer.ofGroup(group).length === 0)))
+  }
+
+  /** Distinct exercise groups that may be given. */
+  get groups(): readonly Uuid[] {
+    const without = this.withoutGroups
+    return [...new Set(this.pools.flat())].filter((group) => !without.has(group))
+  }
+
+  get excluded(): readonly ExcludedExercise[] {
+    return [...this.byContainer].flatMap(([container, { pool, removed }]) =>
+      pool.exercises.flatMap((exercise) => {
+        const reason = removed.has(exercise) ? reasonAgainst(exercise, this.#rules) : undefined
+        return reason === undefined ? [] : [{ container, exercise, reason }]
+      }),
+    )
+  }
+}
+
+export function gatherCandidates(input: CandidateInput): Candidates {
+  const pools = Array.from(new Set(input.containers), (container) => ({
+    container,
+    pool: poolOf(poolFor(input.index, container, input.assignmentType)),
+  }))
+  const named = namedBy(input)
+  const byContainer = new Map(
+    pools.map(({ container, pool }) => [container, new Offer(pool, removedFrom(pool, named, input))]),
+  )
+  return new Candidates(byContainer, input)
+}
+
+/** Exercises and groups that some rule speaks of. */
+function namedBy({ exclusions: { course, openWork }, own, picked }: Rules): readonly Uuid[] {
+  return [course.exercises, course.groups, openWork, own ?? [], picked ?? []].flatMap((some) => [...some])
+}
+
+const nothingRemoved: ReadonlySet<PoolExercise> = new Set()
+
+/** Looks at the exercises that are named, or at those of the pool, whichever are fewer. */
+function removedFrom(pool: Pool, named: readonly Uuid[], rules: Rules): ReadonlySet<PoolExercise> {
+  const suspects =
+    named.length < pool.exercises.length ? named.flatMap((uuid) => exercisesOf(pool, uuid)) : pool.exercises
+  const removed = suspects.filter((exercise) => reasonAgainst(exercise, rules) !== undefined)
+  return removed.length === 0 ? nothingRemoved : new Set(removed)
+}
+
+function exercisesOf(pool: Pool, uuid: Uuid): readonly PoolExercise[] {
+  const exercise = pool.ofUuid.get(uuid)
+  return [...(pool.ofGroup.get(uuid) ?? []), ...(exercise === undefined ? [] : [exercise])]
 }
 
 /** Number of exercises excluded for each reason. */
@@ -54,16 +100,6 @@ export function countByReason(excluded: readonly ExcludedExercise[]): Partial<Re
   const counts: Partial<Record<ExclusionReason, number>> = {}
   for (const { reason } of excluded) counts[reason] = (counts[reason] ?? 0) + 1
   return counts
-}
-
-/** Position of an exercise or of an exercise group in the algorithm's order, 0 = give first. */
-export type Ranking = ReadonlyMap<Uuid, number>
-
-/** The algorithm's order, best first, as uuids of exercises or of groups; the first of duplicates counts. */
-export function rankingOf(bestFirst: readonly Uuid[]): Ranking {
-  const ranking = new Map<Uuid, number>()
-  for (const [at, uuid] of bestFirst.entries()) if (!ranking.has(uuid)) ranking.set(uuid, at)
-  return ranking
 }
 
 export interface RankedExercise {
@@ -89,53 +125,81 @@ export interface RankInput {
  * order drawn by the seed (sparfa.md §12). Of several versions of a group that rank equally the newest is taken.
  */
 export function rankCandidates({ candidates, ranking, seed, limit }: RankInput): RankedCandidates {
-  let unranked: ReadonlyMap<Uuid, number> | undefined
-  const ranked = new Map<Uuid, RankedExercise[]>()
-  for (const [container, pool] of candidates.byContainer) {
-    const best: RankedExercise[] = []
-    for (const exercise of pool) {
-      const known = ranking.get(exercise.uuid) ?? ranking.get(exercise.group)
-      if (known === undefined) unranked ??= unrankedPositions(candidates, ranking, seed)
-      const position = known ?? unranked?.get(exercise.group) ?? 0
-      // Most candidates end here, so that no pool has to be sorted.
-      if (best.length >= limit && position > (best.at(-1)?.position ?? -1)) continue
-      insert(best, { exercise, position, isRanked: known !== undefined }, limit)
+  const lists = [...candidates.byContainer].map(([container, offer]) => new BestOf(container, offer, limit))
+  let open = lists.filter((list) => !list.isComplete)
+  for (let position = 0; open.length > 0; position += 1) {
+    const uuid = ranking.at(position)
+    if (uuid === undefined) break
+    let isAnyComplete = false
+    for (const list of open) {
+      list.take(uuid, position, ranking)
+      isAnyComplete ||= list.isComplete
     }
-    ranked.set(container, best)
+    if (isAnyComplete) open = open.filter((list) => !list.isComplete)
   }
-  return ranked
+  if (open.length > 0) {
+    const unranked = unrankedPositions(candidates, ranking, seed)
+    for (const list of open) list.fill(unranked)
+  }
+  return new Map(lists.map(({ container, best }) => [container, best]))
+}
+
+/** The list of one container, as it grows from the best on. */
+class BestOf {
+  readonly container: Uuid
+  readonly best: RankedExercise[] = []
+  readonly #offer: Offer
+  readonly #limit: number
+  readonly #groups = new Set<Uuid>()
+
+  constructor(container: Uuid, offer: Offer, limit: number) {
+    this.container = container
+    this.#offer = offer
+    const { pool } = offer
+    this.#limit = Math.min(limit, pool.groups.length - offer.removedGroups().length)
+  }
+
+  get isComplete(): boolean {
+    return this.best.length >= this.#limit
+  }
+
+  /** What stands at this position of the ranking, if the container offers it. */
+  take(uuid: Uuid, position: number, ranking: Ranking): void {
+    const ofGroup = this.#offer.ofGroup(uuid).find((exercise) => !ranking.names(exercise.uuid))
+    const exercise = (ranking.names(uuid) ? this.#offer.ofUuid(uuid) : undefined) ?? ofGroup
+    if (exercise !== undefined) this.#add({ exercise, position, isRanked: true })
+  }
+
+  /** What the ranking does not know, which has positions of its own. */
+  fill(unranked: ReadonlyMap<Uuid, number>): void {
+    const left = this.#offer.pool.groups.flatMap((group): RankedExercise[] => {
+      const exercise = this.#offer.ofGroup(group)[0]
+      const position = unranked.get(group)
+      return exercise === undefined || position === undefined ? [] : [{ exercise, position, isRanked: false }]
+    })
+    left.sort((a, b) => a.position - b.position)
+    for (const ranked of left) if (!this.isComplete) this.#add(ranked)
+  }
+
+  #add(ranked: RankedExercise): void {
+    if (this.#groups.has(ranked.exercise.group)) return
+    this.#groups.add(ranked.exercise.group)
+    this.best.push(ranked)
+  }
 }
 
 /** Positions after the last of the ranking for groups with an exercise that it does not know. */
 function unrankedPositions(candidates: Candidates, ranking: Ranking, seed: Seed): Map<Uuid, number> {
-  const unknown = candidates.groups.filter((group) => !ranking.has(group))
-  let after = 0
-  for (const position of ranking.values()) after = Math.max(after, position + 1)
-  return new Map(seededOrder(seed, unknown).map((group, at) => [group, after + at]))
+  const unknown = candidates.groups.filter((group) => !ranking.knows(group))
+  return new Map(seededOrder(seed, unknown).map((group, at) => [group, ranking.end + at]))
 }
 
-/** Into a list that is in order, has one exercise per group, and keeps its best `limit`. */
-function insert(best: RankedExercise[], one: RankedExercise, limit: number): void {
-  const same = best.find(({ exercise }) => exercise.group === one.exercise.group)
-  if (same !== undefined) {
-    if (bestFirst(same, one) <= 0) return
-    best.splice(best.indexOf(same), 1)
-  }
-  const before = best.findLastIndex((other) => bestFirst(other, one) < 0)
-  best.splice(before + 1, 0, one)
-  if (best.length > limit) best.pop()
-}
-
-function bestFirst(a: RankedExercise, b: RankedExercise): number {
-  return a.position - b.position || newestFirst(a.exercise, b.exercise)
-}
-
-function reasonAgainst(exercise: PoolExercise, input: CandidateInput): ExclusionReason | undefined {
-  const { course, openWork } = input.exclusions
+function reasonAgainst(exercise: PoolExercise, rules: Rules): ExclusionReason | undefined {
+  const { course, openWork } = rules.exclusions
   const reason = courseExclusion(course, exercise.uuid, exercise.group)
   if (reason !== undefined) return reason
   // The assignment's own exercises are open work too while it is open; the nearer reason explains more.
-  if (input.own !== undefined && holds(input.own, exercise)) return 'own_assignment'
+  if (rules.own !== undefined && holds(rules.own, exercise)) return 'own_assignment'
   if (holds(openWork, exercise)) return 'open_work'
-  return input.picked?.has(exercise.group) ? 'already_picked' : undefined
+  return rules.picked?.has(exercise.group) ? 'already_picked' : undefined
 }

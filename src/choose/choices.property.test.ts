@@ -4,12 +4,12 @@ import fc from 'fast-check'
 import type { Ecosystem } from '#domain/ecosystem.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment, Exclusions } from '#domain/student.ts'
-import { rankingOf } from './candidates.ts'
 import { indexEcosystem, poolFor } from './ecosystem-index.ts'
 import { studentExclusions } from './exclusions.ts'
 import { firstAnswers, type HistoryType, instructorHistory, mappedHistory, studentHistory } from './history.ts'
 import { indexMaps } from './mapping.ts'
 import { choosePersonalised, personalisedCandidates } from './personalised.ts'
+import { Ranking } from './ranking.ts'
 import { chooseSpaced, spacedCandidates } from './spaced.ts'
 import { assignment, book, day, groupOf, id, now } from './test-book.ts'
 import { choosePractice, practiceCandidates, worstAreas } from './worst-areas.ts'
@@ -63,7 +63,7 @@ function choose({ ecosystem, work, earlier, exclusions: course, ranking: bestFir
   const index = indexEcosystem(ecosystem)
   const assignments = [work, ...earlier]
   const exclusions = studentExclusions({ course, assignments, groupOf, now })
-  const ranking = rankingOf(bestFirst)
+  const ranking = Ranking.of(bestFirst)
   const context = { assignment: work, index, exclusions, groupOf }
   const candidates = personalisedCandidates(context)
   const pes = choosePersonalised({ assignment: work, candidates, ranking, seed: 'seed' })

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment, Exclusions } from '#domain/student.ts'
-import { rankingOf } from './candidates.ts'
 import { indexEcosystem } from './ecosystem-index.ts'
 import { nothingExcluded, studentExclusions } from './exclusions.ts'
 import { assignedPes, assignedSpes, needOfPes, needOfSpes } from './need.ts'
 import { choosePersonalised, personalisedCandidates } from './personalised.ts'
+import { Ranking } from './ranking.ts'
 import { chooseSpaced, type Fallback, spacedCandidates, spacedReport } from './spaced.ts'
 import { assignment, book, day, groupName, groupOf, id, ids, nameOf, now, numbered } from './test-book.ts'
 import { type Area, choosePractice, practiceCandidates, worstAreas } from './worst-areas.ts'
@@ -55,7 +55,7 @@ function pes(world: PeWorld) {
   const exclusions = studentExclusions({ course, assignments: [work, ...(world.others ?? [])], groupOf, now })
   const context = { assignment: work, index: bookOf(world.sizes), exclusions, groupOf }
   const candidates = personalisedCandidates(context)
-  const ranking = rankingOf((world.order ?? []).map(id))
+  const ranking = Ranking.of((world.order ?? []).map(id))
   return choosePersonalised({ assignment: work, candidates, ranking, seed: world.seed ?? 'seed' })
 }
 
@@ -145,7 +145,7 @@ describe('personalised exercises (scheduler.md §10)', () => {
     const exclusions = studentExclusions({ course: nothingExcluded, assignments: [], groupOf, now })
     const candidates = personalisedCandidates({ assignment: work, index, exclusions, groupOf })
     const given = (bestFirst: readonly string[]) =>
-      choosePersonalised({ assignment: work, candidates, ranking: rankingOf(bestFirst.map(id)), seed: 'seed' })
+      choosePersonalised({ assignment: work, candidates, ranking: Ranking.of(bestFirst.map(id)), seed: 'seed' })
     assert.deepEqual(given(['g:y', 'g:x']).exercises.map(nameOf), ['y', 'x.v3'])
     assert.deepEqual(given(['g:x', 'g:y', 'g:x']).exercises.map(nameOf), ['x.v3', 'y'])
     assert.deepEqual(given(['x.v2', 'y', 'x']).exercises.map(nameOf), ['x.v2', 'y'])
@@ -199,7 +199,7 @@ function spes(world: SpeWorld) {
     entries,
     number: world.number ?? 1,
     candidates,
-    ranking: rankingOf([]),
+    ranking: Ranking.of([]),
     seed: 'seed',
     ...(world.fallback && { fallback: world.fallback }),
   })
@@ -328,7 +328,7 @@ describe('worst areas (scheduler.md §10)', () => {
     const exclusions = studentExclusions({ course: nothingExcluded, assignments: [], groupOf, now })
     const worst = worstAreas(areas, index)
     const candidates = practiceCandidates({ areas: worst, index, exclusions })
-    const ranking = rankingOf(Object.entries(sizes).flatMap(([name, size]) => numbered(name, size).map(id)))
+    const ranking = Ranking.of(Object.entries(sizes).flatMap(([name, size]) => numbered(name, size).map(id)))
     const choice = choosePractice({ student: id('student'), areas: worst, candidates, ranking, seed: 'seed' })
     return { ...choice, names: choice.exercises.map(nameOf).join(' ') }
   }

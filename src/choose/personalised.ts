@@ -1,10 +1,11 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
 import { allocate, type PickedExercise } from './allocate.ts'
-import { type Candidates, gatherCandidates, type Ranking, rankCandidates } from './candidates.ts'
+import { type Candidates, gatherCandidates, rankCandidates } from './candidates.ts'
 import type { EcosystemIndex } from './ecosystem-index.ts'
 import { type GroupOf, ownGroups, type StudentExclusions } from './exclusions.ts'
 import { seededOrder, seedOf } from './random.ts'
+import type { Ranking } from './ranking.ts'
 import { type Shortage, shortageOf } from './shortage.ts'
 
 /** Exercises per assigned container when the client leaves the goal to us. */
@@ -55,7 +56,7 @@ export function choosePersonalised(input: PersonalisedInput): PersonalisedChoice
   const { assignment, candidates, seed } = input
   const drawn = seedOf(seed, assignment.uuid, 'personalised')
   const containers = [...candidates.byContainer.keys()]
-  const offering = containers.filter((container) => (candidates.byContainer.get(container)?.length ?? 0) > 0)
+  const offering = containers.filter((container) => candidates.byContainer.get(container)?.isEmpty === false)
   const goal = assignment.goalPes ?? pesPerContainer * offering.length
   const picks = allocate({
     slots: [{ count: goal, displacement: new Map(containers.map((container) => [container, 0])) }],

@@ -1,12 +1,13 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
 import { allocate, type PickedExercise, type SlotGroup } from './allocate.ts'
-import { type Candidates, gatherCandidates, type Ranking, rankCandidates } from './candidates.ts'
+import { type Candidates, gatherCandidates, rankCandidates } from './candidates.ts'
 import { ownGroups } from './exclusions.ts'
 import type { HistoryEntry, HistoryType } from './history.ts'
 import type { AssignmentContext } from './personalised.ts'
 import { goalSpesDefault, type PlanEntry, randomAgoFrom, spacedPlan } from './plan.ts'
 import { seededOrder, seedOf } from './random.ts'
+import type { Ranking } from './ranking.ts'
 import { type Shortage, shortageOf } from './shortage.ts'
 
 export interface SpacedContext extends AssignmentContext {

@@ -1,10 +1,12 @@
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { allocate, type PickedExercise } from './allocate.ts'
-import { type Candidates, type ExcludedExercise, gatherCandidates, type Ranking, rankCandidates } from './candidates.ts'
-import type { EcosystemIndex, PoolExercise } from './ecosystem-index.ts'
+import { Candidates, gatherCandidates, rankCandidates } from './candidates.ts'
+import type { EcosystemIndex } from './ecosystem-index.ts'
 import type { StudentExclusions } from './exclusions.ts'
+import type { Offer } from './offers.ts'
 import { seedOf } from './random.ts'
+import type { Ranking } from './ranking.ts'
 import { type Shortage, shortageOf } from './shortage.ts'
 
 /** One CLUE of the student, by the algorithm that also ranks. */
@@ -47,17 +49,15 @@ export interface PracticeContext {
  * cannot fill the practice.
  */
 export function practiceCandidates({ areas, index, exclusions }: PracticeContext): Candidates {
-  const byContainer = new Map<Uuid, readonly PoolExercise[]>()
+  const byContainer = new Map<Uuid, Offer>()
   const groups = new Set<Uuid>()
-  const excluded: ExcludedExercise[] = []
   for (const [at, { container }] of areas.entries()) {
     if (at >= practiceSize && groups.size >= practiceSize) break
     const found = gatherCandidates({ index, containers: [container], assignmentType: practiceType, exclusions })
-    for (const [one, pool] of found.byContainer) byContainer.set(one, pool)
+    for (const [one, offer] of found.byContainer) byContainer.set(one, offer)
     for (const group of found.groups) groups.add(group)
-    excluded.push(...found.excluded)
   }
-  return { byContainer, groups: [...groups], excluded }
+  return new Candidates(byContainer, { exclusions })
 }
 
 export interface PracticeInput {

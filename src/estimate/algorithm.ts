@@ -12,8 +12,8 @@ export interface Algorithm<Model, Knowledge> {
   know(model: Model, answers: readonly LearnerAnswer[]): Knowledge
   /** CLUE of a set of learners over a pool of exercise groups; `unknownClue` when there is too little data. */
   clue(model: Model, learners: readonly Knowledge[], pool: readonly Uuid[], options: ClueOptions): Clue
-  /** `candidates` (groups known to the model) best first; groups the model does not know are left out. */
-  rank(model: Model, learner: Knowledge, candidates: readonly Uuid[]): Uuid[]
+  /** The candidates that the model knows, best first. Callers read as far as they need. */
+  rank(model: Model, learner: Knowledge, candidates: RankCandidates): Iterable<Uuid>
   /** Expected share of right answers, for explanations; absent where an algorithm does not estimate it. */
   expected?(model: Model, learner: Knowledge, group: Uuid): number | undefined
 }
@@ -22,6 +22,14 @@ export interface Algorithm<Model, Knowledge> {
 export interface LearnerAnswer {
   readonly group: Uuid
   readonly isCorrect: boolean
+}
+
+/** Exercise groups to put in order. */
+export interface RankCandidates {
+  /** A pool that comes again is the same list, so that it needs to be looked up only once. */
+  readonly pools: readonly (readonly Uuid[])[]
+  /** Those of the pools' groups that are no candidates. */
+  readonly withoutGroups: ReadonlySet<Uuid>
 }
 
 export interface ClueOptions {

@@ -57,9 +57,14 @@ test('a threshold below two still gives finite numbers', () => {
 
 test('the order is a permutation that depends on the seed and not on the order given', () => {
   const many = Array.from({ length: 50 }, (_, index) => group(index))
-  const ranked = localQuery.rank(model, learnerWith(0, 0), many)
+  const rank = (seed: number, ...pools: Uuid[][]) => [
+    ...localQuery.rank({ seed }, learnerWith(0, 0), { pools, withoutGroups: new Set() }),
+  ]
+  const ranked = rank(model.seed, many)
   assert.deepEqual(ranked.toSorted(), many)
   assert.notDeepEqual(ranked, many)
-  assert.deepEqual(localQuery.rank(model, learnerWith(0, 0), [...many.toReversed(), many[0]!]), ranked)
-  assert.notDeepEqual(localQuery.rank({ seed: 2 }, learnerWith(0, 0), many), ranked)
+  assert.deepEqual(rank(model.seed, many.toReversed(), [many[0]!]), ranked)
+  assert.notDeepEqual(rank(2, many), ranked)
+  const left = { pools: [many], withoutGroups: new Set(ranked.slice(0, 2)) }
+  assert.deepEqual([...localQuery.rank(model, learnerWith(0, 0), left)], ranked.slice(2))
 })

@@ -36,8 +36,9 @@ export const localQuery: Algorithm<LocalQueryModel, LocalQueryKnowledge> = {
     return clueOfCounts(count, right, options.minResponses)
   },
 
-  rank(model, _learner, candidates) {
-    const keyed = [...new Set(candidates)].map((group) => ({ group, key: hashOf(group, model.seed) }))
+  rank(model, _learner, { pools, withoutGroups }) {
+    const candidates = [...new Set(pools.flat())].filter((group) => !withoutGroups.has(group))
+    const keyed = candidates.map((group) => ({ group, key: hashOf(group, model.seed) }))
     keyed.sort((one, other) => one.key - other.key || (one.group < other.group ? -1 : 1))
     return keyed.map(({ group }) => group)
   },

@@ -3,7 +3,7 @@
  */
 import type { Uuid } from '#domain/ids.ts'
 import { remembered } from '#domain/remembered.ts'
-import type { Algorithm, LearnerAnswer } from '../algorithm.ts'
+import type { Algorithm, LearnerAnswer, RankCandidates } from '../algorithm.ts'
 import { clueOf } from './clue.ts'
 import { estimateLearner, type SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
@@ -25,9 +25,9 @@ export const sparfa: Algorithm<SparfaMatrix, SparfaKnowledge> = {
     return clueOf(matrix, [...new Set(learners)], poolQuestions(matrix, pool), options)
   },
 
-  rank(matrix, learner, candidates) {
-    const ranked = rankQuestions(matrix, learner, knownQuestions(matrix, candidates), greedyCount)
-    return Array.from(ranked, (question) => matrix.questionIds[question]!)
+  *rank(matrix, learner, candidates) {
+    const questions = candidateQuestions(matrix, candidates)
+    for (const question of rankQuestions(matrix, learner, questions, greedyCount)) yield matrix.questionIds[question]!
   },
 
   expected(matrix, learner, group) {
@@ -69,6 +69,19 @@ const keptQuestions = new WeakMap<SparfaMatrix, WeakMap<readonly Uuid[], Int32Ar
 function poolQuestions(matrix: SparfaMatrix, pool: readonly Uuid[]): Int32Array {
   const ofMatrix = remembered(keptQuestions, matrix, () => new WeakMap<readonly Uuid[], Int32Array>())
   return remembered(ofMatrix, pool, () => knownQuestions(matrix, pool))
+}
+
+function candidateQuestions(matrix: SparfaMatrix, { pools, withoutGroups }: RankCandidates): Int32Array {
+  const lists = pools.map((pool) => poolQuestions(matrix, pool))
+  const questions = new Int32Array(lists.reduce((sum, { length }) => sum + length, 0))
+  let count = 0
+  for (const list of lists) {
+    questions.set(list, count)
+    count += list.length
+  }
+  if (withoutGroups.size === 0) return questions
+  const without = new Set(knownQuestions(matrix, [...withoutGroups]))
+  return questions.filter((question) => !without.has(question))
 }
 
 /** Question indices, ascending and without duplicates. */

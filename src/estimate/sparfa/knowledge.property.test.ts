@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { unknownClue } from '#domain/clue.ts'
+import type { Uuid } from '#domain/ids.ts'
 import type { LearnerAnswer } from '../algorithm.ts'
 import { sparfa } from './algorithm.ts'
 import type { SparfaKnowledge } from './learner.ts'
@@ -176,7 +177,7 @@ test('5: larger confidence contains smaller; order and duplicates do not matter'
         sparfa.clue(matrix, [second, learner, second], doubled, options),
         sparfa.clue(matrix, [learner, second], pool, options),
       )
-      assert.deepEqual(sparfa.rank(matrix, learner, doubled), sparfa.rank(matrix, learner, pool))
+      assert.deepEqual(ranked(matrix, learner, doubled), ranked(matrix, learner, pool))
     }),
     { numRuns: 150 },
   )
@@ -197,15 +198,33 @@ test('6: the interval of n identical learners is narrower by the square root of 
   )
 })
 
+function ranked(matrix: SparfaMatrix, learner: SparfaKnowledge, ...pools: (readonly Uuid[])[]): Uuid[] {
+  return [...sparfa.rank(matrix, learner, { pools, withoutGroups: new Set() })]
+}
+
+test('what is no candidate is not ranked, and the others are as if it had never been in a pool', () => {
+  fc.assert(
+    fc.property(usual(3), fc.nat(), ({ matrix, answers }, drawn) => {
+      const learner = sparfa.know(matrix, answers)
+      const ids = matrix.questionIds
+      const withoutGroups = new Set(ids.filter((_, at) => (drawn >> (at % 30)) % 2 === 1))
+      const rest = ids.filter((id) => !withoutGroups.has(id))
+      const pools = [ids.slice(0, 3), ids.slice(2)]
+      assert.deepEqual([...sparfa.rank(matrix, learner, { pools, withoutGroups })], ranked(matrix, learner, rest))
+    }),
+    { numRuns: 100 },
+  )
+})
+
 test('a ranking is a permutation of the known candidates, unanswered ones first', () => {
   fc.assert(
     fc.property(usual(3), ({ matrix, answers }) => {
       const learner = sparfa.know(matrix, answers)
-      const ranked = sparfa.rank(matrix, learner, [...matrix.questionIds, numberedId('unknown', 0)])
-      assert.deepEqual(ranked.toSorted(), matrix.questionIds.toSorted())
+      const order = ranked(matrix, learner, matrix.questionIds, [numberedId('unknown', 0)])
+      assert.deepEqual(order.toSorted(), matrix.questionIds.toSorted())
       const answered = new Set(answers.map(({ group }) => group))
-      const firstAnswered = ranked.findIndex((id) => answered.has(id))
-      assert.ok(firstAnswered === -1 || ranked.slice(firstAnswered).every((id) => answered.has(id)))
+      const firstAnswered = order.findIndex((id) => answered.has(id))
+      assert.ok(firstAnswered === -1 || order.slice(firstAnswered).every((id) => answered.has(id)))
     }),
     { numRuns: 150 },
   )

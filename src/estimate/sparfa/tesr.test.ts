@@ -100,12 +100,12 @@ test('with a greedy count the first questions are the greedy ones, and the other
   const answered = Int32Array.from([3, 50, 90])
   const learner = estimateLearner(matrix, answered, Uint8Array.from([1, 0, 1]))
   const candidates = Int32Array.from({ length: 120 }, (_, question) => question)
-  const whole = rankQuestions(matrix, learner, candidates)
-  const short = rankQuestions(matrix, learner, candidates, 10)
+  const whole = [...rankQuestions(matrix, learner, candidates)]
+  const short = [...rankQuestions(matrix, learner, candidates, 10)]
   assert.deepEqual(short.slice(0, 10), whole.slice(0, 10))
   assert.notDeepEqual(short, whole)
-  assert.deepEqual(short.toSorted(), whole.toSorted())
-  assert.deepEqual(short.slice(-3).toSorted(), answered, 'answered ones stay last')
+  assert.deepEqual(new Set(short), new Set(whole))
+  assert.deepEqual(new Set(short.slice(-3)), new Set(answered), 'answered ones stay last')
 })
 
 test('the ranking tells far more than a random order', () => {

@@ -12,33 +12,31 @@ import type { Skyline } from './skyline.ts'
 /**
  * Question indices best first; the learner's answered questions follow all others. Duplicates are dropped. Only the
  * first `greedyCount` are chosen one after the other; the rest follows by the gains that are left after those. Nobody
- * gives a student hundreds of exercises at once, and the greedy order costs the more the longer.
+ * gives a student hundreds of exercises at once, and each one costs when it is asked for.
  */
-export function rankQuestions(
+export function* rankQuestions(
   matrix: SparfaMatrix,
   learner: SparfaKnowledge,
   candidates: Int32Array,
   greedyCount = Number.POSITIVE_INFINITY,
-): Int32Array {
+): Generator<number, void> {
   const distinct = ascending(candidates)
   const state = makeState(matrix, learner, distinct)
   const isAnswered = contained(distinct, learner.answered)
-  const ranked = new Int32Array(distinct.length)
   let place = 0
   for (const answered of [0, 1]) {
     const queue = new CandidateQueue(linesOf(state, isAnswered, answered))
     for (let best = queue.takeBest(); best !== -1; best = queue.takeBest()) {
-      ranked[place] = distinct[best]!
+      yield distinct[best]!
       place += 1
       if (place <= greedyCount) choose(state, best)
     }
   }
-  return ranked
 }
 
 function ascending(questions: Int32Array): Int32Array {
   const isAscending = questions.every((question, at) => at === 0 || questions[at - 1]! < question)
-  return isAscending ? questions : Int32Array.from(new Set(questions)).sort()
+  return isAscending ? questions : questions.toSorted().filter((question, at, all) => question !== all[at - 1])
 }
 
 /** 1 where a member of `all` is one of `some`; both ascend. */
