@@ -63,29 +63,30 @@ export async function slotsToSettle(
   return new Set(found.rows.map(slotName))
 }
 
-/** Takes exceptions of these parts that are due and owe something, and keeps them from the next fetch for `leaseMs`. */
+/** Takes exceptions of these slots that are due and owe something, and keeps them from the next fetch for `leaseMs`. */
 export async function takeDue(
   pool: pg.Pool,
   subscription: string,
-  parts: readonly number[],
+  slots: readonly SlotKey[],
   leaseMs: number,
   max: number,
 ): Promise<StreamException[]> {
   const taken = await pool.query<ExceptionRow>(
     `update course_exception
-        set next_at = now() + $3 * interval '1 millisecond'
+        set next_at = now() + $4 * interval '1 millisecond'
       where (part, stream, subscription) in (
               select part, stream, subscription
                 from course_exception
                where subscription = $1
                  and part = any($2::smallint[])
+                 and (part, lane) in (select * from unnest($2::smallint[], $3::smallint[]))
                  and state in ('retry', 'replay')
                  and next_at <= now()
                  and next_number < until_number
                order by next_at
-               limit $4)
+               limit $5)
      returning ${exceptionColumns}`,
-    [subscription, parts, leaseMs, max],
+    [subscription, slots.map(({ part }) => part), slots.map(({ lane }) => lane), leaseMs, max],
   )
   return taken.rows.map(exceptionOf)
 }

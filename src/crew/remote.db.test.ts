@@ -224,6 +224,29 @@ test('a nack sets one stream aside; it is owed everything from the failed event 
   assert.deepEqual(numbersOf(await consumer.fetch()), [5], 'with its lane again')
 })
 
+test('an instance took what was due in a lane of another one of the same part, and gave it to nobody', async () => {
+  const { lanes, instance } = await open('due', 1)
+  await createSlotsOfLanes(crew.admin, [{ part: 0, lane: 1 }])
+  const [stream, one, other] = [newStream(), instance(), instance()]
+  lanes.move(stream, 1)
+  lanes.add(stream, 1)
+  await one.fetch()
+  await other.fetch()
+  const [first, second] = [await one.fetch(), await other.fetch()]
+  assert.deepEqual([first.slots.length, second.slots.length], [1, 1])
+  const [owner, neighbour] = first.slots[0]?.lane === 1 ? [one, other] : [other, one]
+  const [batch] = [...first.batches, ...second.batches]
+  assert(batch !== undefined, 'one lane has something')
+  await owner.nack(batch, stream, 0, batch.position)
+  await owner.confirm([batch])
+  await crew.admin.query(`update course_exception set next_at = now() where subscription = 'due'`)
+  assert.deepEqual((await neighbour.fetch()).retries, [])
+  assert.deepEqual(
+    (await owner.fetch()).retries.map((retry) => retry.stream),
+    [stream],
+  )
+})
+
 test('an unknown subscription, a paused one, and one of another mode', async () => {
   const { lanes, remote, instance } = await open('paused', 2)
   const request = { instance: newStream(), leaseMs: 1000, waitMs: 0, eventsMax: 1, received: [] }
