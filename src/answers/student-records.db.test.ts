@@ -4,6 +4,7 @@ import type pg from 'pg'
 import type { Audience } from '#choose/visible-answers.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
+import { openCourseReplay, openPastReader } from '#learning/past-reader.ts'
 import { openLearningReader } from '#learning/reader.ts'
 import { entryOf, fold, foldEntries, noon, TestStream, uuidOf } from '#learning/test-course.ts'
 import { openLog } from '#log/open.ts'
@@ -234,6 +235,19 @@ const edition = {
   groupOf: (exercise: Uuid) => uuidOf(6, Number(exercise.slice(-3)) % 4),
 } as unknown as Edition
 
+/** Up to three events of a class, of any kind. */
+function happen({ course, students }: Made, container: Uuid, seed: number, roll: (sides: number) => number): void {
+  for (let left = roll(3); left >= 0; left -= 1) {
+    const [one, n] = [students[roll(3)] as Uuid, 100 * seed + roll(12)]
+    const dueAt = new Date(noon + (roll(80) - 10) * 60_000).toISOString()
+    const kind = roll(10)
+    if (kind < 6) answer(course, one, n, roll(2) === 0)
+    else if (kind < 8) assign(course, one, n, { exclusion_info: { due_at: dueAt }, is_deleted: roll(4) === 0 })
+    else if (kind === 8) roster(course, students.slice(roll(2)), container)
+    else course.write('update_course_excluded_exercises', { exclusions: [{ exercise_uuid: uuidOf(4, roll(5)) }] })
+  }
+}
+
 test('whatever happens, records and learners that are kept are those that are made from the beginning', async () => {
   for (const seed of [6, 7, 8]) {
     const roll = dice(seed)
@@ -241,15 +255,7 @@ test('whatever happens, records and learners that are kept are those that are ma
     const container = uuidOf(10, seed)
     const [records, learners] = [kept(), createLearnerKeeper({ withholdUntilDue: true })]
     for (let step = 0; step < 60; step += 1) {
-      for (let left = roll(3); left >= 0; left -= 1) {
-        const [one, n] = [students[roll(3)] as Uuid, 100 * seed + roll(12)]
-        const dueAt = new Date(noon + (roll(80) - 10) * 60_000).toISOString()
-        const kind = roll(10)
-        if (kind < 6) answer(course, one, n, roll(2) === 0)
-        else if (kind < 8) assign(course, one, n, { exclusion_info: { due_at: dueAt }, is_deleted: roll(4) === 0 })
-        else if (kind === 8) roster(course, students.slice(roll(2)), container)
-        else course.write('update_course_excluded_exercises', { exclusions: [{ exercise_uuid: uuidOf(4, roll(5)) }] })
-      }
+      happen({ course, students }, container, seed, roll)
       await fold(pool, [course])
       if (roll(3) === 0) continue
       const [found, made] = [await records.load(students), await unkept().load(students)]
@@ -270,4 +276,30 @@ test('whatever happens, records and learners that are kept are those that are ma
       assert.deepEqual(members, (await unkept().ofContainer(container))?.map(contentsOf))
     }
   }
+})
+
+test('records kept through a replay are those made from the beginning of the course', async () => {
+  const made = classOf(10)
+  const { course, students } = made
+  const [roll, container] = [dice(10), uuidOf(10, 10)]
+  for (let step = 0; step < 60; step += 1) happen(made, container, 10, roll)
+  const events = course.take()
+  await foldEntries(pool, [entryOf(events)])
+  const log = { readStream: async (_k: string, _s: string, { from }: { from: number }) => events.slice(from) }
+  const present = openLearningReader(pool)
+  const replay = openCourseReplay(present, course.stream, events)
+  const records = openStudentRecords(replay.at({ instant: 0, position: -1 }), { recordsMax: 100 })
+  for (const { number, recordedAt } of events) {
+    const moment = { instant: recordedAt.getTime(), position: number }
+    replay.at(moment)
+    if (number % 3 === 0) continue
+    const past = openStudentRecords(openPastReader(present, log, moment), { recordsMax: 0 })
+    const [found, fresh] = [await records.load(students), await past.load(students)]
+    for (const student of students) {
+      assert.deepEqual(contentsOf(found.get(student)), contentsOf(fresh.get(student)), `event ${number}`)
+    }
+    const members = (await records.ofContainer(container))?.map(contentsOf)
+    assert.deepEqual(members, (await past.ofContainer(container))?.map(contentsOf), `event ${number}`)
+  }
+  assert.ok(records.counters.continued > records.counters.read, 'most went on from what was kept')
 })

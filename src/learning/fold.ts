@@ -123,8 +123,9 @@ export function newCourse(part: number, course: Uuid): CourseState {
   }
 }
 
-export function foldCourses(runs: readonly CourseRun[], before: Before): Changes {
-  const changes: Changes = {
+/** For a fold from the beginning. */
+export function noChanges(): Changes {
+  return {
     courses: new Map(),
     exclusions: new Map(),
     rosters: new Map(),
@@ -136,6 +137,10 @@ export function foldCourses(runs: readonly CourseRun[], before: Before): Changes
     activity: new Map(),
     skipped: [],
   }
+}
+
+/** Goes on from `changes`, which are what earlier runs made of `before`. */
+export function foldCourses(runs: readonly CourseRun[], before: Before, changes = noChanges()): Changes {
   for (const run of runs) {
     const stored = changes.courses.get(run.course) ?? before.courses.get(run.course)
     changes.courses.set(run.course, foldRun(stored ?? newCourse(run.part, run.course), run, before, changes))

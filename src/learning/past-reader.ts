@@ -1,21 +1,17 @@
 import { closeMaps, indexMaps } from '#choose/mapping.ts'
 import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { partOf, partsDefault } from '#domain/parts.ts'
 import { remembered } from '#domain/remembered.ts'
-import type { Answer, Assignment, Instant, Student } from '#domain/student.ts'
+import type { Instant, Student } from '#domain/student.ts'
 import type { Log } from '#log/log.ts'
-import { readWhile, recordedBy } from './as-of.ts'
-import { type CourseState, foldCourses, type ParsedEvent } from './fold.ts'
-import { parseCourseEvent } from './parse-event.ts'
-import type { AssignmentNews, CourseContainer, CourseDetails, LearningReader, StudentNews } from './reader.ts'
-import { containersAfter, studentsAfter } from './write-roster.ts'
+import { CourseFold, type PastCourse } from './course-fold.ts'
+import type { AssignmentNews, CourseDetails, LearningReader, Looked, StudentNews } from './reader.ts'
 
 /*
  * The reader as it was at some recorded time: courses are folded from the log up to there by the rules that feed the
  * read models, everything that never changes comes from the present. Versions are those of that time, so whatever is
- * named after them gets the same name again. Each course is read once, from its beginning: for looking back, not for
- * the hot path.
+ * named after them gets the same name again. A course is read from its beginning: for looking back, not for the hot
+ * path.
  */
 export type PastReader = Pick<
   LearningReader,
@@ -29,14 +25,6 @@ export type PastReader = Pick<
   | 'ecosystemsSharingGroups'
   | 'mapping'
 >
-
-interface PastCourse {
-  readonly details: CourseDetails
-  readonly students: ReadonlyMap<Uuid, Student>
-  readonly containers: ReadonlyMap<Uuid, CourseContainer>
-  readonly assignmentsOf: ReadonlyMap<Uuid, readonly Assignment[]>
-  readonly answersOf: ReadonlyMap<Uuid, readonly Answer[]>
-}
 
 /** What to look back at. */
 export interface Moment {
@@ -54,12 +42,39 @@ export function openPastReader(
   { instant, position }: Moment,
 ): PastReader {
   const folded = new Map<Uuid, Promise<PastCourse | undefined>>()
-  const isWithin = position === undefined ? recordedBy(instant) : ({ number }: StoredEvent) => number <= position
+  // Recording times do not go back within a stream, so the first later event ends the reading.
+  const isWithin = ({ number, recordedAt }: StoredEvent): boolean =>
+    position === undefined ? recordedAt.getTime() <= instant : number <= position
   const courseOf = (course: Uuid) => remembered(folded, course, () => foldCourse(log, course, isWithin))
   return {
     ...pastNews(present, courseOf),
     ...pastCourses(present, courseOf),
     ...pastEditions(present, instant),
+  }
+}
+
+/**
+ * One course at one moment after another, each event folded once; `events` are all of it. What was kept from one reader
+ * may be brought up to date from the next one, as from the present.
+ */
+export function openCourseReplay(
+  present: LearningReader,
+  course: Uuid,
+  events: readonly StoredEvent[],
+): { at(moment: Required<Moment>): PastReader } {
+  const fold = new CourseFold(course)
+  let folded = 0
+  let past: PastCourse | undefined
+  const courseOf = async (asked: Uuid) => (asked === course ? past : undefined)
+  const ofCourse = { ...pastNews(present, courseOf), ...pastCourses(present, courseOf) }
+  return {
+    at: ({ instant, position }) => {
+      if (position + 1 < folded) throw new RangeError(`event ${position} was passed already`)
+      for (const event of events.slice(folded, position + 1)) fold.add(event)
+      folded = position + 1
+      past = fold.course()
+      return { ...ofCourse, ...pastEditions(present, instant) }
+    },
   }
 }
 
@@ -79,32 +94,38 @@ function pastCourses(present: LearningReader, courseOf: CourseOf) {
   }
 }
 
-/** Everything is news to who looks back; nothing is late. */
+/** Nothing is late. */
 function pastNews(present: LearningReader, courseOf: CourseOf) {
-  async function studentNews(uuids: readonly Uuid[]): Promise<StudentNews[]> {
+  async function studentNews(
+    uuids: readonly Uuid[],
+    looked: (student: Uuid) => Looked | undefined,
+  ): Promise<StudentNews[]> {
     const found: StudentNews[] = []
     // A student belongs to one course for good; only its place in the roster changes.
     for (const { uuid, course } of (await present.students(uuids)).values()) {
       const past = await courseOf(course)
       const student = past?.students.get(uuid)
-      if (past !== undefined && student !== undefined) found.push(newsOf(past, student))
+      if (past !== undefined && student !== undefined) found.push(newsOf(past, student, looked(uuid)))
     }
     return found
   }
   return {
     studentNews,
-    assignmentNews: async (uuids: readonly Uuid[]) => {
+    assignmentNews: async (uuids: readonly Uuid[], looked: (assignment: Uuid) => Looked | undefined) => {
       const now = await present.assignments(uuids)
-      const news = await studentNews([...now.values()].map(({ student }) => student))
-      const newsOfStudent = new Map(news.map((one) => [one.student, one]))
-      return [...now.values()].flatMap(({ uuid, student }): AssignmentNews[] => {
-        const one = newsOfStudent.get(student)
-        return one?.assignments.some((past) => past.uuid === uuid) ? [{ assignment: uuid, news: one }] : []
-      })
+      const owned = new Map([...now.values()].map(({ uuid, student }) => [student, uuid]))
+      const news = await studentNews([...owned.keys()], (student) => looked(owned.get(student) ?? student))
+      const found: AssignmentNews[] = []
+      for (const one of news) {
+        const then = (await courseOf(one.course))?.assignmentsOf.get(one.student) ?? []
+        for (const { uuid } of then) if (now.has(uuid)) found.push({ assignment: uuid, news: one })
+      }
+      return found
     },
-    containerNews: async (uuid: Uuid) => {
+    containerNews: async (uuid: Uuid, looked: readonly Looked[]) => {
       const found = await containerThen(present, courseOf, uuid)
-      return found?.students.map((student) => newsOf(found.past, student))
+      const lookedOf = new Map(looked.map((one) => [one.student, one]))
+      return found?.students.map((student) => newsOf(found.past, student, lookedOf.get(student.uuid)))
     },
   }
 }
@@ -118,7 +139,12 @@ async function containerThen(present: LearningReader, courseOf: CourseOf, uuid: 
   return { past, container, students: members.sort((a, b) => (a.uuid < b.uuid ? -1 : 1)) }
 }
 
-function newsOf({ details, answersOf, assignmentsOf }: PastCourse, student: Student): StudentNews {
+function newsOf(
+  { details, answersOf, assignmentsOf }: PastCourse,
+  student: Student,
+  looked: Looked | undefined,
+): StudentNews {
+  const before = looked?.student === student.uuid && looked.course === details.uuid ? looked : nothingLooked
   const answers = answersOf.get(student.uuid) ?? []
   const assignments = assignmentsOf.get(student.uuid) ?? []
   return {
@@ -126,15 +152,17 @@ function newsOf({ details, answersOf, assignmentsOf }: PastCourse, student: Stud
     course: details.uuid,
     changed: details.version.changed,
     roster: student,
-    answer: Math.max(-1, ...answers.map(({ number }) => number)),
-    answers,
-    assignment: Math.max(-1, ...assignments.map(({ lastNumber }) => lastNumber)),
-    assignments,
+    answer: answers.at(-1)?.number ?? -1,
+    answers: answers.filter(({ number }) => number > before.answer),
+    assignment: assignments.at(-1)?.lastNumber ?? -1,
+    assignments: assignments.filter(({ lastNumber }) => lastNumber > before.assignment),
     assignmentsInAll: assignments.length,
     applied: details.version.applied,
     late: undefined,
   }
 }
+
+const nothingLooked = { answer: -1, assignment: -1 }
 
 /** Editions never change: those that had arrived, and the maps between them announced by then. */
 function pastEditions(present: LearningReader, instant: Instant) {
@@ -159,63 +187,32 @@ function pastEditions(present: LearningReader, instant: Instant) {
   }
 }
 
-/** Who looks back at many moments of a course gives the same events each time; parsing is four fifths of a look. */
-const facts = new WeakMap<StoredEvent, ParsedEvent['fact']>()
-
 /** `undefined` when nothing of the course had been recorded. */
 async function foldCourse(
   log: Pick<Log, 'readStream'>,
   course: Uuid,
   isWithin: (event: StoredEvent) => boolean,
 ): Promise<PastCourse | undefined> {
-  const part = partOf('course', course, partsDefault)
-  const seen = new Set<Uuid>()
-  const events: ParsedEvent[] = []
-  for await (const event of readWhile(log, course, isWithin, eventsPerRead)) {
-    const isSecondCopy = seen.has(event.eventUuid)
-    seen.add(event.eventUuid)
-    events.push({
-      event,
-      fact: isSecondCopy ? { type: 'nothing' } : remembered(facts, event, () => parseCourseEvent(event)),
-    })
-  }
-  const changes = foldCourses([{ part, course, events }], { courses: new Map(), preparations: new Map() })
-  const state = changes.courses.get(course)
-  if (state === undefined || state.appliedNumber < 0) return undefined
-  const rosters = changes.rosters.get(course)?.rosters ?? []
-  const students = rosters.reduce<Student[]>((before, roster) => studentsAfter(before, course, roster), [])
-  const containers = rosters.reduce<ReturnType<typeof containersAfter>>(
-    (before, roster) => containersAfter(before, course, roster),
-    [],
-  )
-  const assignments = [...changes.assignments.values()].map(({ assignment }) => assignment)
-  assignments.sort((a, b) => a.lastNumber - b.lastNumber)
-  return {
-    details: detailsOf(state, [...changes.exclusions.values()]),
-    students: new Map(students.map((student) => [student.uuid, student])),
-    containers: new Map(containers.map((container) => [container.uuid, { ...container, course }])),
-    assignmentsOf: Map.groupBy(assignments, ({ student }) => student),
-    answersOf: new Map([...changes.answers.values()].map(({ student, answers }) => [student, answers])),
-  }
+  const fold = new CourseFold(course)
+  for await (const event of readWhile(log, course, isWithin)) fold.add(event)
+  return fold.course()
 }
 
 const eventsPerRead = 1000
 
-function detailsOf(
-  state: CourseState,
-  lists: readonly { readonly exercises: readonly Uuid[]; readonly groups: readonly Uuid[] }[],
-): CourseDetails {
-  const { course, ecosystem, isReal, startsAt, endsAt, appliedNumber, changedNumber } = state
-  return {
-    uuid: course,
-    ecosystem,
-    isReal,
-    startsAt,
-    endsAt,
-    exclusions: {
-      exercises: new Set(lists.flatMap(({ exercises }) => exercises)),
-      groups: new Set(lists.flatMap(({ groups }) => groups)),
-    },
-    version: { applied: appliedNumber, changed: changedNumber },
+/** A course from its beginning up to the first event that is not within. */
+export async function* readWhile(
+  log: Pick<Log, 'readStream'>,
+  course: Uuid,
+  isWithin: (event: StoredEvent) => boolean,
+): AsyncGenerator<StoredEvent> {
+  for (let from = 0; ; ) {
+    const events = await log.readStream('course', course, { from, eventsMax: eventsPerRead, bytesMax: 8_000_000 })
+    for (const event of events) {
+      if (!isWithin(event)) return
+      yield event
+    }
+    if (events.length === 0) return
+    from += events.length
   }
 }

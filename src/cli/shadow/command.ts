@@ -121,9 +121,9 @@ export async function runShadow(url: string, flags: ShadowFlags, progress: Progr
     const replay = new Replay({ reader, matrixStore }, algorithms, flags.kind)
     const compared: Compared[] = []
     for (const [course, own] of Map.groupBy(positions, (position) => position.course)) {
-      const events = await readCourse(log, course, period.to)
+      const compare = replay.course(course, await readCourse(log, course, period.to))
       for (const position of own) {
-        compared.push(...(await replay.compare(position, events)))
+        compared.push(...(await compare(position)))
         replaying.advance(1)
       }
     }

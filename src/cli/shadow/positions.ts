@@ -3,8 +3,8 @@ import { type Seed, seedOf } from '#choose/random.ts'
 import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
-import { readWhile } from '#learning/as-of.ts'
 import { parseCourseEvent } from '#learning/parse-event.ts'
+import { readWhile } from '#learning/past-reader.ts'
 import type { CourseCursor, LearningReader } from '#learning/reader.ts'
 import type { Log } from '#log/log.ts'
 import { Sample } from './sample.ts'
@@ -115,9 +115,5 @@ export async function readCourse(
   to: Instant,
 ): Promise<readonly StoredEvent[]> {
   const isBefore = ({ recordedAt }: StoredEvent): boolean => recordedAt.getTime() < to
-  return Array.fromAsync(readWhile(log, course, isBefore, 1000))
-}
-
-export function keptLog(events: readonly StoredEvent[]): Pick<Log, 'readStream'> {
-  return { readStream: async (_kind, _stream, { from, eventsMax }) => events.slice(from, from + eventsMax) }
+  return Array.fromAsync(readWhile(log, course, isBefore))
 }

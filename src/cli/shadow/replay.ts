@@ -9,11 +9,11 @@ import type { Uuid } from '#domain/ids.ts'
 import { remembered } from '#domain/remembered.ts'
 import type { Instant } from '#domain/student.ts'
 import type { MatrixStore } from '#due/matrix-store.ts'
-import { openPastReader, type PastReader } from '#learning/past-reader.ts'
+import { openCourseReplay, type PastReader } from '#learning/past-reader.ts'
 import type { LearningReader } from '#learning/reader.ts'
 import { viewOptions } from '../serve/past.ts'
 import { openShadow, type ShadowAlgorithm } from './algorithms.ts'
-import { type AnswerPlace, type AssignmentPlace, keptLog, type Position } from './positions.ts'
+import type { AnswerPlace, AssignmentPlace, Position } from './positions.ts'
 
 /*
  * What two algorithms would have answered at a position, each as if it alone had run: the course is folded up to there
@@ -55,11 +55,19 @@ export class Replay {
     this.#kinds = new Set(kinds)
   }
 
-  /** `events`: all of the position's course, at least up to it. */
-  async compare(position: Position, events: readonly StoredEvent[]): Promise<Compared[]> {
-    const moment = { instant: position.at, position: position.position }
-    const reader = openPastReader(this.#sources.reader, keptLog(events), moment)
-    const views = { ...openKeptViews(reader, viewOptions), editions: await this.#editionsAt(reader, position.at) }
+  /** `events`: all of a course; its positions are asked for in their order. */
+  course(course: Uuid, events: readonly StoredEvent[]): (position: Position) => Promise<Compared[]> {
+    const past = openCourseReplay(this.#sources.reader, course, events)
+    let kept: KeptViews | undefined
+    return async (position) => {
+      const reader = past.at({ instant: position.at, position: position.position })
+      kept ??= openKeptViews(reader, viewOptions)
+      return this.#compare(position, reader, kept)
+    }
+  }
+
+  async #compare(position: Position, reader: PastReader, kept: KeptViews): Promise<Compared[]> {
+    const views = { ...kept, editions: await this.#editionsAt(reader, position.at) }
     const answersOf = (algorithm: ShadowAlgorithm) => this.#answersOf(algorithm, reader, views, position.at)
     const [tried, against] = this.#algorithms
     const both = [answersOf(tried), answersOf(against)] as const

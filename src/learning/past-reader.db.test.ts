@@ -6,9 +6,9 @@ import type { Log } from '#log/log.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { readStudentAsOf } from './as-of.ts'
+import { openCourseReplay, openPastReader, type PastReader } from './past-reader.ts'
 import { openLearningReader } from './reader.ts'
-import { at, entryOf, foldEntries, TestStream, uuidOf } from './test-course.ts'
+import { at, entryOf, foldEntries, noon, TestStream, uuidOf } from './test-course.ts'
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -60,24 +60,37 @@ function logOf(events: readonly StoredEvent[]): Pick<Log, 'readStream'> {
   }
 }
 
-test('at every moment the state folded from the log is what the read models held then', async () => {
+test('at every moment the past reads as the read models did then, from the beginning and by going on', async () => {
   const events = term()
-  const reader = openLearningReader(pool)
-  const key = { uuid: ann, course: uuidOf(1, 1) }
+  const [present, course] = [openLearningReader(pool), uuidOf(1, 1)]
+  const replay = openCourseReplay(present, course, events)
+  const read = async (reader: PastReader) => ({
+    courses: await reader.courses([course]),
+    news: await reader.studentNews([ann, bob], () => undefined),
+    assignments: await reader.assignmentNews([uuidOf(5, 1)], () => undefined),
+    class: await reader.containerNews(period, []),
+    container: (await reader.courseContainer(period))?.container,
+  })
   for (const event of events) {
     await foldEntries(pool, [entryOf([event])])
-    const asOf = await readStudentAsOf(logOf(events), key, event.recordedAt.getTime(), { eventsPerRead: 4 })
-    const { uuid: _, version, ...course } = (await reader.course(key.course))!
-    const answers = await reader.answersOf(key)
-    const assignments = await reader.assignmentsOf(key)
-    const student = await reader.student(ann)
-    assert.deepEqual(asOf, { course, student, assignments, answers, number: version.applied })
+    const then = await read(present)
+    const instant = event.recordedAt.getTime()
+    assert.deepEqual(await read(openPastReader(present, logOf(events), { instant })), then)
+    assert.deepEqual(await read(replay.at({ instant, position: event.number })), then)
   }
-  assert.equal((await reader.assignment(uuidOf(5, 1)))?.type, 'homework')
+  assert.equal((await present.assignment(uuidOf(5, 1)))?.type, 'homework')
+  const looked = { student: ann, course, changed: 7, answer: 3, assignment: 7 }
+  const lookAgain = (reader: PastReader) => reader.studentNews([ann], () => looked)
+  const [again] = await lookAgain(replay.at({ instant: noon * 2, position: events.length }))
+  assert.deepEqual({ ...again, roster: undefined }, { ...(await lookAgain(present))[0], roster: undefined })
+  assert.deepEqual([again?.answers.length, again?.assignments.length], [2, 0])
+  assert.throws(() => replay.at({ instant: noon, position: 3 }), /passed already/)
 })
 
 test('before the first event there is nothing', async () => {
   const events = term()
-  const key = { uuid: ann, course: uuidOf(1, 1) }
-  assert.equal(await readStudentAsOf(logOf(events), key, events[0]!.recordedAt.getTime() - 1), undefined)
+  const instant = (events[0]?.recordedAt.getTime() ?? 0) - 1
+  const past = openPastReader(openLearningReader(pool), logOf(events), { instant })
+  assert.equal((await past.courses([uuidOf(1, 1)])).size, 0)
+  assert.deepEqual(await past.studentNews([ann], () => undefined), [])
 })
