@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { createProgram } from '#cli/program.ts'
 
 /** Documents that name files, packages and commands must stay true while these change. */
 const root = fileURLToPath(new URL('../', import.meta.url))
@@ -60,6 +61,36 @@ test('commands that documents show are scripts of the package', () => {
   for (const document of documents) {
     for (const [, script] of read(document).matchAll(/\bnpm run ([\w:-]+)/g)) {
       assert.ok(script !== undefined && script in manifest.scripts, `${document} shows npm run ${script}`)
+    }
+  }
+})
+
+test('commands of Biglearn that documents and help texts show exist, with the options shown', () => {
+  const { commands } = createProgram()
+  let shown = 0
+  for (const document of [...documents, ...globSync('src/cli/**/*.ts', { cwd: root })]) {
+    // A sample may go on in the next line. What is no line of a sample stands in quotes. `biglearn sparfa: …` is said.
+    const text = read(document).replaceAll(/\\{1,2}\n\s*/g, '')
+    for (const [, words = ''] of text.matchAll(/(?:^ *|[`"]|npm run )biglearn (?:-- )?([a-z]+(?![a-z:])[^`"\n#]*)/gm)) {
+      const [first, second = ''] = words.split(' ')
+      const command = commands.find((one) => one.name() === first)
+      assert.ok(command, `${document} shows biglearn ${words}`)
+      const names = command.commands.length > 0 && /^[a-z]/.test(second) ? second.split('|') : []
+      const below = names.map((name) => command.commands.find((one) => one.name() === name))
+      const options = [command, ...below].flatMap((one) => one?.options ?? []).map(({ long }) => long)
+      const unknown = [...words.matchAll(/--[a-z-]+/g)].filter(([option]) => !options.includes(option))
+      assert.deepEqual([below.includes(undefined), unknown.flat()], [false, []], `${document} shows biglearn ${words}`)
+      shown += 1
+    }
+  }
+  assert.ok(shown > 40, `only ${shown} were found`)
+})
+
+test('benchmarks that documents show exist', () => {
+  const known = [...read('bench/main.ts').matchAll(/^bench\(\s*'([a-z]+)'/gm)].map(([, name]) => name)
+  for (const document of [...documents, 'bench/README.md']) {
+    for (const [, name] of read(document).matchAll(/npm run bench -- ([a-z][\w-]*)/g)) {
+      assert.ok(known.includes(name ?? ''), `${document} shows npm run bench -- ${name}`)
     }
   }
 })

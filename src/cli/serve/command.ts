@@ -78,8 +78,13 @@ Settings of the API, each optional:
   BIGLEARN_PATH_PREFIX (also served below this path), BIGLEARN_BODY_BYTES_MAX (64 MiB),
   BIGLEARN_STRICT=1 (apply every limit that was ever declared; for contract tests),
   BIGLEARN_STUDENTS_KEPT (5000: students whose records stay in memory, 100 kB each with 300 answers)
+
 Settings of the role due, each optional:
-  BIGLEARN_RECEIPT_DAYS (400: how long receipts, and so the matrices they name, are kept)`,
+  BIGLEARN_RECEIPT_DAYS (400: how long receipts, and so the matrices they name, are kept)
+
+Deploying, optional:
+  BIGLEARN_LAME_DUCK_MS (5000: how long it still serves after SIGTERM while /readyz says no, so that balancers notice),
+  BIGLEARN_COMMIT (what /version calls the commit; by default that of the clone)`,
     )
     .action(serve)
 }

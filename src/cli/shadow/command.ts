@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { type AnswerKind, answerKinds } from '#choose/experiment.ts'
 import { isUuid, toUuid, type Uuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
@@ -37,14 +37,23 @@ interface OutputFlags {
   readonly plot?: string
 }
 
+const againstDefault = 'biglearn_sparfa'
 const kindsDefault: readonly AnswerKind[] = ['student_clue', 'pe', 'spe', 'worst_areas']
 
 export function shadowCommand(): Command {
   return new Command('shadow')
     .description('what another algorithm would have answered so far, beside one that did; changes nothing')
     .requiredOption('--algorithm <name>', 'to try: NAME, or NAME@MATRIX (see below)', parseShadowAlgorithm)
-    .option('--against <name>', 'to compare with', parseShadowAlgorithm, parseShadowAlgorithm('biglearn_sparfa'))
-    .option('--kind <kinds>', `a comma list of ${answerKinds.join(', ')}`, parseKinds, kindsDefault)
+    .addOption(
+      new Option('--against <name>', 'to compare with')
+        .argParser(parseShadowAlgorithm)
+        .default(parseShadowAlgorithm(againstDefault), againstDefault),
+    )
+    .addOption(
+      new Option('--kind <kinds>', `a comma list of ${answerKinds.join(', ')}`)
+        .argParser(parseKinds)
+        .default(kindsDefault, kindsDefault.join(',')),
+    )
     .option('--course <uuid>', 'only this course; may be repeated', collectUuid)
     .option('--courses <number>', 'how many courses to draw where none is named', parseCount, 50)
     .option('--sample <number>', 'how many answers, and how many assignments, to look at at most', parseCount, 500)
