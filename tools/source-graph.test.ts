@@ -18,12 +18,13 @@ test('imports that lead back are found, those of types are not', () => {
   assert.deepEqual(findings(types), [])
 })
 
-test('an export needs a user: another file, a test, or its own file', () => {
+test('an export needs a user in another file or a test; types may be for those who use the values', () => {
   const files = {
-    'src/log/a.ts': 'export const used = 1\nexport const inside = 2\nexport const dead = inside\n',
+    'src/log/a.ts':
+      'export const used = (a: Inside) => a\nexport type Inside = 1\nexport const inside = 2\nexport const dead = inside\n',
     'src/log/a.test.ts': `import { used } from './a.ts'\nused`,
   }
-  assert.deepEqual(findings(files), ['src/log/a.ts:3 nobody uses “dead”'])
+  assert.deepEqual(findings(files), ['src/log/a.ts:3 nobody uses “inside”', 'src/log/a.ts:4 nobody uses “dead”'])
 })
 
 test('a namespace, a passed on name and a dynamic import use what they name', () => {

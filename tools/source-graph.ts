@@ -62,9 +62,11 @@ function unusedFindings(parsed: ReadonlyMap<string, Parsed>): Finding[] {
     const names = used.get(file.path)
     if (names?.has(everything)) return []
     return module.staticExports.flatMap(({ entries }) =>
-      entries.flatMap(({ exportName, moduleRequest, start }): Finding[] => {
+      entries.flatMap(({ exportName, moduleRequest, isType, start }): Finding[] => {
         const name = exportName.name
-        if (name === null || moduleRequest !== null || names?.has(name) || isUsedInside(file.text, name)) return []
+        if (name === null || moduleRequest !== null || names?.has(name)) return []
+        // Types of what others use are exported with it.
+        if (isType && isUsedInside(file.text, name)) return []
         const line = file.text.slice(0, start).split('\n').length
         return [{ path: file.path, line, message: `nobody uses “${name}”` }]
       }),

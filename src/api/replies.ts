@@ -6,7 +6,7 @@ import { type ErrorCode, errorList, type Refusal } from './errors.ts'
  * in a header.
  */
 export const jsonType = 'application/json; charset=utf-8'
-export const errorCodeHeader = 'biglearn-error-code'
+const errorCodeHeader = 'biglearn-error-code'
 const echoBytesMax = 2048
 
 export interface RefusalContext {

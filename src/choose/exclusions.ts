@@ -38,7 +38,7 @@ export function studentExclusions(input: OpenWorkInput): StudentExclusions {
 }
 
 /** Not deleted, and due or with feedback in the future. Dates that are not set protect nothing. */
-export function isOpen(assignment: Assignment, now: Instant): boolean {
+function isOpen(assignment: Assignment, now: Instant): boolean {
   if (assignment.isDeleted) return false
   return isAfter(assignment.dueAt, now) || isAfter(assignment.feedbackAt, now)
 }

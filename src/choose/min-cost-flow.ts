@@ -33,7 +33,7 @@ export interface FlowNode {
   isQueued: boolean
 }
 
-export const freeOfCost: ArcCost = { major: 0, growth: 0, minor: 0 }
+const freeOfCost: ArcCost = { major: 0, growth: 0, minor: 0 }
 
 export class FlowNetwork {
   readonly #nodes: FlowNode[] = []

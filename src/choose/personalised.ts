@@ -9,7 +9,7 @@ import type { Ranking } from './ranking.ts'
 import { type Shortage, shortageOf } from './shortage.ts'
 
 /** Exercises per assigned container when the client leaves the goal to us. */
-export const pesPerContainer = 3
+const pesPerContainer = 3
 
 export interface AssignmentContext {
   readonly assignment: Assignment

@@ -38,7 +38,7 @@ interface ContainerSketch {
   readonly pools?: readonly { clue: boolean; types: readonly string[]; exercises: readonly string[] }[]
 }
 
-export const allTypes = ['reading', 'homework', 'practice']
+const allTypes = ['reading', 'homework', 'practice']
 
 export function book(name: string, sketch: Readonly<Record<string, ContainerSketch>>): Ecosystem {
   const containers = Object.entries(sketch).map(([container, { parent, pool, pools }]): BookContainer => {

@@ -98,7 +98,7 @@ function judgedWith(answers: readonly Answer[], options: JudgeOptions, { counted
 }
 
 /** Until when the answers to an assignment stay hidden from the student; undefined when they are visible. */
-export function withheldUntil(
+function withheldUntil(
   assignment: Pick<Assignment, 'feedbackAt' | 'dueAt'>,
   options: Pick<JudgeOptions, 'now' | 'withholdUntilDue'>,
 ): Instant | undefined {
@@ -119,7 +119,7 @@ export function assignmentsByTrial(assignments: readonly Assignment[]): Map<Uuid
 }
 
 /** Was `a` given after `b`? Answers of the same instant are told apart by their number in the course. */
-export function isLater(a: Answer, b: Answer): boolean {
+function isLater(a: Answer, b: Answer): boolean {
   return a.respondedAt === b.respondedAt ? a.number > b.number : a.respondedAt > b.respondedAt
 }
 

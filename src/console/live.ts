@@ -19,7 +19,7 @@ export type Live<Value> =
     }
 
 /** Twice a second: a change is on the page within a second of being made. */
-export const liveEveryMs = 500
+const liveEveryMs = 500
 export const listEveryMs = 2_000
 
 /** What a load balancer answers in the place of a server. */

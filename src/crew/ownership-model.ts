@@ -63,14 +63,14 @@ export interface Limits {
 
 const idle: Worker = { state: 'idle', token: 0, epoch: 0, position: 0, batch: '', session: 0, readIn: 0 }
 
-export function start(limits: Limits): World {
+function start(limits: Limits): World {
   const lane = Array.from({ length: limits.events }, (_, index) => `event ${index + 1}`)
   const database = { epoch: 0, token: 0, isExpired: true, position: 0, lane, effects: [] }
   return { database, replica: database, server: 0, grants: 0, workers: Array(limits.workers).fill(idle) }
 }
 
 /** Every world that one step can lead to. */
-export function steps(world: World, rules: Rules, limits: Limits): World[] {
+function steps(world: World, rules: Rules, limits: Limits): World[] {
   const shared = [...expire(world), ...replicate(world, limits), ...failOver(world, limits)]
   return [...shared, ...world.workers.flatMap((_, index) => workerSteps(world, index, rules, limits))]
 }
@@ -180,7 +180,7 @@ function commit(world: World, worker: Worker, rules: Rules, put: Put): World[] {
 }
 
 /** What must hold in every world; undefined when it does. */
-export function violation(world: World): string | undefined {
+function violation(world: World): string | undefined {
   const { effects, lane, position } = world.database
   for (const [index, effect] of effects.entries()) {
     if (effect.position !== index + 1) return `S7: effect ${index + 1} is that of position ${effect.position}`

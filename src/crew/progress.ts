@@ -37,7 +37,7 @@ export interface SubscriptionLag {
   readonly oldestAgeMs: number
 }
 
-export async function readSlots(pool: pg.Pool, subscription: string): Promise<SlotProgress[]> {
+async function readSlots(pool: pg.Pool, subscription: string): Promise<SlotProgress[]> {
   const found = await pool.query<{
     part: number
     lane: number

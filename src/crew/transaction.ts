@@ -22,7 +22,7 @@ export async function supportsTransactionTimeout(pool: pg.Pool): Promise<boolean
 }
 
 /** One message, one round trip; numbers only, so there is nothing to quote. */
-export function beginStatement(limits: TransactionLimits): string {
+function beginStatement(limits: TransactionLimits): string {
   const settings = [
     'begin isolation level read committed',
     'set local synchronous_commit = off',

@@ -60,7 +60,7 @@ export function matrixCalculation(ecosystem: Uuid, updates: number): Uuid {
 }
 
 /** An update of at most this many ecosystems is handed out at once. */
-export const matrixUpdatesMax = 1000
+const matrixUpdatesMax = 1000
 const groupsMax = 10_000
 
 export function openMatrixUpdates(pool: pg.Pool, parts: number = partsDefault): MatrixUpdates {

@@ -31,7 +31,7 @@ export interface TrainingState {
 }
 
 /** A fit is due when answers have grown by one part in so many. */
-export const growthPartForFit = 10
+const growthPartForFit = 10
 export const fitIntervalMs = 60_000
 
 /** Is there something new to learn, whenever the next fit may be? */

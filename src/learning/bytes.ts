@@ -5,7 +5,7 @@ import { uuidFromHex, writeUuid } from '#log/uuid-bytes.ts'
  * Binary layouts of stored rows: big-endian, uuids as 16 raw bytes, instants as 64-bit whole milliseconds. Reading past
  * the end throws a RangeError: such a row is damaged, not odd.
  */
-export function readUuid(bytes: Buffer, at: number): Uuid {
+function readUuid(bytes: Buffer, at: number): Uuid {
   if (at + 16 > bytes.length) throw new RangeError('a packed row ends inside a uuid')
   return uuidOfHex(bytes.toString('hex', at, at + 16), 0)
 }

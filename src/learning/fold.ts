@@ -110,7 +110,7 @@ export function preparationKey(course: Uuid, preparation: Uuid): string {
   return `${course} ${preparation}`
 }
 
-export function newCourse(part: number, course: Uuid): CourseState {
+function newCourse(part: number, course: Uuid): CourseState {
   return {
     part,
     course,

@@ -21,7 +21,7 @@ export interface Migration {
   readonly text: string
 }
 
-export const migrationsFolder = resolve(dirname(fileURLToPath(import.meta.url)), '../../sql')
+const migrationsFolder = resolve(dirname(fileURLToPath(import.meta.url)), '../../sql')
 const advisoryLock = 7_203_511
 const retryBudgetMs = 5 * 60_000
 

@@ -17,8 +17,8 @@ export interface Reading {
   readonly progress: Progress
 }
 
-export const clueAlgorithm = 'biglearn_sparfa'
-export const spacedAlgorithm = 'student_driven_biglearn_sparfa'
+const clueAlgorithm = 'biglearn_sparfa'
+const spacedAlgorithm = 'student_driven_biglearn_sparfa'
 
 /**
  * Lines of one request, and so of one step of the progress bar. A platform asks for one page view or one student at a

@@ -7,7 +7,7 @@ export interface Term {
   readonly endsAtMs: number
 }
 
-export const heldOutShare = 0.2
+const heldOutShare = 0.2
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs

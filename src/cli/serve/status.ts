@@ -31,7 +31,7 @@ export function registerStatus(server: FastifyInstance, { services, isOperator }
   })
 }
 
-export async function ecosystemStatuses(services: Services): Promise<EcosystemStatus[]> {
+async function ecosystemStatuses(services: Services): Promise<EcosystemStatus[]> {
   const counts = await services.reader.trainingCounts()
   const { states } = await readTrainingStates(services.pool)
   return Promise.all(

@@ -21,7 +21,7 @@ export async function readAnswersData(path: string): Promise<AnswersData> {
   return toAnswersData(await readAnswersFile({ path, studentsMax: undefined }))
 }
 
-export function toAnswersData(study: AnswersFileStudy): AnswersData {
+function toAnswersData(study: AnswersFileStudy): AnswersData {
   const learners = rank(study.learners.map(({ label }) => label))
   const questions = rank(study.questions.map(({ label }) => label))
   const concepts = rank(study.concepts)

@@ -73,7 +73,7 @@ function givenBy({ responses, order }: DataSet, learner: number): GivenAnswer[] 
 }
 
 /** Fits of one search stand behind one another, each with a mark where it began. */
-export function epochsPanel(epochs: readonly FitProgress[]): Panel {
+function epochsPanel(epochs: readonly FitProgress[]): Panel {
   const fits = startsOfFits(epochs)
   const losses = epochs.flatMap((one) => [one.trainingLogLoss, one.heldOutLogLoss]).filter((loss) => loss !== undefined)
   const curve = (of: (progress: FitProgress) => number | undefined): Point[][] =>

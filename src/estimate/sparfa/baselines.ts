@@ -16,7 +16,7 @@ import { variational } from './variational.ts'
 const EPOCHS = 30
 
 /** 1PL (`irt1`) or 2PL (`irt2`): z = w_q g_l + d_q, with the same priors and the same averaging as SPARFA. */
-export function irtPredictor(name: 'irt1' | 'irt2'): Predictor {
+function irtPredictor(name: 'irt1' | 'irt2'): Predictor {
   return ({ training, test }) => {
     const { responses, hints, conceptCount } = training
     const problem = makeProblem({ preset: presets[name], responses, hints, conceptCount })
@@ -55,7 +55,7 @@ export function irtPredictor(name: 'irt1' | 'irt2'): Predictor {
  * log(1 + answers) of the learner before this one; the same two over everything. Counts of the question itself would
  * always be zero, because only first answers are looked at. Only training answers are counted.
  */
-export const bestLogisticRegression: Predictor = ({ training, test, testOrder }) => {
+const bestLogisticRegression: Predictor = ({ training, test, testOrder }) => {
   const layout = layoutOf(training)
   const known = featureRows(training, { responses: training.responses, order: training.order }, layout)
   const coefficient = fitLogistic(known, training.responses.isCorrect, { ridge: 1, sweepsMax: 50 })

@@ -64,7 +64,7 @@ export function shareOf(
 }
 
 /** Interval for a mean probability with this variance. */
-export function interval(mean: number, variance: number, confidence: number): Clue {
+function interval(mean: number, variance: number, confidence: number): Clue {
   const mostLikely = Math.min(Math.max(mean, MEAN_MIN), 1 - MEAN_MIN)
   const centre = logit(mostLikely)
   const slope = mostLikely * (1 - mostLikely)

@@ -8,7 +8,7 @@ import { sigmoid } from './scalar.ts'
 import { solveForward } from './skyline.ts'
 
 /** z = w'u + d at the most likely u. */
-export function scoreOf(matrix: SparfaMatrix, learner: SparfaKnowledge, question: number): number {
+function scoreOf(matrix: SparfaMatrix, learner: SparfaKnowledge, question: number): number {
   const { start, concept } = matrix.weights
   const { weights, easiness } = matrix.bounded
   let z = easiness[question]!
@@ -25,13 +25,13 @@ export function probabilityOf(matrix: SparfaMatrix, learner: SparfaKnowledge, qu
 }
 
 /** P(right) averaged over the posterior, by MacKay's approximation: closer to 1/2 where little is known. */
-export function averagedProbabilityOf(matrix: SparfaMatrix, learner: SparfaKnowledge, question: number): number {
+function averagedProbabilityOf(matrix: SparfaMatrix, learner: SparfaKnowledge, question: number): number {
   const spread = spreadOf(matrix, learner, question)
   return sigmoid(scoreOf(matrix, learner, question) / Math.sqrt(1 + (Math.PI / 8) * spread))
 }
 
 /** w'V w. In coordinates (v, g) it is |L^-1 a|^2 with a = (w, sum of w), plus the prior variance of unmet concepts. */
-export function spreadOf(matrix: SparfaMatrix, learner: SparfaKnowledge, question: number): number {
+function spreadOf(matrix: SparfaMatrix, learner: SparfaKnowledge, question: number): number {
   const { position, mean, factor } = learner
   const { start, concept } = matrix.weights
   const { weights } = matrix.bounded

@@ -168,7 +168,7 @@ export function meanLogLoss(problem: Problem, rows: ResponseRows, point: Point):
 }
 
 /** Turns z into P(right) - y, in place. */
-export function toResiduals(z: Float64Array, isCorrect: Uint8Array): void {
+function toResiduals(z: Float64Array, isCorrect: Uint8Array): void {
   for (let row = 0; row < z.length; row++) z[row] = sigmoid(z[row]!) - isCorrect[row]!
 }
 
