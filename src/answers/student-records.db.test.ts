@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import type { Audience } from '#choose/visible-answers.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
@@ -8,23 +7,12 @@ import { openCourseReplay, openPastReader } from '#learning/past-reader.ts'
 import { openLearningReader } from '#learning/reader.ts'
 import { entryOf, fold, foldEntries, noon, TestStream, uuidOf } from '#learning/test-course.ts'
 import { openLog } from '#log/open.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import type { Edition } from './editions.ts'
 import { createLearnerKeeper } from './learners.ts'
 import { openStudentRecords, type StudentRecord, type StudentRecords } from './student-records.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'records test', connectionsMax: 4 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase()
 
 const book = uuidOf(2, 1)
 const period = uuidOf(10, 1)

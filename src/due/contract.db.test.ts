@@ -1,36 +1,20 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import { toUuid, type Uuid } from '#domain/ids.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { cleanUpDefaults, cleanUpPart } from './clean-up.ts'
-import { type MatrixUpdates, matrixCalculation, openMatrixUpdates } from './matrix-updates.ts'
-import { openSubmittedClues, type SubmittedClue, type SubmittedClues } from './submitted-clues.ts'
-import { type Ordering, openSubmittedOrderings, orderingKey, type SubmittedOrderings } from './submitted-orderings.ts'
-import { openWorkStates, type WorkStates } from './work-states.ts'
+import { matrixCalculation, openMatrixUpdates } from './matrix-updates.ts'
+import { openSubmittedClues, type SubmittedClue } from './submitted-clues.ts'
+import { type Ordering, openSubmittedOrderings, orderingKey } from './submitted-orderings.ts'
+import { openWorkStates } from './work-states.ts'
 
-let database: TestDatabase
 /** One connection, so that prepared statements and their generic plans are those of the whole test. */
-let pool: pg.Pool
-let orderings: SubmittedOrderings
-let clues: SubmittedClues
-let states: WorkStates
-let updates: MatrixUpdates
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'test', connectionsMax: 1, statementTimeoutMs: 60_000 })
-  orderings = openSubmittedOrderings(pool)
-  clues = openSubmittedClues(pool)
-  states = openWorkStates(pool)
-  updates = openMatrixUpdates(pool)
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase({ connectionsMax: 1, statementTimeoutMs: 60_000 })
+const orderings = openSubmittedOrderings(pool)
+const clues = openSubmittedClues(pool)
+const states = openWorkStates(pool)
+const updates = openMatrixUpdates(pool)
 
 const uuid = (): Uuid => toUuid(randomUUID())
 const key = () => ({ student: uuid(), ecosystem: uuid() })

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import { assignedArm, type Experiment, type ExperimentDraft, type RunningExperiment } from '#choose/experiment.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import {
   countArms,
   createExperiment,
@@ -19,16 +16,7 @@ import {
   reweighExperiment,
 } from './experiments.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'test', connectionsMax: 8 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase({ connectionsMax: 8 })
 
 const newUnits = (count: number): Uuid[] => Array.from({ length: count }, () => toUuid(randomUUID()))
 const arms = [

@@ -1,32 +1,20 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { sparfa } from '#estimate/sparfa/algorithm.ts'
 import { loadMatrix, MatrixError, makeMatrix, type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { numberedId } from '#estimate/sparfa/numbered-id.ts'
 import { plant } from '#estimate/sparfa/planted.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { inTransaction, openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
 import { insertMatrix, openMatrixStore } from './matrix-store.ts'
 
 /*
  * The hazards of sparfa.md §14, numbered as there, through the real driver and database. A store of its own for every
  * read, so that nothing comes from memory.
  */
-let database: TestDatabase
-let pool: pg.Pool
-
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'test', connectionsMax: 2 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { url, pool } = await openTestDatabase()
 
 const planted = plant({
   questions: 60,
@@ -140,9 +128,9 @@ test('hazard 4: every double comes back bit by bit, minus zero as zero', async (
 
 test('hazard 4: also where the installation prints fewer digits', async () => {
   const uuid = await store(dense(2, 2, weights, [0.1 + 0.2, 1 / 3]))
-  const url = new URL(database.url)
-  url.searchParams.set('options', '-c extra_float_digits=-3')
-  const coarse = openPool(url.href, { name: 'coarse', connectionsMax: 1 })
+  const cut = new URL(url)
+  cut.searchParams.set('options', '-c extra_float_digits=-3')
+  const coarse = openPool(cut.href, { name: 'coarse', connectionsMax: 1 })
   try {
     const rounded = await coarse.query('select d_data from ecosystem_matrix where matrix = $1', [uuid])
     assert.notEqual(rounded.rows[0].d_data[1], 1 / 3, 'digits are cut here')

@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import { toUuid } from '#domain/ids.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { cleanUpDefaults, cleanUpPart, cleanUpWholePart } from './clean-up.ts'
 import type { ClueReceipt } from './clue-receipts.ts'
 import { openReceipts, type Receipt } from './receipts.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'receipts test', connectionsMax: 2 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase()
 
 const uuid = (n: number) => toUuid(`00000000-0000-4000-8000-${String(n).padStart(12, '0')}`)
 const daysAgo = (days: number): number => Date.now() - days * 86_400_000

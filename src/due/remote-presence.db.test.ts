@@ -1,26 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import { toUuid } from '#domain/ids.ts'
 import { partsDefault } from '#domain/parts.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
 import { openRemotePresence, withPresence } from './remote-presence.ts'
 import { createStoredResults } from './stored-results.ts'
 import { openSubmittedClues } from './submitted-clues.ts'
 import { openSubmittedOrderings } from './submitted-orderings.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'presence test', connectionsMax: 4 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { url, pool } = await openTestDatabase()
 
 const uuid = (n: number) => toUuid(`00000000-0000-4000-8000-${String(n).padStart(12, '0')}`)
 
@@ -77,7 +66,7 @@ test('of two writers the second waits too, until everybody must know of the firs
 })
 
 test('a table that can not be looked at is an error, and looked at again', async () => {
-  const broken = openPool(database.url, { name: 'presence test', connectionsMax: 1 })
+  const broken = openPool(url, { name: 'presence test', connectionsMax: 1 })
   await broken.end()
   const presence = openRemotePresence(broken)
   await assert.rejects(presence.has('picks'))

@@ -1,26 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import { toUuid, type Uuid } from '#domain/ids.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
-import type { ClueResult, PickResult, Results } from './results.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
+import type { ClueResult, PickResult } from './results.ts'
 import { createStoredResults } from './stored-results.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-let results: Results
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'test', connectionsMax: 8 })
-  results = createStoredResults({ pool, parts: 64 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase({ connectionsMax: 8 })
+const results = createStoredResults({ pool, parts: 64 })
 
 const uuid = (): Uuid => toUuid(randomUUID())
 function pick(changes: Partial<PickResult> = {}): PickResult {

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, test } from 'node:test'
+import { beforeEach, test } from 'node:test'
 import type { Worker } from 'node:worker_threads'
-import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { type FitOptions, fitMatrix } from '#estimate/sparfa/fit.ts'
 import { prepareFit } from '#estimate/sparfa/input.ts'
 import { plant } from '#estimate/sparfa/planted.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { FitThreads } from './block-threads.ts'
 import { openMatrixStore } from './matrix-store.ts'
 import { findDue, type TrainerPorts, trainOne } from './trainer.ts'
@@ -20,20 +17,10 @@ const groups = [1, 2, 3].map((index) => toUuid(`00000000-0000-4000-8000-00000000
 const token = (index: number): Uuid => toUuid(`00000000-0000-4000-8000-0000000000f${index}`)
 const never = new AbortController().signal
 
-let database: TestDatabase
-let pool: pg.Pool
-
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'test', connectionsMax: 4 })
-})
+const { pool } = await openTestDatabase()
 beforeEach(async () => {
   await pool.query('delete from training')
   await pool.query('delete from ecosystem_matrix')
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
 })
 
 function matrixOf(seed: number) {

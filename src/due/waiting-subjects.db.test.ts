@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import type { StoredEvent } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { inTransaction, openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
+import { inTransaction } from '#platform/postgres.ts'
 import { createWaitingSubjects, forgetWaiting, subjectsOf } from './waiting-subjects.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'test', connectionsMax: 4 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase()
 
 const uuid = (): Uuid => toUuid(randomUUID())
 const placeOf = (subject: Uuid): number => partOf('course', subject)

@@ -1,24 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import { partOf } from '#domain/parts.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
 import { AnswerCompactor, compactAnswers, startCompaction } from './compaction.ts'
 import { openLearningReader } from './reader.ts'
 import { fold, TestStream, uuidOf } from './test-course.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'learning test', connectionsMax: 4 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { url, pool } = await openTestDatabase()
 
 const book = uuidOf(2, 1)
 
@@ -100,7 +89,7 @@ test('the compactor walks through all parts and begins again', async () => {
 
 test('it runs by itself until it is stopped, also when a step failed', async () => {
   const errors: unknown[] = []
-  const broken = openPool(database.url, { name: 'learning test', connectionsMax: 1 })
+  const broken = openPool(url, { name: 'learning test', connectionsMax: 1 })
   await broken.end()
   const failing = startCompaction({ pool: broken, onError: (error) => errors.push(error) })
   const course = new TestStream(uuidOf(1, 4)).create(book)

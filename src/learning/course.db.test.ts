@@ -1,26 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import { toUuid } from '#domain/ids.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import type { SkippedEvent } from './fold.ts'
-import { type LearningReader, openLearningReader } from './reader.ts'
+import { openLearningReader } from './reader.ts'
 import { at, entryOf, fold, foldEntries, noon, TestStream, uuidOf } from './test-course.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-let reader: LearningReader
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'learning test', connectionsMax: 2 })
-  reader = openLearningReader(pool, { editionsAgeMsMax: 0 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase()
+const reader = openLearningReader(pool, { editionsAgeMsMax: 0 })
 
 const book = uuidOf(2, 1)
 const nextBook = uuidOf(2, 2)

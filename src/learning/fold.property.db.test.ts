@@ -1,27 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
-import type pg from 'pg'
 import type { EventData, EventType, StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { CourseFold } from './course-fold.ts'
 import { openLearningReader } from './reader.ts'
 import { at, entryOf, foldEntries, TestStream, uuidOf } from './test-course.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'learning test', connectionsMax: 2 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase()
 
 type Draft = readonly [EventType, EventData]
 

@@ -1,28 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import type { EventData } from '#domain/events.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { compactAnswers } from './compaction.ts'
-import { type LearningReader, openLearningReader } from './reader.ts'
+import { openLearningReader } from './reader.ts'
 import { learningSubscription } from './subscription.ts'
 import { at, entryOf, TestStream, uuidOf } from './test-course.ts'
 
-let database: TestDatabase
 /** One connection, so that prepared statements and their generic plans are those of the whole test. */
-let pool: pg.Pool
-let reader: LearningReader
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'learning test', connectionsMax: 1, statementTimeoutMs: 60_000 })
-  reader = openLearningReader(pool)
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase({ connectionsMax: 1, statementTimeoutMs: 60_000 })
+const reader = openLearningReader(pool)
 
 const book = uuidOf(2, 1)
 const course = new TestStream(uuidOf(1, 1))

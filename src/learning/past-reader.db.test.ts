@@ -1,25 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import type { EventData, StoredEvent } from '#domain/events.ts'
 import type { Log } from '#log/log.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { openCourseReplay, openPastReader, type PastReader } from './past-reader.ts'
 import { openLearningReader } from './reader.ts'
 import { at, entryOf, foldEntries, noon, TestStream, uuidOf } from './test-course.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'learning test', connectionsMax: 2 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase()
 
 const book = uuidOf(2, 1)
 const [ann, bob, period] = [uuidOf(3, 1), uuidOf(3, 2), uuidOf(10, 1)]

@@ -1,25 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
+import { test } from 'node:test'
 import type { EventData } from '#domain/events.ts'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
-import { type LearningReader, openLearningReader } from './reader.ts'
+import { openTestDatabase } from '#operate/test-database.ts'
+import { openLearningReader } from './reader.ts'
 import { at, entryOf, fold, foldEntries, noon, TestStream, uuidOf } from './test-course.ts'
 
-let database: TestDatabase
-let pool: pg.Pool
-let reader: LearningReader
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'learning test', connectionsMax: 2 })
-  reader = openLearningReader(pool)
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase()
+const reader = openLearningReader(pool)
 
 const book = uuidOf(2, 1)
 

@@ -1,23 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type pg from 'pg'
-import { createMigratedDatabase } from '#operate/test-database.ts'
-import { openPool } from '#platform/postgres.ts'
-import type { TestDatabase } from '#platform/test-database.ts'
+import { test } from 'node:test'
+import { openTestDatabase } from '#operate/test-database.ts'
 import { byteaArray, int2Array, int4Array, uuidArray } from './binary-arrays.ts'
 import { uuidOf } from './sample-events.ts'
 
 /* PostgreSQL reads the arrays we encode. */
-let database: TestDatabase
-let pool: pg.Pool
-before(async () => {
-  database = await createMigratedDatabase()
-  pool = openPool(database.url, { name: 'test', connectionsMax: 1 })
-})
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
+const { pool } = await openTestDatabase()
 
 test('arrays arrive element by element', async () => {
   const answer = await pool.query(
