@@ -95,8 +95,12 @@ function notFound(reply: FastifyReply): FastifyReply {
   return sendRefusal(reply, refuse('not_found'))
 }
 
-/** Any content type reaches the handler as bytes, because a refusal repeats the body whatever it was. */
+/**
+ * Any content type reaches the handler as bytes, because a refusal repeats the body whatever it was. JSON is named
+ * although its parser is the same: for a type that only `*` fits Fastify looks anew each time.
+ */
 function takeRawBodies(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  const types = ['application/json', '*']
+  scope.addContentTypeParser(types, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 }

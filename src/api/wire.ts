@@ -151,7 +151,7 @@ async function handle(route: WireRoute, exchange: Exchange): Promise<FastifyRepl
     route.metrics.behind()
     void reply.header(behindHeader, '1')
   }
-  if (route.endpoint.writes) await tellPosition(route, reply)
+  if (route.endpoint.writes && route.ports.replicas !== undefined) await tellPosition(route.ports.replicas, reply)
   route.metrics.answered(200, secondsSince(request.arrivedAt))
   return reply.header('content-type', jsonType).send(outcome)
 }
@@ -161,8 +161,8 @@ function viewOf(request: FastifyRequest, { views }: Endpoint): ReturnType<typeof
 }
 
 /** Reads that name it see this write, whichever replica serves them. */
-async function tellPosition({ ports }: WireRoute, reply: FastifyReply): Promise<void> {
-  const position = await ports.replicas?.position()
+async function tellPosition(replicas: NonNullable<ApiPorts['replicas']>, reply: FastifyReply): Promise<void> {
+  const position = await replicas.position()
   if (position !== undefined) void reply.header(positionHeader, position)
 }
 

@@ -39,12 +39,12 @@ function sumOfBytes(prepared: readonly PreparedEvent[]): number {
 /** True when no number and no uuid comes twice; false when that takes a closer look. */
 function isWithoutRepetition(events: readonly StreamEvent[]): boolean {
   if (events.length === 1) return true
-  const lastNumbers = new Map<Uuid, number>()
+  const numbers = new Map<Uuid, Set<number>>()
   const uuids = new Set<Uuid>()
   for (const { stream, number, eventUuid } of events) {
-    const last = lastNumbers.get(stream)
-    if (last !== undefined && number <= last) return false
-    lastNumbers.set(stream, number)
+    const known = remembered(numbers, stream, () => new Set())
+    if (known.has(number)) return false
+    known.add(number)
     uuids.add(eventUuid)
   }
   return uuids.size === events.length

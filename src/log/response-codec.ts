@@ -47,7 +47,9 @@ export function packResponse(event: StreamEvent): Buffer | undefined {
   if (isReal !== undefined) flags |= isReal === true ? realGiven | real : realGiven
   if (momentBytes === momentBytesMax) flags |= offsetGiven
   scratch[0] = packedTag | flags
-  return Buffer.from(scratch.subarray(0, rest + 32))
+  const packed = Buffer.allocUnsafe(rest + 32)
+  scratch.copy(packed, 0, 0, rest + 32)
+  return packed
 }
 
 /** Copies a complete form behind the one before it in the body, leaving out what is the same; returns the new end. */

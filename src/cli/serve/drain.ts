@@ -7,27 +7,29 @@ import type { FastifyInstance } from 'fastify'
  * `Connection: close`, so that a client which keeps its connection does not hold up the end. Call before `listen`.
  */
 export function prepareDrain(server: FastifyInstance): () => Promise<void> {
-  const inFlight = new Set<ServerResponse>()
-  // Browsers and connection pools open connections ahead. Node takes those for requests that are about to come.
-  const unused = new Set<Socket>()
+  // The last response of each connection. Browsers and connection pools open connections ahead, which have none, and
+  // which Node takes for requests that are about to come.
+  const connections = new Map<Socket, ServerResponse | undefined>()
   let isDraining = false
   server.server.on('connection', (socket: Socket) => {
-    unused.add(socket)
-    socket.once('close', () => unused.delete(socket))
+    connections.set(socket, undefined)
+    socket.once('close', () => connections.delete(socket))
     if (isDraining) setTimeout(() => closeUnused([socket]), lateRequestMs).unref()
   })
   server.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    unused.delete(request.socket)
-    inFlight.add(response)
-    response.once('close', () => inFlight.delete(response))
+    connections.set(request.socket, response)
   })
   const closeUnused = (sockets: Iterable<Socket>): void => {
-    for (const socket of sockets) if (unused.has(socket) && socket.bytesRead === 0) socket.destroy()
+    for (const socket of sockets) {
+      if (connections.get(socket) === undefined && socket.bytesRead === 0) socket.destroy()
+    }
   }
   return async () => {
     isDraining = true
-    for (const response of inFlight) if (!response.headersSent) response.setHeader('connection', 'close')
-    closeUnused(unused)
+    for (const response of connections.values()) {
+      if (response?.headersSent === false) response.setHeader('connection', 'close')
+    }
+    closeUnused(connections.keys())
     await server.close()
   }
 }
