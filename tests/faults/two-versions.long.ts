@@ -23,7 +23,7 @@ after(async () => {
 async function start(build: string): Promise<Program> {
   const program = await startProgram({
     databaseUrl: database.url,
-    environment: { BIGLEARN_COMMIT: build, BIGLEARN_LAME_DUCK_MS: '300' },
+    environment: { BIGLEARN_COMMIT: build, BIGLEARN_LAME_DUCK_MS: '3000' },
   })
   started.push(program)
   return program
@@ -47,6 +47,11 @@ async function untilNewOwn(share: number): Promise<void> {
   }
 }
 
+/** As a balancer looks: until then it goes on sending. */
+async function untilNotReady(program: Program): Promise<void> {
+  while ((await fetch(`${program.url}/readyz`)).status === 200) await sleep(20)
+}
+
 const slots = 128
 
 test('[S59] two versions share the slots while one replaces the other, without a failed request', async () => {
@@ -59,11 +64,12 @@ test('[S59] two versions share the slots while one replaces the other, without a
     serving.add(await start('new'))
     await untilNewOwn(leaving === one ? 1 / 3 : 2 / 3)
     await load.more(100)
-    // A balancer looks away first.
+    const stopped = leaving.stop()
+    await untilNotReady(leaving)
     serving.delete(leaving)
-    await sleep(100)
-    assert.equal(await leaving.stop(), 0)
+    assert.equal(await stopped, 0)
   }
+  assert.deepEqual(Object.keys(await slotsByBuild()), ['new'], 'whoever left has handed its slots back')
   await untilNewOwn(1)
   await load.more(100)
   await load.finish()
