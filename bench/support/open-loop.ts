@@ -60,13 +60,18 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopRes
   return { seconds: (performance.now() - started) / 1000, latencies, inFlightMax }
 }
 
-interface Exchange {
+export interface Exchange {
   readonly port: number
   readonly path: string
   readonly body: string | Buffer
+  /** Silence for so long is an error; for ever when absent. */
+  readonly silenceMsMax?: number
 }
 
-function exchange(agent: Agent, { port, path, body }: Exchange): Promise<{ status: number; body: Buffer }> {
+export function exchange(
+  agent: Agent,
+  { port, path, body, silenceMsMax }: Exchange,
+): Promise<{ status: number; body: Buffer }> {
   return new Promise((done, failed) => {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
     const outgoing = request({ host: '127.0.0.1', port, path, method: 'POST', agent, headers }, (incoming) => {
@@ -76,6 +81,7 @@ function exchange(agent: Agent, { port, path, body }: Exchange): Promise<{ statu
       incoming.on('end', () => done({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks) }))
     })
     outgoing.on('error', failed)
+    if (silenceMsMax !== undefined) outgoing.setTimeout(silenceMsMax, () => outgoing.destroy(new Error('no answer')))
     outgoing.end(body)
   })
 }

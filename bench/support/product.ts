@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -59,7 +60,11 @@ async function readSettings(pool: pg.Pool): Promise<Record<string, string | numb
 export interface Product {
   readonly port: number
   readonly pid: number
+  /** Whoever ended it. */
+  hasEnded(): boolean
   stop(): Promise<void>
+  /** kill -9. */
+  kill(): Promise<void>
 }
 
 /** `biglearn serve` as a process of its own; resolves when it is ready. */
@@ -78,7 +83,13 @@ export async function startProduct(
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   await untilReady(port, child)
-  return { port, pid: child.pid ?? 0, stop: () => stopChild(child) }
+  return {
+    port,
+    pid: child.pid ?? 0,
+    hasEnded: () => hasEnded(child),
+    stop: () => endChild(child, 'SIGTERM'),
+    kill: () => endChild(child, 'SIGKILL'),
+  }
 }
 
 async function untilReady(port: number, child: ChildProcess): Promise<void> {
@@ -92,10 +103,15 @@ async function untilReady(port: number, child: ChildProcess): Promise<void> {
   throw new Error('the server was not ready within 30 s')
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
-  child.kill('SIGTERM')
-  await new Promise((done) => child.once('exit', done))
+export function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
+
+/** Resolves when the process is gone. */
+export async function endChild(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (hasEnded(child)) return
+  child.kill(signal)
+  await once(child, 'exit')
 }
 
 /** CPU seconds so far of one process, from /proc. */
