@@ -35,6 +35,7 @@ export function postgresCrewStore(crew: PostgresCrew): CrewStore {
       client.on('error', onEnd)
       client.on('end', onEnd)
       return connectionOn(client, crew, () => {
+        client.off('error', onEnd)
         client.off('end', onEnd)
         client.release(true)
       })
@@ -48,7 +49,7 @@ function connectionOn(client: pg.PoolClient, crew: PostgresCrew, close: () => vo
   return {
     positions: (grants) => readPositions(client, name, grants),
     skips: () => readSkips(client, name),
-    dueExceptions: (parts, states, max) => dueExceptions(client, name, parts, states, max),
+    dueExceptions: (slots, states, max) => dueExceptions(client, name, slots, states, max),
     createSlots: (keys) => createSlots(client, name, keys, new Map()),
     transaction: (work) => runTransaction(client, limits, () => work(transactionOn(client, subscription))),
     close,
