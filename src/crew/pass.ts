@@ -186,17 +186,7 @@ async function applyAll(
     await transaction.apply(entries)
     return []
   }
-  return isolate(transaction, groupByStream(entries), isolation)
-}
-
-function groupByStream(entries: readonly LaneEntry[]): LaneEntry[][] {
-  const groups = new Map<Uuid, LaneEntry[]>()
-  for (const entry of entries) {
-    const group = groups.get(streamOf(entry))
-    if (group === undefined) groups.set(streamOf(entry), [entry])
-    else group.push(entry)
-  }
-  return [...groups.values()]
+  return isolate(transaction, [...Map.groupBy(entries, streamOf).values()], isolation)
 }
 
 /** Finds the streams that fail by halving, each half under a savepoint; what succeeds stays in the transaction. */
