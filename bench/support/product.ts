@@ -82,7 +82,10 @@ export async function startProduct(
     env: { ...process.env, ...settings, DATABASE_URL: databaseUrl, BIGLEARN_LAME_DUCK_MS: '0' },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  await untilReady(port, child)
+  await untilReady(port, child).catch(async (error) => {
+    await endChild(child, 'SIGKILL')
+    throw error
+  })
   return {
     port,
     pid: child.pid ?? 0,
@@ -92,15 +95,18 @@ export async function startProduct(
   }
 }
 
+/** Also on a machine that has other things to do. */
+const readyMsMax = 120_000
+
 async function untilReady(port: number, child: ChildProcess): Promise<void> {
-  const deadline = performance.now() + 30_000
+  const deadline = performance.now() + readyMsMax
   while (performance.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}`)
     const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined)
     if (answer?.status === 200) return
     await new Promise((done) => setTimeout(done, 50))
   }
-  throw new Error('the server was not ready within 30 s')
+  throw new Error(`the server was not ready within ${readyMsMax} ms`)
 }
 
 export function hasEnded(child: ChildProcess): boolean {
