@@ -105,11 +105,11 @@ export interface DueException extends StreamException {
   readonly awaited: Awaited | undefined
 }
 
-/** Exceptions of these parts in these states whose time has come. */
+/** Exceptions of these slots in these states whose time has come. */
 export async function dueExceptions(
   pool: Queryable,
   subscription: string,
-  parts: readonly number[],
+  slots: readonly SlotKey[],
   states: readonly ExceptionState[],
   max: number,
 ): Promise<DueException[]> {
@@ -118,12 +118,13 @@ export async function dueExceptions(
        from course_exception
       where subscription = $1
         and part = any($2::smallint[])
-        and state = any($3)
+        and (part, lane) in (select * from unnest($2::smallint[], $3::int[]))
+        and state = any($4)
         and next_at <= now()
         and ${isHandedOverSql}
       order by next_at
-      limit $4`,
-    [subscription, parts, states, max],
+      limit $5`,
+    [subscription, slots.map(({ part }) => part), slots.map(({ lane }) => lane), states, max],
   )
   return found.rows.map((row) => ({
     ...exceptionOf(row),

@@ -249,3 +249,24 @@ test('a replay of a course whose lanes are not done yet delivers each event once
   await eventually('live', async () => (await crew.slot('replayed', 0, 1)).position === 2n)
   assert.deepEqual(await numbers('replayed', hot), [0, 1, ...upTo(5)])
 })
+
+test('twenty due streams of a lane that somebody else has do not hide one of our own lane', async () => {
+  const lanes = new TestLanes(1)
+  const hot = newStream()
+  let isBroken = true
+  const subscription = recording('hidden', () => {
+    if (isBroken) throw new Error('poisoned')
+  })
+  await withStuckLane('hidden', lanes, 0)
+  await crew.run(subscription, lanes)
+  lanes.move(hot, 1)
+  lanes.add(hot, 1)
+  await eventually('set aside', async () => (await listSetAside(crew.admin, 'hidden', 1)).length === 1)
+  await crew.admin.query(
+    `insert into course_exception (part, stream, subscription, lane, state, next_number, until_number, next_at)
+     select 0, gen_random_uuid(), 'hidden', 0, 'retry', 0, 1, now() - interval '1 hour' from generate_series(1, 20)`,
+  )
+  isBroken = false
+  assert.ok(await retryStream(crew.admin, deed('hidden'), choiceOf(hot)))
+  await eventually('its own', async () => (await numbers('hidden', hot)).length === 1)
+})

@@ -79,7 +79,7 @@ export async function takeDue(
                 from course_exception
                where subscription = $1
                  and part = any($2::smallint[])
-                 and (part, lane) in (select * from unnest($2::smallint[], $3::smallint[]))
+                 and (part, lane) in (select * from unnest($2::smallint[], $3::int[]))
                  and state in ('retry', 'replay')
                  and next_at <= now()
                  and next_number < until_number

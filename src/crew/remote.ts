@@ -265,7 +265,7 @@ export class RemoteSubscriptions {
     const { subscription, leaseMs, eventsMax } = request
     const parts = [...new Set(slots.map((slot) => slot.part))]
     await this.#settle(subscription, slots, parts)
-    const blocked = await dueExceptions(this.#pool, subscription, parts, ['blocked'], 1000)
+    const blocked = await dueExceptions(this.#pool, subscription, slots, ['blocked'], 1000)
     await unblock(this.#pool, subscription, await unblocked(this.#source, blocked))
     const due = await takeDue(this.#pool, subscription, slots, leaseMs, retriesMax)
     const grants = new Map(slots.map((slot) => [slotName(slot), slot]))

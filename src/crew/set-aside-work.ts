@@ -43,9 +43,8 @@ export class SetAsideWork {
     this.dueMs = nowMs + jittered(pollMs, this.#options.time)
     if (grants.length === 0) return
     const { connection, source } = context
-    const parts = [...new Set(grants.map((grant) => grant.part))]
-    const due = await connection.dueExceptions(parts, ['retry', 'replay'], dueAtOnce)
-    const blocked = await connection.dueExceptions(parts, ['blocked'], blockedAtOnce)
+    const due = await connection.dueExceptions(grants, ['retry', 'replay'], dueAtOnce)
+    const blocked = await connection.dueExceptions(grants, ['blocked'], blockedAtOnce)
     const owned = new Map(grants.map((grant) => [slotName(grant), grant]))
     for (const exception of [...due, ...(await unblocked(source, blocked))]) {
       const grant = owned.get(slotName(exception))

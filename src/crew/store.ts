@@ -22,8 +22,8 @@ export interface CrewConnection {
   /** Where the slots really are, by their tokens and without a lock; lost ones are absent. By `part/lane`. */
   positions(grants: readonly SlotGrant[]): Promise<Map<string, bigint>>
   skips(): Promise<Skips>
-  /** Exceptions of these parts in these states whose time has come. */
-  dueExceptions(parts: readonly number[], states: readonly ExceptionState[], max: number): Promise<DueException[]>
+  /** Exceptions of these slots in these states whose time has come. */
+  dueExceptions(slots: readonly SlotKey[], states: readonly ExceptionState[], max: number): Promise<DueException[]>
   /** Makes the slots that are not there yet, at position 0. */
   createSlots(keys: readonly SlotKey[]): Promise<void>
   /** READ COMMITTED, every wait limited; commits what `work` did, or rolls all of it back when it throws. */

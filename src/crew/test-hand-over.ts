@@ -207,7 +207,7 @@ export class HandOverWorld {
   async #stepExceptions(worker: Worker): Promise<void> {
     const { crew, name, log } = this.#options
     await crew.admin.query('update course_exception set next_at = now() where subscription = $1', [name])
-    const due = await dueExceptions(crew.admin, name, [handOverPart], ['retry', 'parked', 'blocked'], 20)
+    const due = await dueExceptions(crew.admin, name, await this.#slots(), ['retry', 'parked', 'blocked'], 20)
     for (const exception of await unblocked(log, due)) {
       if (exception.isHandedOver) this.waits += 1
       const grant = worker.grants.get(slotName(exception))

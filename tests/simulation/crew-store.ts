@@ -50,11 +50,12 @@ function connectionOn(session: ServerSession, options: SimulatedCrewOptions): Cr
   return {
     positions: (grants) => ask('positions', [grants], (state) => positionsOf(state, subscription, grants)),
     skips: () => ask('skips', [], () => new Map()),
-    dueExceptions: (parts, states, max) =>
-      ask('dueExceptions', [parts, states, max], (state) => {
+    dueExceptions: (slots, states, max) =>
+      ask('dueExceptions', [slots.map(({ part, lane }) => ({ part, lane })), states, max], (state) => {
+        const asked = new Set(slots.map(slotName))
         const all = [...subscriptionOf(state, subscription).exceptions.values()]
         const due = all.filter((row) => {
-          const isAsked = parts.includes(row.part) && states.includes(row.state)
+          const isAsked = asked.has(slotName(row)) && states.includes(row.state)
           return isAsked && row.nextAtMs <= server.nowMs() && isHandedOver(state, subscription, row)
         })
         return due
