@@ -4,10 +4,8 @@ import type { LaneLine, Operations, SubscriptionView } from '#api/console/operat
 import type { Uuid } from '#domain/ids.ts'
 import { DeedButton, Field, uuidPattern } from './deed-button.tsx'
 import { formatCount, shortUuid } from './format.ts'
-import { Link } from './navigation.tsx'
 import { Notice } from './notice.tsx'
-import { pathOf } from './router.ts'
-import { ShortUuid } from './short-uuid.tsx'
+import { StreamLink } from './stream-link.tsx'
 
 /** Streams with a lane of their own and busy ones, and who decides about that. */
 export function LanesPanel({ lanes, lanesTotal, subscriptions }: Operations): JSX.Element {
@@ -58,13 +56,7 @@ function LaneRow(props: { line: LaneLine; subscriptions: readonly SubscriptionVi
   return (
     <tr>
       <th scope="row">
-        {kind === 'course' ? (
-          <Link to={pathOf({ name: 'stream', course: stream })}>
-            <ShortUuid uuid={stream} />
-          </Link>
-        ) : (
-          <ShortUuid uuid={stream} />
-        )}
+        <StreamLink kind={kind} stream={stream} />
       </th>
       <td>
         {part} / {lane} {lane === 0 && '(shared)'}

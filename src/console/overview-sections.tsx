@@ -6,6 +6,7 @@ import { Link } from './navigation.tsx'
 import { Notice } from './notice.tsx'
 import { pathOf } from './router.ts'
 import { ShortUuid } from './short-uuid.tsx'
+import { StreamLink } from './stream-link.tsx'
 
 /** The overview's tables below the key figures: lag, gaps, matrices. */
 
@@ -96,13 +97,7 @@ function BlockedRow({ line }: { line: BlockedLine }): JSX.Element {
   return (
     <tr>
       <th scope="row">
-        {line.kind === 'course' ? (
-          <Link to={pathOf({ name: 'stream', course: line.stream })}>
-            <ShortUuid uuid={line.stream} />
-          </Link>
-        ) : (
-          <ShortUuid uuid={line.stream} />
-        )}
+        <StreamLink kind={line.kind} stream={line.stream} />
       </th>
       <td>{line.kind}</td>
       <td class="number">{formatCount(line.contiguousSequenceNumber)}</td>

@@ -3,10 +3,9 @@ import type { SetAsideLine, SubscriptionView } from '#api/console/operations-dat
 import { DeedButton } from './deed-button.tsx'
 import { formatAge, formatCount, shortUuid } from './format.ts'
 import { useServerNow } from './live.ts'
-import { Link } from './navigation.tsx'
 import { Notice } from './notice.tsx'
-import { pathOf } from './router.ts'
 import { ShortUuid } from './short-uuid.tsx'
+import { StreamLink } from './stream-link.tsx'
 
 /** Streams that do not follow their lanes for a subscription, and what can be done about each. */
 export function SetAsidePanel({ subscription }: { subscription: SubscriptionView }): JSX.Element {
@@ -58,13 +57,7 @@ function SetAsideRow({ subscription, line }: { subscription: string; line: SetAs
   return (
     <tr class={line.state === 'parked' ? 'attention' : ''}>
       <th scope="row">
-        {line.kind === 'course' ? (
-          <Link to={pathOf({ name: 'stream', course: line.stream })}>
-            <ShortUuid uuid={line.stream} />
-          </Link>
-        ) : (
-          <ShortUuid uuid={line.stream} />
-        )}
+        <StreamLink kind={line.kind} stream={line.stream} />
       </th>
       <td>
         {line.state}
