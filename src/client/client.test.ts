@@ -292,6 +292,22 @@ test('no more requests are in flight than allowed', async (context) => {
   assert.equal(highest, 3)
 })
 
+test('subscriptions that wait for events do not hold up other calls', async (context) => {
+  const waiting: (() => void)[] = []
+  const answer = async ({ path }: Received): Promise<Answer> => {
+    if (!path.endsWith('/fetch')) return created
+    await new Promise<void>((done) => waiting.push(done))
+    return { body: { is_paused: false, slots: [], batches: [], retries: [] } }
+  }
+  const { client } = await serve(context, answer, { requestsInFlightMax: 2 })
+  const lease = { instance_uuid: 'i', lease_seconds: 30, wait_seconds: 20, max_num_events: 1 }
+  const fetches = ['one', 'two', 'three'].map((name) => client.subscription(name).fetch(lease))
+  await client.createCourse(course)
+  while (waiting.length < fetches.length) await new Promise((done) => setTimeout(done, 1))
+  for (const done of waiting) done()
+  await Promise.all(fetches)
+})
+
 test('an address or token that can never work fails at once', () => {
   assert.throws(() => createClient({ url: 'not an address' }), TypeError)
   assert.throws(() => createClient({ url: 'http://127.0.0.1:1', tokens: { api: 'a\nb' } }), TypeError)

@@ -17,6 +17,7 @@ import {
   type JsonObject,
   type Transport,
   type TransportOptions,
+  type TransportRequest,
 } from './transport.ts'
 import type { ServerStatus } from './wire-reads.ts'
 
@@ -164,7 +165,7 @@ function subscriptionCalls({ single }: Builder, name: string): SubscriptionCalls
   const audience = 'consumer'
   return {
     create: single(path, audience),
-    fetch: single(`${path}/fetch`, audience),
+    fetch: single(`${path}/fetch`, audience, { waits: true }),
     confirm: single(`${path}/confirm`, audience),
     nack: single(`${path}/nack`, audience),
     extend: single(`${path}/extend`, audience),
@@ -193,8 +194,10 @@ interface BulkCall {
   readonly linesAre?: 'distinct uuids' | 'only of known items'
 }
 
+type Travel = Pick<TransportRequest, 'waits'>
+
 interface Builder {
-  single<Request, Reply>(endpoint: string, audience?: Audience): Single<Request, Reply>
+  single<Request, Reply>(endpoint: string, audience?: Audience, travel?: Travel): Single<Request, Reply>
   bulk<Item, Line>(endpoint: string, call: BulkCall): Bulk<Item, Line>
 }
 
@@ -202,15 +205,16 @@ function callBuilder(transport: Transport, limits: { readonly bytesMax: number; 
   const post = (
     endpoint: string,
     audience: Audience,
-    { body, call }: { body: string; call: CallOptions | undefined },
+    { body, call, ...travel }: Travel & { body: string; call: CallOptions | undefined },
   ) => {
     const isRead = endpoint.startsWith('fetch_')
     const deadline = isRead ? { giveUpAfterMs: limits.readMsMax } : {}
-    return transport.send({ method: 'POST', endpoint, audience, body }, { ...deadline, ...call })
+    return transport.send({ method: 'POST', endpoint, audience, body, ...travel }, { ...deadline, ...call })
   }
   return {
-    single<Request, Reply>(endpoint: string, audience: Audience = 'api'): Single<Request, Reply> {
-      return async (request, call) => (await post(endpoint, audience, { body: JSON.stringify(request), call })) as Reply
+    single<Request, Reply>(endpoint: string, audience: Audience = 'api', travel: Travel = {}): Single<Request, Reply> {
+      return async (request, call) =>
+        (await post(endpoint, audience, { ...travel, body: JSON.stringify(request), call })) as Reply
     },
 
     bulk<Item, Line>(endpoint: string, shape: BulkCall): Bulk<Item, Line> {

@@ -17,7 +17,7 @@ export interface TransportOptions {
   /** Base address; a path prefix is kept, a trailing slash does not matter. */
   readonly url: string
   readonly tokens?: Tokens
-  /** Requests in flight at a time, over all calls of this client. */
+  /** Requests in flight at a time, over all calls of this client but those that wait for events. */
   readonly requestsInFlightMax?: number
   /** One attempt's time limit. The server answers within 60 s or not at all. */
   readonly attemptMsMax?: number
@@ -55,6 +55,8 @@ export interface TransportRequest {
   readonly endpoint: string
   readonly audience: Audience
   readonly body?: string
+  /** The server answers when something comes: meanwhile no place among the requests in flight is taken. */
+  readonly waits?: boolean
 }
 
 export type JsonObject = { readonly [key: string]: unknown }
@@ -118,7 +120,8 @@ export function createTransport(options: TransportOptions): Transport {
         try {
           const remainingMs = deadline - clock.now()
           // A place in the gate is held for the attempt only, never while waiting for the next one.
-          return await gate.run(() => attempt(request, options, { call, remainingMs, clock, seen }))
+          const attemptOnce = () => attempt(request, options, { call, remainingMs, clock, seen })
+          return await (request.waits === true ? attemptOnce() : gate.run(attemptOnce))
         } catch (error) {
           call.signal?.throwIfAborted()
           if (error instanceof RequestRefused) throw error
