@@ -140,7 +140,7 @@ async function replayAll(log: OpenedLog): Promise<{ events: number; seconds: num
 async function counters(database: BenchDatabase) {
   const answer = await database.pool.query<{ stored: number; pids: number[] }>(
     `select (select sum(pg_total_relation_size(relid))::float8 from pg_stat_user_tables
-         where relname in ('segment', 'pending', 'lane', 'gate')) as stored,
+         where relname in ('segment', 'pending', 'lane', 'part_gate')) as stored,
        (select array_agg(pid) from pg_stat_activity where application_name = 'biglearn append') as pids`,
   )
   const { stored, pids } = answer.rows[0]!

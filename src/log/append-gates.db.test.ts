@@ -3,32 +3,33 @@ import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { partOf } from '#domain/parts.ts'
-import { gates } from './append-statement.ts'
+import { partOf, partsDefault } from '#domain/parts.ts'
+import { openPool } from '#platform/postgres.ts'
 import { type AppendResult, LogOverloaded, type OpenedLog } from './log.ts'
+import { openLog } from './open.ts'
 import { courseOf, numbersOf, responseOf } from './sample-events.ts'
 import { useTestLog } from './test-log.ts'
 
 /* [M16] One gate is held by somebody who does not let go: who needs it waits, nobody else does. */
 const given = useTestLog()
 const all = { from: 0, eventsMax: 1000, bytesMax: 4_000_000 }
-const heldBin = 3
+const heldPart = 30
 let names = 0
 
-function courseAt(isWanted: (bin: number) => boolean): Uuid {
+function courseAt(isWanted: (part: number) => boolean): Uuid {
   for (;;) {
     const course = courseOf(`gates ${++names}`)
-    if (isWanted(partOf('course', course) % gates)) return course
+    if (isWanted(partOf('course', course))) return course
   }
 }
-const heldCourse = () => courseAt((bin) => bin === heldBin)
+const heldCourse = () => courseAt((part) => part === heldPart)
 /** Of a gate behind the held one, and of one before it, which a waiting append would hold. */
-const freeCourses = () => [courseAt((bin) => bin > heldBin), courseAt((bin) => bin < heldBin)]
+const freeCourses = () => [courseAt((part) => part > heldPart), courseAt((part) => part < heldPart)]
 
-async function hold(bin = heldBin): Promise<() => Promise<void>> {
+async function hold(part = heldPart): Promise<() => Promise<void>> {
   const holder = await given.pool.connect()
   await holder.query('begin')
-  await holder.query('select from gate where bin = $1 for no key update', [bin])
+  await holder.query('select hold_gates(array[$1::int2])', [part])
   return async () => {
     await holder.query('rollback')
     holder.release()
@@ -102,8 +103,8 @@ describe('while a gate is held, an append', { timeout: 60_000 }, () => {
 
   test('to one of two held gates goes on as soon as that one is free', async () => {
     const { log } = await given.another()
-    const [first, second] = [heldCourse(), courseAt((bin) => bin === heldBin + 4)]
-    const releases = [await hold(), await hold(heldBin + 4)]
+    const [first, second] = [heldCourse(), courseAt((part) => part === heldPart + 4)]
+    const releases = [await hold(), await hold(heldPart + 4)]
     const waiting = [send(log, responseOf(first, 0)), send(log, responseOf(second, 0))]
     await sleep(700)
     await releases[1]!()
@@ -142,8 +143,8 @@ describe('the limits while a gate is held', { timeout: 60_000 }, () => {
 
   test('do not count the time aside against those that come later', async () => {
     const { log } = await given.another({ limits: { oldestWaiterMs: 500, gatePatienceMs: 400 } })
-    const [held, other, [free]] = [heldCourse(), courseAt((bin) => bin === heldBin + 4), freeCourses()]
-    const releases = [await hold(), await hold(heldBin + 4)]
+    const [held, other, [free]] = [heldCourse(), courseAt((part) => part === heldPart + 4), freeCourses()]
+    const releases = [await hold(), await hold(heldPart + 4)]
     const waiting = [send(log, responseOf(held, 0))]
     await sleep(700)
     // Keeps the writer busy while the first one is back in the queue.
@@ -167,3 +168,63 @@ describe('the limits while a gate is held', { timeout: 60_000 }, () => {
     assert.deepEqual(log.counters().waitingRequests, 0)
   })
 })
+
+test('gates that a crash or a failover took away are there again before anything is written', async () => {
+  await given.pool.query('delete from part_gate')
+  const course = heldCourse()
+  assert.equal((await given.log.append([responseOf(course, 0)])).kind, 'stored')
+  assert.equal((await given.pool.query('select from part_gate')).rowCount, 2 * partsDefault)
+})
+
+/*
+ * What a gate is for: heads are read by statements that begin once it is held. With another isolation level all
+ * statements of a call see what was there when it began, as if heads were read before: a switch that only tests have.
+ */
+describe('two appends that waited for one gate', { timeout: 60_000 }, () => {
+  async function openAt(level: string) {
+    const pool = openPool(`${given.url}?options=${encodeURIComponent(`-c default_transaction_isolation=${level}`)}`, {
+      name: 'isolated',
+      connectionsMax: 2,
+    })
+    return { pool, log: await openLog(pool, { limits: { gatePatienceMs: 5000 } }) }
+  }
+
+  async function haveWaited(level: string, ...events: readonly StreamEvent[]): Promise<string[]> {
+    const opened = await Promise.all(events.map(() => openAt(level)))
+    const release = await hold()
+    const sent = Promise.allSettled(opened.map(({ log }, index) => log.append([events[index]!])))
+    while ((await waitingAppends()) < events.length) await sleep(5)
+    await release()
+    const results = await sent
+    for (const { log, pool } of opened) {
+      await log.close()
+      await pool.end()
+    }
+    return results.map((result) => (result.status === 'fulfilled' ? result.value.kind : result.reason.code)).sort()
+  }
+
+  async function waitingAppends(): Promise<number> {
+    const found = await given.pool.query(`
+      select from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock' and query like 'call append%'`)
+    return found.rowCount ?? 0
+  }
+
+  test('have both seen what the other one wrote', async () => {
+    const [course, other] = [heldCourse(), heldCourse()]
+    for (const events of [
+      [responseOf(course, 1), responseOf(course, 0)],
+      [responseOf(course, 2), responseOf(other, 0)],
+    ]) {
+      assert.deepEqual(await haveWaited('read\\ committed', ...events), ['stored', 'stored'])
+    }
+    assert.deepEqual([await read(course), await read(other)], [[0, 1, 2], [0]])
+  })
+
+  test('teeth: had they read heads before, both would take the same position', async () => {
+    const events = [responseOf(heldCourse(), 0), responseOf(heldCourse(), 0)]
+    assert.deepEqual(await haveWaited('repeatable\\ read', ...events), [uniqueViolation, 'stored'])
+  })
+})
+
+const uniqueViolation = '23505'

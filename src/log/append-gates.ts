@@ -9,7 +9,7 @@ import type { LogStore } from './store.ts'
 export class HeldGates {
   readonly #store: Pick<LogStore, 'freeGates'>
   readonly #looked: () => boolean
-  readonly #bins = new Set<number>()
+  readonly #parts = new Set<number>()
   #watching: Promise<void> | undefined
 
   /** `looked` is called several times a second while a gate is held; it returns false when nobody waits for one. */
@@ -19,15 +19,15 @@ export class HeldGates {
   }
 
   get areThere(): boolean {
-    return this.#bins.size > 0
+    return this.#parts.size > 0
   }
 
-  includeAny(bins: readonly number[]): boolean {
-    return bins.some((bin) => this.#bins.has(bin))
+  includeAny(parts: readonly number[]): boolean {
+    return parts.some((part) => this.#parts.has(part))
   }
 
-  add(bins: readonly number[]): void {
-    for (const bin of bins) this.#bins.add(bin)
+  add(parts: readonly number[]): void {
+    for (const part of parts) this.#parts.add(part)
     if (this.areThere) this.#watching ??= this.#watch()
   }
 
@@ -38,10 +38,10 @@ export class HeldGates {
 
   async #watch(): Promise<void> {
     while (this.areThere) {
-      const bins = [...this.#bins]
+      const parts = [...this.#parts]
       // When that can not be known, all are taken for free: the next append finds out what is wrong.
-      for (const bin of await this.#store.freeGates(bins).catch(() => bins)) this.#bins.delete(bin)
-      if (!this.#looked()) this.#bins.clear()
+      for (const part of await this.#store.freeGates(parts).catch(() => parts)) this.#parts.delete(part)
+      if (!this.#looked()) this.#parts.clear()
     }
     this.#watching = undefined
   }
@@ -50,15 +50,15 @@ export class HeldGates {
 const lookMs = 100
 
 /** See `LogStore.freeGates`. Waits in the queue of a gate, so that its turn comes however many others want it. */
-export async function waitForFreeGates(pool: pg.Pool, bins: readonly number[]): Promise<readonly number[]> {
-  const held = await selectHeldGates(pool, bins)
-  if (held.length < bins.length) return bins.filter((bin) => !held.includes(bin))
-  const [first = -1] = bins
+export async function waitForFreeGates(pool: pg.Pool, parts: readonly number[]): Promise<readonly number[]> {
+  const held = await selectHeldGates(pool, parts)
+  if (held.length < parts.length) return parts.filter((part) => !held.includes(part))
+  const [first = -1] = parts
   try {
     // One message of two statements is one transaction.
     await pool.query(`
       set local lock_timeout = ${lookMs};
-      select from gate where bin = ${first} for no key update`)
+      select hold_gates('{${first}}')`)
     return [first]
   } catch (error) {
     if (isLockTimeout(error)) return []
@@ -66,17 +66,18 @@ export async function waitForFreeGates(pool: pg.Pool, bins: readonly number[]): 
   }
 }
 
-/** Those of `bins` that are held at this moment. */
+/** Those of these parts whose gates are held at this moment. Any that a crash has taken away are there again. */
 export async function selectHeldGates(
   database: pg.Pool | pg.ClientBase,
-  bins: readonly number[],
+  parts: readonly number[],
 ): Promise<readonly number[]> {
-  const free = await database.query<{ bin: number }>(
-    'select g.bin from gate g where g.bin = any ($1) for no key update skip locked',
-    [bins],
+  await database.query('select fill_gates()')
+  const free = await database.query<{ part: number }>(
+    'select g.part from part_gate g where g.part = any ($1) for no key update skip locked',
+    [parts],
   )
-  const areFree = new Set(free.rows.map(({ bin }) => bin))
-  return bins.filter((bin) => !areFree.has(bin))
+  const areFree = new Set(free.rows.map(({ part }) => part))
+  return parts.filter((part) => !areFree.has(part))
 }
 
 const lockTimeout = '55P03'

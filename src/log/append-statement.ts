@@ -7,8 +7,8 @@ import type { StoredSlot } from './request.ts'
 import { slotKey } from './request.ts'
 
 /**
- * The statements of `append`: one call stores a planned group (sql/000001_log.sql, 000010_gate_patience.sql), one query
- * reads what is stored under the numbers of a group that overlaps.
+ * The statements of `append`: one call stores a planned group (sql/000001_log.sql, 000010_gate_patience.sql,
+ * 000017_part_gate.sql), one query reads what is stored under the numbers of a group that overlaps.
  */
 export interface AppendWindow {
   /** How far beyond a hole a stream's early events may reach, in numbers and in stored bytes (design D7). */
@@ -24,14 +24,13 @@ export type CallOutcome =
   /** Indexes of runs that reach too far. */
   | { readonly kind: 'too_far_ahead'; readonly runs: readonly number[] }
   /** A gate did not come free in time. Nothing was written; those are held that were seen so a moment later. */
-  | { readonly kind: 'gate_held'; readonly bins: readonly number[] }
+  | { readonly kind: 'gate_held'; readonly parts: readonly number[] }
 
-export const gates = 16
-
+/** The empty array stands for gates of the version before. */
 const callText = `call append(
-  $1, $2::int2[], $3::int2[], $4::int2[], $5::uuid[], $6::int4[], $7::int4[], $8::int4[], $9::int4[],
-  $10::int4[], $11::int2[], $12::int2[], $13::bytea[], $14, $15::int2[], $16::int2[], $17::uuid[], $18::uuid[],
-  $19, $20, $21, null, null)`
+  $1, '{}', $2::int2[], $3::int2[], $4::uuid[], $5::int4[], $6::int4[], $7::int4[], $8::int4[],
+  $9::int4[], $10::int2[], $11::int2[], $12::bytea[], $13, $14::int2[], $15::int2[], $16::uuid[], $17::uuid[],
+  $18, $19, $20, null, null)`
 
 /** Sent by a prepared statement; complete with its commit, whether or not a Sync follows. */
 export function appendStatement(plan: Plan, window: AppendWindow, patienceMs: number) {
@@ -42,7 +41,6 @@ export function appendStatement(plan: Plan, window: AppendWindow, patienceMs: nu
     text: callText,
     values: [
       patienceMs,
-      int2Array(binsOf(parts)),
       int2Array(parts),
       int2Array(streams.map((stream) => stream.part)),
       uuidArray(streams.map((stream) => stream.stream)),
@@ -78,17 +76,13 @@ export async function callAppend(
     const answer = await client.query<NonNullable<typeof row>>(appendStatement(plan, window, patienceMs))
     row = answer.rows[0]
   } catch (error) {
-    if (isLockTimeout(error)) return { kind: 'gate_held', bins: await selectHeldGates(client, binsOf(plan.parts)) }
+    if (isLockTimeout(error)) return { kind: 'gate_held', parts: await selectHeldGates(client, plan.parts) }
     throw error
   }
   if (row === undefined) throw new Error('append gave no answer')
   if (row.status === 1) return { kind: 'overlap' }
   if (row.status === 2) return { kind: 'too_far_ahead', runs: (row.refused ?? []).map((index) => index - 1) }
   return { kind: 'stored' }
-}
-
-export function binsOf(parts: readonly number[]): number[] {
-  return [...new Set(parts.map((part) => part % gates))].sort((one, other) => one - other)
 }
 
 interface CreatedColumns {

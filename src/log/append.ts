@@ -2,7 +2,7 @@ import type { StreamEvent } from '#domain/events.ts'
 import { isPassing, isStorageFull } from '#platform/postgres.ts'
 import type { Time } from '#platform/time.ts'
 import { GateHeld, HeldGates } from './append-gates.ts'
-import { type AppendWindow, binsOf } from './append-statement.ts'
+import type { AppendWindow } from './append-statement.ts'
 import { type AppendConflict, type AppendResult, LogOverloaded } from './log.ts'
 import { type PartOfStream, type Plan, planGroup } from './plan.ts'
 import { openRequest, type Request, settle } from './request.ts'
@@ -142,7 +142,7 @@ export class Appender {
     if (this.#isOld(this.#queue[0]) || this.#waiters >= waitersMax || this.#bytes >= queuedBytesMax) {
       throw new LogOverloaded(1)
     }
-    if (!this.#heldGates.areThere || !this.#heldGates.includeAny(this.#binsOf(events))) return
+    if (!this.#heldGates.areThere || !this.#heldGates.includeAny(this.#partsOf(events))) return
     const bytes = this.#aside.reduce((sum, { request }) => sum + request.bytes, 0)
     const isFull = this.#aside.length >= waitersMax * asideShare || bytes >= queuedBytesMax * asideShare
     if (isFull || this.#isOld(this.#aside[0])) throw new LogOverloaded(1)
@@ -179,12 +179,12 @@ export class Appender {
     this.#draining = undefined
   }
 
-  #binsOf(events: readonly StreamEvent[]): number[] {
-    return binsOf(events.map(({ kind, stream }) => this.#options.partOf(kind, stream)))
+  #partsOf(events: readonly StreamEvent[]): number[] {
+    return events.map(({ kind, stream }) => this.#options.partOf(kind, stream))
   }
 
   #needsHeldGate({ request }: Waiter): boolean {
-    return this.#heldGates.includeAny(this.#binsOf(request.given))
+    return this.#heldGates.includeAny(this.#partsOf(request.given))
   }
 
   /** Called after each look at the held gates; false when nobody waits for one. */
@@ -246,7 +246,7 @@ export class Appender {
         const outcome = await writer.append(plan, this.#options.window, this.#patienceMs(members))
         if (outcome.kind === 'stored') this.#acknowledge(members, plan)
         else if (outcome.kind === 'overlap') this.#settleOverlaps(members, await writer.overlaps(plan))
-        else if (outcome.kind === 'gate_held') this.#leaveHeldGates(members, outcome.bins)
+        else if (outcome.kind === 'gate_held') this.#leaveHeldGates(members, outcome.parts)
         else await this.#refuseTooFar(writer, members, plan, outcome.runs)
       })
     } catch (error) {

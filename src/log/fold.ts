@@ -1,6 +1,5 @@
 import type pg from 'pg'
 import type { Uuid } from '#domain/ids.ts'
-import { binsOf } from './append-statement.ts'
 import { int2Array, uuidArray } from './binary-arrays.ts'
 
 /**
@@ -52,8 +51,8 @@ export async function foldContiguous(pool: pg.Pool): Promise<number> {
   for (const { part, stream } of found.rows) {
     await pool.query({
       name: 'log fold',
-      text: 'call fold_pending($1::int2[], $2::int2[], $3::uuid[], $4)',
-      values: [int2Array(binsOf([part])), int2Array([part]), uuidArray([stream]), foldRuns],
+      text: `call fold_pending('{}', $1::int2[], $2::uuid[], $3)`,
+      values: [int2Array([part]), uuidArray([stream]), foldRuns],
     })
   }
   return found.rows.length

@@ -138,7 +138,7 @@ test('two decisions at once do not both get the last own lane of a part', { time
   for (const course of courses.slice(2)) await dedicate(course)
   const holder = await given.pool.connect()
   await holder.query('begin')
-  await holder.query('select from gate for update')
+  await holder.query('select hold_gates(array[10::int2])')
   const asked = Promise.allSettled(courses.slice(0, 2).map(dedicate))
   await until(async () => (await lockWaiters()) === 2)
   await holder.query('rollback')

@@ -3,7 +3,6 @@ import type { StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { kindOfPart, partOf, partsDefault } from '#domain/parts.ts'
 import { inTransaction } from '#platform/postgres.ts'
-import { gates } from './append-statement.ts'
 import {
   chooseMoves,
   type LaneMove,
@@ -55,7 +54,7 @@ export async function balanceLanes(pool: pg.Pool, options: BalanceOptions = {}):
     await keepRates(client, [...due.keys()], measured)
     const moves = chooseMoves(measured, movesMax)
     // Gates in the order in which appends take theirs.
-    const inOrder = moves.toSorted((a, b) => (a.part % gates) - (b.part % gates) || a.part - b.part)
+    const inOrder = moves.toSorted((a, b) => a.part - b.part)
     const moved: MovedStream[] = []
     for (const move of inOrder) {
       const slot = { kind: kindOfPart(move.part, parts), stream: move.stream, part: move.part }

@@ -1,7 +1,6 @@
 import type pg from 'pg'
 import { ConfigurationError } from '#platform/config.ts'
 import { inTransaction } from '#platform/postgres.ts'
-import { gates } from './append-statement.ts'
 import { ownLanesMax } from './lane-policy.ts'
 import type { Reason } from './log.ts'
 import { type StreamSlot, writeAudit } from './stream-audit.ts'
@@ -19,18 +18,17 @@ export async function moveStream(
   return inTransaction(pool, (client) => moveStreamIn(client, slot, to, by))
 }
 
-/** Keeps appends of the stream's gate waiting until the transaction ends; take several gates in ascending order. */
+/** Keeps appends of the stream's part waiting until the transaction ends; move in ascending order of parts. */
 export async function moveStreamIn(
   client: pg.ClientBase,
   slot: StreamSlot,
   to: 'dedicated' | 'shared',
   by: Reason,
 ): Promise<{ lane: number }> {
-  const bin = slot.part % gates
   // Taken before the lane is chosen: two streams of a part must not be given the same one.
-  await client.query('select from gate where bin = $1 for no key update', [bin])
+  await client.query('select hold_gates(array[$1::int2])', [slot.part])
   const lane = to === 'shared' ? 0 : await ownLane(client, slot)
-  await client.query('select move_stream($1::int2, $2::int2, $3, $4::int2)', [bin, slot.part, slot.stream, lane])
+  await client.query('select move_stream(null, $1::int2, $2, $3::int2)', [slot.part, slot.stream, lane])
   await writeAudit(client, slot, 'move', by, { lane })
   return { lane }
 }

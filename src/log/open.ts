@@ -36,6 +36,7 @@ const repeatMs = 25_000
 export async function openLog(pool: pg.Pool, options: LogOptions = {}): Promise<OpenedLog> {
   const parts = options.parts ?? partsDefault
   await checkInstallation(pool, parts)
+  await pool.query('select fill_gates()')
   const store = postgresLogStore(pool, parts, rememberParts(parts))
   const log = await openLogOn(store, options)
   // Only a process killed in the middle of a long fold leaves work for the first.

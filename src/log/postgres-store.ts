@@ -17,7 +17,7 @@ export function postgresLogStore(pool: pg.Pool, parts: number, partOf: PartOfStr
   return {
     ...readingStore(pool, parts),
     openWriter: async () => writerOn(await pool.connect(), partOf),
-    freeGates: (bins) => waitForFreeGates(pool, bins),
+    freeGates: (parts) => waitForFreeGates(pool, parts),
     laneHeads: (known) => selectLaneHeads(pool, known),
     statuses: (streams, gapsMax) => readStatuses(pool, streams, gapsMax, partOf),
     move: (slot, to, by) => moveStream(pool, slot, to, by),

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { StreamEvent } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
-import { binsOf } from './append-statement.ts'
 import type { StreamStatus } from './log.ts'
 import { courseOf, eventOf, numbersOf, responseOf, uuidOf } from './sample-events.ts'
 import { useTestLog } from './test-log.ts'
@@ -102,7 +101,7 @@ async function whileGateIsHeld<Value>(course: Uuid, work: () => Promise<Value>, 
   const client = await given.pool.connect()
   try {
     await client.query('begin')
-    await client.query('select from gate where bin = any ($1) for no key update', [binsOf([partOf('course', course)])])
+    await client.query('select hold_gates(array[$1::int2])', [partOf('course', course)])
     const begun = work()
     await sleep(heldMs)
     await client.query('commit')

@@ -22,8 +22,8 @@ import type { StreamSlot } from './stream-audit.ts'
 export interface LogStore extends RunRows {
   /** A connection for appends alone. */
   openWriter(): Promise<LogWriter>
-  /** Which of these gates are free now, after waiting about 100 ms when none is; holds none of them afterwards. */
-  freeGates(bins: readonly number[]): Promise<readonly number[]>
+  /** Which parts' gates are free now, after waiting about 100 ms when none is; holds none of them afterwards. */
+  freeGates(parts: readonly number[]): Promise<readonly number[]>
   /** Entries behind each cursor, by cursor and position: `runsMax` a lane at most, and about `laneBytes` of bodies. */
   laneEntries(cursors: readonly LaneCursor[], runsMax: number, laneBytes: number): Promise<LaneRow[]>
   /** Highest position of each lane by `part/lane`. `known` holds, by part, what lane 0 has reached for sure. */

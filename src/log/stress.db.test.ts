@@ -4,11 +4,11 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type pg from 'pg'
 import type { StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { partsDefault } from '#domain/parts.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
 import { seededRandom } from '#platform/test-random.ts'
-import { gates } from './append-statement.ts'
 import { type AppendResult, type LaneCursor, type LaneEntry, type Log, LogOverloaded, type OpenedLog } from './log.ts'
 import { openLog } from './open.ts'
 import { courseOf, createCourseOf, eventOf, responseOf, uuidOf } from './sample-events.ts'
@@ -280,7 +280,7 @@ async function holdGates(random: () => number, state: { readonly isOver: boolean
   const holder = await administration.connect()
   while (!state.isOver) {
     await holder.query('begin')
-    await holder.query('select from gate where bin = $1 for no key update', [Math.floor(random() * gates)])
+    await holder.query('select hold_gates(array[$1::int2])', [Math.floor(random() * partsDefault)])
     await sleep(random() * 120)
     await holder.query('commit')
     await sleep(random() * 60)

@@ -1,7 +1,6 @@
 import { kindOfPart } from '#domain/parts.ts'
 import { isLockTimeout } from '#log/append-gates.ts'
 import type { CallOutcome } from '#log/append-statement.ts'
-import { binsOf } from '#log/append-statement.ts'
 import { scanBody } from '#log/codec.ts'
 import type { StreamStatus } from '#log/log.ts'
 import type { PartOfStream, Plan } from '#log/plan.ts'
@@ -36,7 +35,7 @@ export function simulatedLogStore(options: SimulatedLogOptions): LogStore {
     server.once(process, name, words, () => select(server.state))
   return {
     openWriter: async () => writerOn(await server.connect(process, 'writer'), options),
-    freeGates: (bins) => server.once(process, 'freeGates', [bins], (session) => freeGates(session, bins)),
+    freeGates: (held) => server.once(process, 'freeGates', [held], (session) => freeGates(session, held)),
     runs: (lines, limits) => {
       return read('runs', [lines.map(lineOf), limits], (state) => runsOf(state, lines.map(lineOf), limits))
     },
@@ -83,7 +82,7 @@ function writerOn(session: ServerSession, options: SimulatedLogOptions): LogWrit
         } catch (error) {
           if (!isLockTimeout(error)) throw error
           await session.step()
-          return { kind: 'gate_held', bins: heldGates(server, binsOf(plan.parts)) }
+          return { kind: 'gate_held', parts: heldGates(server, plan.parts) }
         }
       }),
     overlaps: (plan) => session.call('overlaps', [plan], () => overlapsOf(server.state, plan)),
@@ -95,15 +94,15 @@ function writerOn(session: ServerSession, options: SimulatedLogOptions): LogWrit
   }
 }
 
-function heldGates(server: SimulatedServer, bins: readonly number[]): number[] {
-  return bins.filter((bin) => server.isLocked(lockOn.gate(bin)))
+function heldGates(server: SimulatedServer, parts: readonly number[]): number[] {
+  return parts.filter((part) => server.isLocked(lockOn.gate(part)))
 }
 
 /** A gate that is waited for is held by whoever is first in its queue for no longer than it takes to see it. */
-async function freeGates(session: ServerSession, bins: readonly number[]): Promise<readonly number[]> {
-  const held = heldGates(session.server, bins)
-  if (held.length < bins.length) return bins.filter((bin) => !held.includes(bin))
-  const [first = -1] = bins
+async function freeGates(session: ServerSession, parts: readonly number[]): Promise<readonly number[]> {
+  const held = heldGates(session.server, parts)
+  if (held.length < parts.length) return parts.filter((part) => !held.includes(part))
+  const [first = -1] = parts
   await session.step()
   try {
     await session.lock(lockOn.gate(first), sqlState.lockTimeout, lookMs)
@@ -132,8 +131,8 @@ async function inGates(
   try {
     const early = options.readsHeadsUnderGate ? undefined : decide(server.state)
     await session.step()
-    for (const bin of binsOf(parts)) {
-      await session.lock(lockOn.gate(bin), sqlState.lockTimeout, patienceMs)
+    for (const part of parts) {
+      await session.lock(lockOn.gate(part), sqlState.lockTimeout, patienceMs)
     }
     await session.step()
     const decision = early ?? decide(server.state)
@@ -198,8 +197,7 @@ async function moveOn(
   const { server } = session
   const key = streamKeyOf(part, stream)
   try {
-    for (const bin of binsOf([part]))
-      await session.lock(lockOn.gate(bin), sqlState.statementTimeout, statementTimeoutMs)
+    await session.lock(lockOn.gate(part), sqlState.statementTimeout, statementTimeoutMs)
     await session.step()
     const lane = to === 'shared' ? 0 : ownLane(server.state, part, key)
     const last = server.state.segmentsOfStream.get(key)?.at(-1)

@@ -472,7 +472,7 @@ const isOver = 'over'
 
 /** A name for what only one may hold. */
 export const lockOn = {
-  gate: (bin: number): string => `gate ${bin}`,
+  gate: (part: number): string => `gate ${part}`,
   slot: (subscription: string, key: string): string => `slot ${subscription} ${key}`,
   exception: (subscription: string, part: number, stream: Uuid): string =>
     `exception ${subscription} ${part} ${stream}`,
