@@ -72,7 +72,8 @@ test('the best of each container are the first of all in order, though nobody pu
       const { candidates, allowed } = gathered(world)
       const order = world.ranked.map(({ name, isGroup }) => (isGroup ? groupOf(id(name)) : id(name)))
       const seed = seedOf('seed')
-      const found = rankCandidates({ candidates, ranking: Ranking.of(order), seed, limit: world.limit })
+      const demand = new Map(containers.map((container) => [id(container), world.limit]))
+      const found = rankCandidates({ candidates, ranking: Ranking.of(order), seed, demand })
       const end = order.reduce((last, uuid, at) => (order.indexOf(uuid) === at ? at + 1 : last), 0)
       const unknown = seededOrder(
         seed,
@@ -108,6 +109,10 @@ test('an order is read no further than the lists need', () => {
       yield groupOf(id(name))
     }
   }
-  rankCandidates({ candidates, ranking: Ranking.ofGroups(order()), seed: seedOf('seed'), limit: 2 })
+  const demand = new Map([
+    [id('A'), 2],
+    [id('B'), 2],
+  ])
+  rankCandidates({ candidates, ranking: Ranking.ofGroups(order()), seed: seedOf('seed'), demand })
   assert.deepEqual(read, ['x2', 'x6', 'x1'])
 })

@@ -1,7 +1,7 @@
 import type { Uuid } from '#domain/ids.ts'
 import { type EcosystemIndex, type PoolExercise, poolFor } from './ecosystem-index.ts'
 import { courseExclusion, type ExclusionReason, holds, type StudentExclusions } from './exclusions.ts'
-import { Offer, type Pool, poolOf } from './offers.ts'
+import { Offer, type Pool, poolOf, sharingPools } from './offers.ts'
 import { type Seed, seededOrder } from './random.ts'
 import type { Ranking } from './ranking.ts'
 
@@ -29,10 +29,20 @@ type Rules = Pick<CandidateInput, 'exclusions' | 'own' | 'picked'>
 export class Candidates {
   readonly byContainer: ReadonlyMap<Uuid, Offer>
   readonly #rules: Rules
+  readonly #sharing: ReadonlySet<readonly PoolExercise[]>
 
-  constructor(byContainer: ReadonlyMap<Uuid, Offer>, rules: Rules) {
+  /** Any containers of one ecosystem, for one type of assignment. */
+  constructor(byContainer: ReadonlyMap<Uuid, Offer>, rules: Rules & Pick<CandidateInput, 'index' | 'assignmentType'>) {
     this.byContainer = byContainer
     this.#rules = rules
+    this.#sharing = sharingPools(rules.index.assignmentPools.get(rules.assignmentType) ?? new Map())
+  }
+
+  /** Whether each exercise group is in the pool of one container only. */
+  get areApart(): boolean {
+    return (
+      this.#sharing.size === 0 || [...this.byContainer.values()].every(({ pool }) => !this.#sharing.has(pool.exercises))
+    )
   }
 
   /** Exercise groups of the containers' whole pools, a list each, which are the same lists each time. */
@@ -116,16 +126,18 @@ export interface RankInput {
   readonly candidates: Candidates
   readonly ranking: Ranking
   readonly seed: Seed
-  /** More than this many of one container are never needed. */
-  readonly limit: number
+  /** How many of each container are needed at most; none of those that are absent. */
+  readonly demand: ReadonlyMap<Uuid, number>
 }
 
 /**
  * The best candidates of each container in order. Those that the ranking does not know come after all others, in an
  * order drawn by the seed (sparfa.md §12). Of several versions of a group that rank equally the newest is taken.
  */
-export function rankCandidates({ candidates, ranking, seed, limit }: RankInput): RankedCandidates {
-  const lists = [...candidates.byContainer].map(([container, offer]) => new BestOf(container, offer, limit))
+export function rankCandidates({ candidates, ranking, seed, demand }: RankInput): RankedCandidates {
+  const lists = [...candidates.byContainer].map(
+    ([container, offer]) => new BestOf(container, offer, demand.get(container) ?? 0),
+  )
   let open = lists.filter((list) => !list.isComplete)
   for (let position = 0; open.length > 0; position += 1) {
     const uuid = ranking.at(position)
@@ -155,8 +167,7 @@ class BestOf {
   constructor(container: Uuid, offer: Offer, limit: number) {
     this.container = container
     this.#offer = offer
-    const { pool } = offer
-    this.#limit = Math.min(limit, pool.groups.length - offer.removedGroups().length)
+    this.#limit = Math.min(limit, offer.groupCount)
   }
 
   get isComplete(): boolean {

@@ -24,6 +24,25 @@ export function poolOf(exercises: readonly PoolExercise[]): Pool {
   })
 }
 
+const keptSharing = new WeakMap<PoolsByContainer, ReadonlySet<readonly PoolExercise[]>>()
+
+type PoolsByContainer = ReadonlyMap<Uuid, readonly PoolExercise[]>
+
+/** Those of the pools that have an exercise group in common with another one. */
+export function sharingPools(pools: PoolsByContainer): ReadonlySet<readonly PoolExercise[]> {
+  return remembered(keptSharing, pools, () => {
+    const sharing = new Set<readonly PoolExercise[]>()
+    const firstWith = new Map<Uuid, readonly PoolExercise[]>()
+    for (const pool of pools.values()) {
+      for (const { group } of pool) {
+        const first = remembered(firstWith, group, () => pool)
+        if (first !== pool) sharing.add(first).add(pool)
+      }
+    }
+    return sharing
+  })
+}
+
 /** What one container offers: a pool without what may not be given now. */
 export class Offer {
   readonly pool: Pool
@@ -54,6 +73,11 @@ export class Offer {
   ofUuid(uuid: Uuid): PoolExercise | undefined {
     const exercise = this.pool.ofUuid.get(uuid)
     return exercise !== undefined && this.removed.has(exercise) ? undefined : exercise
+  }
+
+  /** How many groups have something that may be given. */
+  get groupCount(): number {
+    return this.pool.groups.length - this.removedGroups().length
   }
 
   /** Groups of which nothing may be given. */

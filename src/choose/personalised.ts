@@ -2,6 +2,7 @@ import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
 import { allocate, type PickedExercise } from './allocate.ts'
 import { type Candidates, gatherCandidates, rankCandidates } from './candidates.ts'
+import { demandOf } from './demand.ts'
 import type { EcosystemIndex } from './ecosystem-index.ts'
 import { type GroupOf, ownGroups, type StudentExclusions } from './exclusions.ts'
 import { seededOrder, seedOf } from './random.ts'
@@ -58,9 +59,15 @@ export function choosePersonalised(input: PersonalisedInput): PersonalisedChoice
   const containers = [...candidates.byContainer.keys()]
   const offering = containers.filter((container) => candidates.byContainer.get(container)?.isEmpty === false)
   const goal = assignment.goalPes ?? pesPerContainer * offering.length
+  const slots = [{ count: goal, displacement: new Map(containers.map((container) => [container, 0])) }]
   const picks = allocate({
-    slots: [{ count: goal, displacement: new Map(containers.map((container) => [container, 0])) }],
-    candidates: rankCandidates({ candidates, ranking: input.ranking, seed: drawn, limit: goal }),
+    slots,
+    candidates: rankCandidates({
+      candidates,
+      ranking: input.ranking,
+      seed: drawn,
+      demand: demandOf(slots, candidates),
+    }),
     containerOrder: seededOrder(drawn, containers),
   })
   const exercises = picks.map(({ exercise }) => exercise.uuid)

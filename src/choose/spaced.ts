@@ -2,6 +2,7 @@ import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
 import { allocate, type PickedExercise, type SlotGroup } from './allocate.ts'
 import { type Candidates, gatherCandidates, rankCandidates } from './candidates.ts'
+import { demandOf } from './demand.ts'
 import { ownGroups } from './exclusions.ts'
 import type { HistoryEntry, HistoryType } from './history.ts'
 import type { AssignmentContext } from './personalised.ts'
@@ -74,9 +75,15 @@ export function chooseSpaced(input: SpacedInput): SpacedChoice {
   const plan = spacedPlan(goal, historyType === 'student_driven' && input.number >= randomAgoFrom)
   const kOf = kAgoOf(entries)
   const drawn = seedOf(seed, assignment.uuid, historyType)
+  const slots = plan.map((entry) => slotOf(entry, kOf, input.fallback ?? 'spaced_first'))
   const allocated = allocate({
-    slots: plan.map((entry) => slotOf(entry, kOf, input.fallback ?? 'spaced_first')),
-    candidates: rankCandidates({ candidates, ranking: input.ranking, seed: drawn, limit: goal }),
+    slots,
+    candidates: rankCandidates({
+      candidates,
+      ranking: input.ranking,
+      seed: drawn,
+      demand: demandOf(slots, candidates),
+    }),
     containerOrder: seededOrder(drawn, kOf.keys()),
   })
   const picks = allocated.map((pick): SpacedPick => {

@@ -2,6 +2,7 @@ import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { allocate, type PickedExercise } from './allocate.ts'
 import { Candidates, gatherCandidates, rankCandidates } from './candidates.ts'
+import { demandOf } from './demand.ts'
 import type { EcosystemIndex } from './ecosystem-index.ts'
 import type { StudentExclusions } from './exclusions.ts'
 import type { Offer } from './offers.ts'
@@ -57,7 +58,7 @@ export function practiceCandidates({ areas, index, exclusions }: PracticeContext
     for (const [one, offer] of found.byContainer) byContainer.set(one, offer)
     for (const group of found.groups) groups.add(group)
   }
-  return new Candidates(byContainer, { exclusions })
+  return new Candidates(byContainer, { index, assignmentType: practiceType, exclusions })
 }
 
 export interface PracticeInput {
@@ -90,13 +91,19 @@ export function choosePractice(input: PracticeInput): PracticeChoice {
   const { areas, candidates, seed } = input
   const drawn = seedOf(seed, input.student, 'practice_worst_areas')
   const containers = areas.map(({ container }) => container).filter((one) => candidates.byContainer.has(one))
-  const slots = slotTable[Math.min(areas.length, practiceSize)] ?? []
+  const counts = slotTable[Math.min(areas.length, practiceSize)] ?? []
+  const slots = counts.map((count, own) => ({
+    count,
+    displacement: new Map(containers.map((container, at) => [container, Math.abs(at - own)])),
+  }))
   const allocated = allocate({
-    slots: slots.map((count, own) => ({
-      count,
-      displacement: new Map(containers.map((container, at) => [container, Math.abs(at - own)])),
-    })),
-    candidates: rankCandidates({ candidates, ranking: input.ranking, seed: drawn, limit: practiceSize }),
+    slots,
+    candidates: rankCandidates({
+      candidates,
+      ranking: input.ranking,
+      seed: drawn,
+      demand: demandOf(slots, candidates),
+    }),
     // Not drawn: between equals the worse area comes first.
     containerOrder: containers,
   })

@@ -72,7 +72,8 @@ function poolQuestions(matrix: SparfaMatrix, pool: readonly Uuid[]): Int32Array 
 }
 
 function candidateQuestions(matrix: SparfaMatrix, { pools, withoutGroups }: RankCandidates): Int32Array {
-  const lists = pools.map((pool) => poolQuestions(matrix, pool))
+  // Pools of different pages then follow each other in ascending order, as they do in the book.
+  const lists = pools.map((pool) => poolQuestions(matrix, pool)).sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0))
   const questions = new Int32Array(lists.reduce((sum, { length }) => sum + length, 0))
   let count = 0
   for (const list of lists) {
