@@ -135,8 +135,7 @@ interface Class {
 }
 
 function learnersOf(ports: AnswerPorts, { records, basis, audience }: Class): readonly Learner[] {
-  const now = ports.clock.now()
-  return records.map((record) => ports.learners.of(record, basis.edition, audience, now))
+  return ports.learners.ofClass(records, basis.edition, audience, ports.clock.now())
 }
 
 /** `undefined`: none of the students has an answer in the container's groups (design D20). */

@@ -1,6 +1,7 @@
 import type { Learner } from '#choose/clue-inputs.ts'
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { remembered } from '#domain/remembered.ts'
 import type { Algorithm, ClueOptions, RankCandidates } from '#estimate/algorithm.ts'
 
 /*
@@ -34,6 +35,13 @@ export type InProcessAlgorithms = ReadonlyMap<string, InProcessAlgorithm>
 
 export const clueOptions: ClueOptions = { confidence: 0.5, minResponses: 3 }
 
+interface KnownClass<Knowledge> {
+  readonly model: Uuid
+  readonly known: readonly Knowledge[]
+  /** By pool: the same list each time. */
+  readonly clues: Map<readonly Uuid[], Clue>
+}
+
 export function inProcess<Model, Knowledge>(
   algorithm: Algorithm<Model, Knowledge>,
   modelOf: (ecosystem: Uuid) => Promise<NamedModel<Model> | undefined>,
@@ -49,6 +57,18 @@ export function inProcess<Model, Knowledge>(
     return knowledge
   }
 
+  // A class is asked about page after page, and comes back as the same list while nobody has answered.
+  const keptClasses = new WeakMap<readonly Learner[], KnownClass<Knowledge>>()
+
+  function knowClass(named: NamedModel<Model>, learners: readonly Learner[]): KnownClass<Knowledge> {
+    const before = keptClasses.get(learners)
+    if (before?.model === named.uuid) return before
+    const known = learners.map((learner) => know(named, learner))
+    const made = { model: named.uuid, known, clues: new Map<readonly Uuid[], Clue>() }
+    keptClasses.set(learners, made)
+    return made
+  }
+
   return {
     name: algorithm.name,
     fitted: async (ecosystem) => {
@@ -58,8 +78,8 @@ export function inProcess<Model, Knowledge>(
         name: algorithm.name,
         model: named.uuid,
         clue: (learners, pool) => {
-          const known = learners.map((learner) => know(named, learner))
-          return algorithm.clue(named.model, known, pool, clueOptions)
+          const { known, clues } = knowClass(named, learners)
+          return remembered(clues, pool, () => algorithm.clue(named.model, known, pool, clueOptions))
         },
         rank: (learner, candidates) => algorithm.rank(named.model, know(named, learner), candidates),
         expected: (learner, group) => algorithm.expected?.(named.model, know(named, learner), group),

@@ -14,6 +14,8 @@ import type { StudentRecord } from './student-records.ts'
  */
 export interface LearnerKeeper {
   of(record: StudentRecord, edition: Edition, audience: Audience, now: Instant): Learner
+  /** The same of a class, as the same list while nobody's answers are others. */
+  ofClass(records: readonly StudentRecord[], edition: Edition, audience: Audience, now: Instant): readonly Learner[]
 }
 
 interface Kept {
@@ -26,6 +28,8 @@ interface Kept {
 
 export function createLearnerKeeper(options: { readonly withholdUntilDue: boolean }): LearnerKeeper {
   const kept = new WeakMap<StudentRecord['history'], Map<string, Kept>>()
+  /** By the first student and the size, which tell most classes apart; others take each other's place. */
+  const keptClasses = new WeakMap<StudentRecord['history'], Map<string, readonly Learner[]>>()
 
   function judge(record: StudentRecord, before: Kept | undefined, rules: JudgeOptions): Learner {
     const added = before === undefined ? undefined : answersAdded(before.record, record)
@@ -37,23 +41,36 @@ export function createLearnerKeeper(options: { readonly withholdUntilDue: boolea
     return learnerAfter(before.learner, judged, judged.addedGroups)
   }
 
+  function of(record: StudentRecord, edition: Edition, audience: Audience, now: Instant): Learner {
+    const ofStudent = remembered(kept, record.history, () => new Map<string, Kept>())
+    const key = `${audience} ${edition.ecosystem}`
+    const known = ofStudent.get(key)
+    const before = known?.edition === edition && now < known.validUntil ? known : undefined
+    if (before?.record === record) return before.learner
+    const learner = judge(record, before, {
+      audience,
+      now,
+      withholdUntilDue: options.withholdUntilDue,
+      assignmentOfTrial: record.assignmentOfTrial,
+      groupOf: edition.groupOf,
+      exclusions: record.course.exclusions,
+    })
+    ofStudent.set(key, { record, edition, learner, validUntil: nextChange(learner.judged.withheld) })
+    return learner
+  }
+
   return {
-    of: (record, edition, audience, now) => {
-      const ofStudent = remembered(kept, record.history, () => new Map<string, Kept>())
-      const key = `${audience} ${edition.ecosystem}`
-      const known = ofStudent.get(key)
-      const before = known?.edition === edition && now < known.validUntil ? known : undefined
-      if (before?.record === record) return before.learner
-      const learner = judge(record, before, {
-        audience,
-        now,
-        withholdUntilDue: options.withholdUntilDue,
-        assignmentOfTrial: record.assignmentOfTrial,
-        groupOf: edition.groupOf,
-        exclusions: record.course.exclusions,
-      })
-      ofStudent.set(key, { record, edition, learner, validUntil: nextChange(learner.judged.withheld) })
-      return learner
+    of,
+    ofClass: (records, edition, audience, now) => {
+      const learners = records.map((record) => of(record, edition, audience, now))
+      const [first] = records
+      if (first === undefined || records.length === 1) return learners
+      const classes = remembered(keptClasses, first.history, () => new Map<string, readonly Learner[]>())
+      const key = `${audience} ${edition.ecosystem} ${records.length}`
+      const before = classes.get(key)
+      if (before !== undefined && learners.every((learner, at) => learner === before[at])) return before
+      classes.set(key, learners)
+      return learners
     },
   }
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { assignmentsByTrial } from '#choose/visible-answers.ts'
 import type { Uuid } from '#domain/ids.ts'
+import { remembered } from '#domain/remembered.ts'
 import type { Answer, Assignment, Student } from '#domain/student.ts'
 import type { CourseDetails, LearningReader, Looked, StudentNews } from '#learning/reader.ts'
 import type { Waits } from './freshness.ts'
@@ -240,15 +241,36 @@ function positionOf({ answer, assignment, changed }: StudentNews): number {
 /** A second copy of an event under another number counts as the first (design D5). */
 function eachOnce(before: readonly Answer[], added: readonly Answer[], after = -1): readonly Answer[] {
   const inOrder = added.filter(({ number }) => number > after).sort((a, b) => a.number - b.number)
-  // Most often one is new, and looking through the others is cheaper than remembering them all.
-  const seen = new Set(inOrder.length > fewAnswers ? before.map(({ response }) => response) : [])
-  const isBefore = (response: Uuid): boolean =>
-    inOrder.length <= fewAnswers && before.some((known) => known.response === response)
-  const fresh = inOrder.filter(({ response }) => !isBefore(response) && !seen.has(response) && seen.add(response))
-  return fresh.length === 0 ? before : [...before, ...fresh]
+  const seen = new Set<Uuid>()
+  const fresh = inOrder.filter(({ response }) => !holds(before, response) && !seen.has(response) && seen.add(response))
+  if (fresh.length === 0) return before
+  const all = [...before, ...fresh]
+  if (before.length > 0) keptMarks.set(all, joined(marksOf(before), marksOf(fresh)))
+  return all
 }
 
-const fewAnswers = 8
+/** The first 32 bits of each response, so that a new one need not be compared with all texts that are kept. */
+const keptMarks = new WeakMap<readonly Answer[], Int32Array>()
+
+function marksOf(answers: readonly Answer[]): Int32Array {
+  return remembered(keptMarks, answers, () => Int32Array.from(answers, ({ response }) => markOf(response)))
+}
+
+function joined(one: Int32Array, other: Int32Array): Int32Array {
+  const both = new Int32Array(one.length + other.length)
+  both.set(one)
+  both.set(other, one.length)
+  return both
+}
+
+function markOf(response: Uuid): number {
+  return Number.parseInt(response.slice(0, 8), 16) | 0
+}
+
+function holds(answers: readonly Answer[], response: Uuid): boolean {
+  const isLikely = answers.length > 0 && marksOf(answers).includes(markOf(response))
+  return isLikely && answers.some((known) => known.response === response)
+}
 
 /** Each assignment once, in order of the last change. */
 function replaced(before: readonly Assignment[], changed: readonly Assignment[]): Assignment[] {

@@ -25,7 +25,7 @@ export interface PickedExercise extends RankedExercise {
 }
 
 /** The wire carries no longer list (api.md §6.16), so larger goals mean this many. */
-const picksMax = 1000
+export const picksMax = 1000
 
 /**
  * The best filling of the slots (scheduler.md §9.1), each exercise group at most once. In this order of importance: as

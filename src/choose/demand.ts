@@ -3,9 +3,9 @@ import { picksMax, type SlotGroup } from './allocate.ts'
 import type { Candidates } from './candidates.ts'
 
 /**
- * How many of its best exercises `allocate` can take from each container at most; a container that is absent gives
- * none. Where every slot group can be filled with just what it wants, nothing else is taken, and evenly: so it is enough
- * to know the first few of a few containers, and the algorithm's order need not be made any further.
+ * How many of its best exercises `allocate` can take from each container at most; one that is absent gives none. Where
+ * every slot group can be filled with just what it wants, nothing else is taken, and evenly: it is enough to know the
+ * first few of a few containers, and the algorithm's order need not be made any further.
  */
 export function demandOf(slots: readonly SlotGroup[], candidates: Candidates): ReadonlyMap<Uuid, number> {
   return plannedDemand(slots, candidates) ?? fullDemand(slots, candidates)
@@ -16,7 +16,7 @@ function fullDemand(slots: readonly SlotGroup[], { byContainer }: Candidates): M
   return new Map(Array.from(byContainer.keys(), (container) => [container, goal]))
 }
 
-/** `undefined` when the slots have to share containers, or containers exercise groups, or something has to be replaced. */
+/** `undefined` when slots have to share containers, or containers exercise groups, or something has to be replaced. */
 function plannedDemand(
   slots: readonly SlotGroup[],
   { byContainer, areApart }: Candidates,

@@ -28,9 +28,9 @@ export function clueOf(
   if (pool.length === 0 || learners.length === 0 || responses < options.minResponses) return unknownClue
   const means = new Float64Array(learners.length)
   const variances = new Float64Array(learners.length)
-  const gradient = new Float64Array(matrix.conceptIds.length)
+  const scratch = makeScratch(matrix)
   learners.forEach((learner, index) => {
-    const share = shareOf(matrix, learner, pool, gradient)
+    const share = shareOf(matrix, learner, pool, scratch)
     means[index] = share.mean
     variances[index] = share.variance
   })
@@ -44,7 +44,19 @@ export interface Share {
   readonly variance: number
 }
 
-const keptShares = new WeakMap<SparfaKnowledge, WeakMap<Int32Array, Share>>()
+/** Working space for all learners of a CLUE: making it anew for each of a class costs more than using it. */
+export interface ShareScratch {
+  /** One number per concept. */
+  readonly gradient: Float64Array
+  /** One per coordinate of a learner, at most. */
+  readonly projected: Float64Array
+}
+
+export function makeScratch({ conceptIds }: SparfaMatrix): ShareScratch {
+  return { gradient: new Float64Array(conceptIds.length), projected: new Float64Array(conceptIds.length + 1) }
+}
+
+const keptShares = new WeakMap<SparfaKnowledge, Map<Int32Array, Share>>()
 
 /**
  * A class's CLUE is the sum of its learners' shares, and between two looks at it few learners have answered: the shares
@@ -54,12 +66,12 @@ export function shareOf(
   matrix: SparfaMatrix,
   learner: SparfaKnowledge,
   pool: Int32Array,
-  gradient: Float64Array,
+  scratch: ShareScratch,
 ): Share {
-  const ofLearner = remembered(keptShares, learner, () => new WeakMap<Int32Array, Share>())
+  const ofLearner = remembered(keptShares, learner, () => new Map<Int32Array, Share>())
   return remembered(ofLearner, pool, () => {
-    const mean = meanProbability(matrix, learner, pool, gradient.fill(0))
-    return { mean, variance: posteriorVariance(matrix, learner, gradient) }
+    const mean = meanProbability(matrix, learner, pool, scratch.gradient.fill(0))
+    return { mean, variance: posteriorVariance(matrix, learner, scratch) }
   })
 }
 
@@ -101,9 +113,10 @@ function meanProbability(
 }
 
 /** gradient' V gradient: concepts without evidence add their prior variance, the others go through the factor. */
-function posteriorVariance(matrix: SparfaMatrix, learner: SparfaKnowledge, gradient: Float64Array): number {
+function posteriorVariance(matrix: SparfaMatrix, learner: SparfaKnowledge, scratch: ShareScratch): number {
   const { position, mean, factor } = learner
-  const projected = new Float64Array(mean.length)
+  const { gradient } = scratch
+  const projected = scratch.projected.fill(0)
   const priorVariance = 1 / matrix.lamU
   let variance = 0
   let generalSlope = 0
@@ -124,7 +137,7 @@ function posteriorVariance(matrix: SparfaMatrix, learner: SparfaKnowledge, gradi
     if (mean.length - 1 < first) first = mean.length - 1
   }
   solveForward(factor, projected, first)
-  for (let at = first; at < projected.length; at++) variance += projected[at]! * projected[at]!
+  for (let at = first; at < mean.length; at++) variance += projected[at]! * projected[at]!
   return variance
 }
 

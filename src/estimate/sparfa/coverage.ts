@@ -3,7 +3,7 @@
  * learner and concept with enough held-out answers, how far the share right lies from the prediction, in standard
  * deviations of what is not known (the posterior) and of chance (the answers themselves).
  */
-import { shareOf } from './clue.ts'
+import { makeScratch, shareOf } from './clue.ts'
 import type { Parts } from './evaluate.ts'
 import { estimateLearner } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
@@ -21,7 +21,7 @@ const ANSWERS_MIN = 5
 
 export function heldOutCoverage(matrix: SparfaMatrix, { training, test }: Parts): Coverage {
   const { start, question, isCorrect } = training.responses
-  const gradient = new Float64Array(matrix.conceptIds.length)
+  const scratch = makeScratch(matrix)
   let pairs = 0
   const counts: [number, number, number] = [0, 0, 0]
   for (let learner = 0; learner < test.learnerCount; learner++) {
@@ -31,7 +31,7 @@ export function heldOutCoverage(matrix: SparfaMatrix, { training, test }: Parts)
     const knowledge = estimateLearner(matrix, question.subarray(...known), isCorrect.subarray(...known))
     for (const rows of pools) {
       const pool = Int32Array.from(rows, (row) => test.question[row]!)
-      const { mean, variance } = shareOf(matrix, knowledge, pool, gradient)
+      const { mean, variance } = shareOf(matrix, knowledge, pool, scratch)
       let right = 0
       let chance = 0
       for (const row of rows) {
