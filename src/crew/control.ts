@@ -6,7 +6,7 @@ import { partOf, partsDefault } from '#domain/parts.ts'
 import type { Log } from '#log/log.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import { countExceptions, type ExceptionState, keepUntil } from './exceptions.ts'
-import { slotName } from './ownership.ts'
+import { slotName, slotNamed } from './ownership.ts'
 
 /*
  * What an operator can do to a subscription. Each deed is one transaction that takes the same locks as the workers
@@ -119,19 +119,12 @@ export async function replayStream(
     )
     if (added.rowCount === 0) return false
     await countExceptions(transaction, deed.subscription, slot, 1)
-    for (const lane of lanesOf(heads, slot.part)) {
-      const head = heads.get(slotName({ part: slot.part, lane })) ?? 0n
-      await keepUntil(transaction, deed.subscription, { part: slot.part, lane }, [stream], head)
+    for (const [name, head] of heads) {
+      const lane = slotNamed(name)
+      if (lane.part === slot.part) await keepUntil(transaction, deed.subscription, lane, [stream], head)
     }
     await audit(transaction, deed, 'replay', { stream, from })
     return true
-  })
-}
-
-function lanesOf(heads: ReadonlyMap<string, bigint>, part: number): number[] {
-  return [...heads.keys()].flatMap((name) => {
-    const [ofPart, lane] = name.split('/').map(Number)
-    return ofPart === part && lane !== undefined ? [lane] : []
   })
 }
 

@@ -35,6 +35,12 @@ export function slotName(slot: SlotKey): string {
   return `${slot.part}/${slot.lane}`
 }
 
+/** The slot or lane of this name. */
+export function slotNamed(name: string): SlotKey {
+  const [part = Number.NaN, lane = Number.NaN] = name.split('/').map(Number)
+  return { part, lane }
+}
+
 /** Quotas add up to `slots` and differ by one at most. */
 export function quotaOf(rank: number, members: number, slots: number): number {
   return Math.floor(slots / members) + (rank < slots % members ? 1 : 0)

@@ -4,7 +4,7 @@ import type { StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partsDefault } from '#domain/parts.ts'
 import { ConfigurationError } from '#platform/config.ts'
-import { type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
+import { type SlotKey, type SlotOwnership, slotName, slotNamed } from './ownership.ts'
 import { runTransactionOn, type TransactionLimits } from './transaction.ts'
 
 /*
@@ -237,10 +237,7 @@ export async function registerSubscription(
 
 /** Lanes that hold, or held, one stream; keys are `part/lane`. */
 export function ownLanes(heads: ReadonlyMap<string, unknown>): SlotKey[] {
-  return [...heads.keys()].flatMap((name) => {
-    const [part, lane] = name.split('/').map(Number)
-    return part === undefined || lane === undefined || lane === 0 ? [] : [{ part, lane }]
-  })
+  return [...heads.keys()].map(slotNamed).filter(({ lane }) => lane > 0)
 }
 
 async function requireMode(pool: pg.Pool, setup: SubscriptionSetup): Promise<void> {

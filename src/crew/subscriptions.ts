@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { LaneCursor, Log } from '#log/log.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import { audit, type Deed, type Positions } from './control.ts'
+import { slotName, slotNamed } from './ownership.ts'
 
 /** The subscriptions that exist, and where in the lanes a moment in time is. */
 export interface KnownSubscription {
@@ -92,13 +93,12 @@ export async function positionsAt(source: Pick<Log, 'laneHeads' | 'readLanes'>, 
   const bounds = new Map([...heads].map(([name, head]) => [name, { low: 0n, high: head }]))
   for (;;) {
     const cursors = [...bounds].flatMap(([name, { low, high }]): LaneCursor[] => {
-      const [part, lane] = name.split('/')
-      return low < high ? [{ part: Number(part), lane: Number(lane), after: (low + high) / 2n }] : []
+      return low < high ? [{ ...slotNamed(name), after: (low + high) / 2n }] : []
     })
     if (cursors.length === 0) break
     const entries = await source.readLanes(cursors, 1)
     for (const entry of entries) {
-      const bound = bounds.get(`${entry.part}/${entry.lane}`)
+      const bound = bounds.get(slotName(entry))
       const recordedAt = entry.events[0]?.recordedAt
       if (bound === undefined || recordedAt === undefined) continue
       if (recordedAt < at) bound.low = entry.position

@@ -1,5 +1,5 @@
 import { allGuards, type Guards } from '#crew/guards.ts'
-import { slotName } from '#crew/ownership.ts'
+import { slotName, slotNamed } from '#crew/ownership.ts'
 import { WaitsForStream } from '#crew/subscription.ts'
 import type { StreamEvent, StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
@@ -330,8 +330,8 @@ async function replay(world: World, log: OpenedLog, name: string, stream: Uuid):
       put(name, { part, lane: 0, stream, state: 'replay', nextNumber, untilNumber, ...kept }),
       countExceptions(name, { part, lane: 0 }, 1),
       ...[...heads].flatMap(([key, head]) => {
-        const [ofPart, lane] = key.split('/').map(Number)
-        return ofPart === part && lane !== undefined ? [keepUntil(name, { part, lane }, stream, head)] : []
+        const slot = slotNamed(key)
+        return slot.part === part ? [keepUntil(name, slot, stream, head)] : []
       }),
     )
     world.invariants.replayed(name, stream, nextNumber)
