@@ -4,14 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { parse } from 'csv-parse/sync'
 import { experimentsCommand } from '#cli/experiments/command.ts'
-import { checkReceipt } from '#cli/receipt.ts'
 import { receiptText } from '#cli/receipt-text.ts'
 import { parseAlgorithms } from '#cli/serve/options.ts'
-import { toUuid } from '#domain/ids.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { startApplicationOn, type TestApplication } from '../support/application.ts'
+import { fitOnce, startApplicationOn, type TestApplication } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
+import { untilReceipt } from '../support/receipts.ts'
 
 /*
  * Experiments, from the command line to the answers and back: clients that ask for `assigned` get their unit's arm from
@@ -44,7 +43,7 @@ const notes: string[] = []
 
 before(async () => {
   database = await createMigratedDatabase()
-  application = await startApplicationOn(database.url, 'api,learning,due,trainer', both)
+  application = await startApplicationOn(database.url, 'api,learning,due', both)
   second = await startApplicationOn(database.url, 'api', both)
   await classroom.create((path, body) => application.post(path, body))
   const responses = classroom.students.flatMap((student) =>
@@ -58,22 +57,13 @@ before(async () => {
     return { ...assignment, ...goals, spes_are_assigned: false, assigned_exercises: [] }
   })
   await application.post('/create_update_assignments', { assignments: open })
-  for (let turn = 0; (await matrix()) === null; turn += 1) {
-    assert.ok(turn < 300, 'no matrix within half a minute')
-    await sleep(100)
-  }
+  await fitOnce(application)
 })
 after(async () => {
   await second.stop()
   await application.stop()
   await database.drop()
 })
-
-async function matrix(): Promise<string | null> {
-  const answer = await fetch(`${application.url}/status`)
-  const { ecosystems } = (await answer.json()) as { ecosystems: { matrix_uuid: string | null }[] }
-  return ecosystems[0]?.matrix_uuid ?? null
-}
 
 /** `biglearn experiments …`; servers follow what it changes within a second. */
 async function experiments(...words: readonly string[]): Promise<string> {
@@ -193,9 +183,8 @@ test('a subject that is not known is answered by the default algorithm and is no
 test('receipts of assigned exercises name experiment and arm, and compute equal', async () => {
   const local = (await ask('pe', 'assigned')).find((line) => line.algorithm_name === 'local_query')
   assert.ok(local?.calculation_uuid)
-  await sleep(500)
-  const checked = await checkReceipt(database.url, toUuid(local.calculation_uuid))
-  assert.deepEqual(checked?.receipt.experiment, { name: 'halves', version: 1 })
+  const checked = await untilReceipt(database.url, local.calculation_uuid)
+  assert.deepEqual(checked.receipt.experiment, { name: 'halves', version: 1 })
   assert.equal(checked.receipt.algorithm, 'local_query')
   assert.deepEqual(checked.differences, [])
   assert.match(receiptText(checked), /experiment halves, version 1; the algorithm is the arm\n/)

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { AssignmentLine, AssignmentPicks, ClueBasis, PickChoice } from '#api/console/explanation-data.ts'
-import { startTestApplication, type TestApplication } from '../support/application.ts'
+import { fitOnce, startTestApplication, type TestApplication } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
 
 /*
@@ -13,21 +12,11 @@ let application: TestApplication
 const classroom = new Classroom({ seed: 23, pages: 3, exercisesPerPage: 10, courses: 1, studentsPerCourse: 3 })
 
 before(async () => {
-  application = await startTestApplication('api,learning,due,trainer,console')
+  application = await startTestApplication('api,learning,due,console')
   await classroom.create((path, body) => application.post(path, body))
-  await untilMatrix()
+  await fitOnce(application)
 })
 after(() => application.stop())
-
-async function untilMatrix(): Promise<void> {
-  for (let turn = 0; turn < 200; turn += 1) {
-    const answer = await fetch(`${application.url}/status`)
-    const { ecosystems } = (await answer.json()) as { ecosystems: { matrix_uuid: string | null }[] }
-    if (ecosystems[0]?.matrix_uuid) return
-    await sleep(100)
-  }
-  assert.fail('the new ecosystem got no matrix within twenty seconds')
-}
 
 function studentAt(index: number): ClassroomStudent {
   const found = classroom.students[index]

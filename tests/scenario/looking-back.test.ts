@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startTestApplication, type TestApplication } from '../support/application.ts'
+import { startTestApplication, type TestApplication, untilMatrix } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
 
 /*
@@ -27,14 +27,12 @@ interface Explained {
 let application: TestApplication
 const classroom = new Classroom({ seed: 11, pages: 3, exercisesPerPage: 30, courses: 2, studentsPerCourse: 5 })
 let state = 12345
+let firstMatrix: string
 
 before(async () => {
   application = await startTestApplication()
   await classroom.create((path, body) => application.post(path, body))
-  for (let turn = 0; (await matrix()) === null; turn += 1) {
-    assert.ok(turn < 100, 'no matrix within ten seconds')
-    await sleep(100)
-  }
+  firstMatrix = await untilMatrix(application)
 })
 after(() => application.stop())
 
@@ -43,28 +41,10 @@ function random(below: number): number {
   return Math.floor((state / 0x100000000) * below)
 }
 
-async function matrix(): Promise<string | null> {
-  const answer = await fetch(`${application.url}/status`)
-  const { ecosystems } = (await answer.json()) as { ecosystems: { matrix_uuid: string | null }[] }
-  return ecosystems[0]?.matrix_uuid ?? null
-}
-
 function student(index: number): ClassroomStudent {
   const found = classroom.students[index]
   assert.ok(found !== undefined)
   return found
-}
-
-/** The raw text of an answer. */
-async function ask(path: string, body: unknown): Promise<string> {
-  const answer = await fetch(`${application.url}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  const text = await answer.text()
-  assert.equal(answer.status, 200, text)
-  return text
 }
 
 function studentQuestion(who: ClassroomStudent, page: number) {
@@ -85,9 +65,9 @@ async function somethingHappens(turn: number): Promise<void> {
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString()
     const assignment = classroom.assignmentOf(who, page, classroom.uuid())
     const dates = { opens_at: '2026-09-01T08:00:00Z', due_at: tomorrow, feedback_at: tomorrow }
-    await ask('/create_update_assignments', { assignments: [{ ...assignment, exclusion_info: dates }] })
+    await application.ask('/create_update_assignments', { assignments: [{ ...assignment, exclusion_info: dates }] })
   } else if (turn % 10 === 7) {
-    await ask('/update_course_excluded_exercises', {
+    await application.ask('/update_course_excluded_exercises', {
       request_uuid: classroom.uuid(),
       course_uuid: who.course,
       sequence_number: classroom.number(who.course),
@@ -96,7 +76,7 @@ async function somethingHappens(turn: number): Promise<void> {
     })
   } else {
     const responses = Array.from({ length: 3 }, () => classroom.response(who, page, random(30), random(3) > 0))
-    await ask('/record_responses', { responses })
+    await application.ask('/record_responses', { responses })
   }
 }
 
@@ -108,29 +88,24 @@ test('200 answers are given again byte for byte, after everything that came late
     const isTeacher = turn % 4 === 0
     const path = isTeacher ? '/fetch_teacher_clues?explain=1' : '/fetch_student_clues?explain=1'
     const body = isTeacher ? teacherQuestion(who.course, random(3)) : studentQuestion(who, random(3))
-    const text = await ask(path, body)
+    const text = await application.ask(path, body)
     const line = (Object.values(JSON.parse(text))[0] as Explained[])[0]
     if (line?.explanation === undefined) continue
     given.push({ path: `${path}&as_of=${encodeURIComponent(line.explanation.as_of)}`, body, text })
     // A recorded time has milliseconds; what comes next must not fall into the same one.
     await sleep(2)
   }
-  const first = await matrix()
-  const { pool } = application
-  await pool.query(`update training set fitted_at = now() - interval '2 minutes'`)
-  for (let turn = 0; (await matrix()) === first; turn += 1) {
-    assert.ok(turn < 150, 'no second matrix within fifteen seconds')
-    await sleep(100)
-  }
-  for (const { path, body, text } of given) assert.equal(await ask(path, body), text)
+  await application.pool.query(`update training set fitted_at = now() - interval '2 minutes'`)
+  await untilMatrix(application, (matrix) => matrix !== firstMatrix)
+  for (const { path, body, text } of given) assert.equal(await application.ask(path, body), text)
   const changed = await Promise.all(
-    given.map(async ({ path, body, text }) => (await ask(path.replace(/&as_of=.*/, ''), body)) !== text),
+    given.map(async ({ path, body, text }) => (await application.ask(path.replace(/&as_of=.*/, ''), body)) !== text),
   )
   assert.ok(changed.filter(Boolean).length > 150, 'without as_of most answers are others by now')
 })
 
 test('without the parameters the answer is the original one', async () => {
-  const line = JSON.parse(await ask('/fetch_student_clues', studentQuestion(student(0), 0)))
+  const line = JSON.parse(await application.ask('/fetch_student_clues', studentQuestion(student(0), 0)))
   const keys = Object.keys(line.student_clue_responses[0]).sort()
   assert.deepEqual(keys, ['calculation_uuid', 'clue_data', 'clue_status', 'request_uuid'])
 })
@@ -149,12 +124,12 @@ test('an explanation names each answer of the page and why it counts or not', as
     }
     const dates = { opens_at: '2026-09-01T08:00:00Z', due_at: feedbackAt, feedback_at: feedbackAt }
     const assignment = classroom.assignmentOf(who, page, classroom.uuid())
-    await ask('/create_update_assignments', {
+    await application.ask('/create_update_assignments', {
       assignments: [{ ...assignment, exclusion_info: dates, assigned_exercises: [given] }],
     })
     return trial
   }
-  await ask('/update_course_excluded_exercises', {
+  await application.ask('/update_course_excluded_exercises', {
     request_uuid: classroom.uuid(),
     course_uuid: who.course,
     sequence_number: classroom.number(who.course),
@@ -163,8 +138,8 @@ test('an explanation names each answer of the page and why it counts or not', as
   })
   const withheld = { ...classroom.response(who, page, 29, true), trial_uuid: await assign(29, tomorrow) }
   const counted = { ...classroom.response(who, page, 28, true), trial_uuid: await assign(28, '2026-09-03T08:00:00Z') }
-  await ask('/record_responses', { responses: [withheld, counted] })
-  const text = await ask('/fetch_student_clues?explain=1', studentQuestion(who, page))
+  await application.ask('/record_responses', { responses: [withheld, counted] })
+  const text = await application.ask('/fetch_student_clues?explain=1', studentQuestion(who, page))
   const line = (JSON.parse(text) as { student_clue_responses: Explained[] }).student_clue_responses[0]
   const verdicts = new Map(line?.explanation?.answers.map((answer) => [answer.response_uuid, answer]))
   assert.equal(verdicts.get(counted.response_uuid)?.verdict, 'counted')
@@ -183,11 +158,11 @@ test('events as of a time end where they ended then', async () => {
     max_num_events: 1000,
   }
   const then = new Date().toISOString()
-  const text = await ask('/fetch_course_events', body)
+  const text = await application.ask('/fetch_course_events', body)
   await sleep(2)
-  await ask('/record_responses', { responses: [classroom.response(student(0), 0, 5, true)] })
-  assert.notEqual(await ask('/fetch_course_events', body), text)
-  assert.equal(await ask(`/fetch_course_events?as_of=${then}`, body), text)
+  await application.ask('/record_responses', { responses: [classroom.response(student(0), 0, 5, true)] })
+  assert.notEqual(await application.ask('/fetch_course_events', body), text)
+  assert.equal(await application.ask(`/fetch_course_events?as_of=${then}`, body), text)
 })
 
 test('a time that can not be understood is refused by name', async () => {

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MatrixView } from '#api/console/operations-data.ts'
-import { openPool } from '#platform/postgres.ts'
-import { startTestApplication, type TestApplication } from '../support/application.ts'
+import { startTestApplication, type TestApplication, untilMatrix } from '../support/application.ts'
 import { Classroom } from '../support/classroom.ts'
 
 /*
@@ -18,20 +17,26 @@ before(async () => {
 })
 after(() => application.stop())
 
-async function view(): Promise<MatrixView | undefined> {
-  const status = await fetch(`${application.url}/status`)
-  const { ecosystems } = (await status.json()) as { ecosystems: { matrix_uuid: string | null }[] }
-  const matrix = ecosystems[0]?.matrix_uuid
-  if (matrix === undefined || matrix === null) return undefined
+async function view(): Promise<MatrixView> {
+  const matrix = await untilMatrix(application)
   const answer = await fetch(`${application.url}/console/api/matrices/${matrix}`)
   assert.equal(answer.status, 200)
   return (await answer.json()) as MatrixView
 }
 
+async function untilLearnt(answers: number): Promise<void> {
+  for (let turn = 0; turn < 600; turn += 1) {
+    const { rows } = await application.pool.query('select sum(answers)::int as learnt from learning_activity')
+    if (rows[0].learnt === answers) return
+    await sleep(50)
+  }
+  throw new Error(`${answers} answers are not learnt after half a minute`)
+}
+
 async function viewWhen(holds: (seen: MatrixView) => boolean): Promise<MatrixView> {
   for (let turn = 0; turn < 200; turn += 1) {
     const seen = await view()
-    if (seen !== undefined && holds(seen)) return seen
+    if (holds(seen)) return seen
     await sleep(100)
   }
   throw new Error('no such matrix within twenty seconds')
@@ -46,13 +51,10 @@ test('a matrix from nothing has nothing to show; one from answers shows how good
     )
     await application.post('/record_responses', { responses })
   }
-  const pool = openPool(application.databaseUrl, { name: 'test', connectionsMax: 1 })
-  try {
-    // At most one fit a minute: this one is made to be longer ago.
-    await pool.query(`update training set fitted_at = now() - interval '2 minutes'`)
-  } finally {
-    await pool.end()
-  }
+  // A fit of most of them would make none due for the rest.
+  await untilLearnt(720)
+  // At most one fit a minute: this one is made to be longer ago.
+  await application.pool.query(`update training set fitted_at = now() - interval '2 minutes'`)
   const fitted = await viewWhen(({ madeBy }) => madeBy.answers >= 720)
   assert.ok(fitted.heldOut !== null)
   assert.ok(fitted.heldOut.answers > 40 && fitted.heldOut.answers < 110, `${fitted.heldOut.answers} kept back`)

@@ -7,8 +7,9 @@ import { checkReceipt } from '#cli/receipt.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { startApplicationOn, type TestApplication } from '../support/application.ts'
+import { startApplicationOn, type TestApplication, untilMatrix } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
+import { untilReceipt } from '../support/receipts.ts'
 
 /*
  * Exercises that were handed out can be computed again: after a restart, another matrix and ten thousand answers. The
@@ -40,7 +41,7 @@ before(async () => {
   database = await createMigratedDatabase()
   application = await startApplicationOn(database.url)
   await classroom.create((path, body) => application.post(path, body))
-  await untilMatrix((matrix) => matrix !== null)
+  await untilMatrix(application)
 })
 after(async () => {
   await application.stop()
@@ -50,17 +51,6 @@ after(async () => {
 function random(below: number): number {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0
   return Math.floor((state / 0x100000000) * below)
-}
-
-async function untilMatrix(isWanted: (matrix: string | null) => boolean): Promise<string | null> {
-  for (let turn = 0; turn < 300; turn += 1) {
-    const answer = await fetch(`${application.url}/status`)
-    const { ecosystems } = (await answer.json()) as { ecosystems: { matrix_uuid: string | null }[] }
-    const matrix = ecosystems[0]?.matrix_uuid ?? null
-    if (isWanted(matrix)) return matrix
-    await sleep(100)
-  }
-  throw new Error('no such matrix within half a minute')
 }
 
 function student(index: number): ClassroomStudent {
@@ -149,10 +139,10 @@ test('receipts recompute equal after a restart, another matrix and 10,000 later 
   const { rows } = await application.pool.query('select count(*)::int as receipts from pick_receipt')
   assert.deepEqual(rows, [{ receipts: given.size }], 'all are written when the application has stopped')
 
-  const first = await untilMatrix((matrix) => matrix !== null)
+  const first = await untilMatrix(application)
   for (let sent = 0; sent < laterAnswers; sent += 1000) await application.post('/record_responses', responses(1000))
   await application.pool.query(`update training set fitted_at = now() - interval '2 minutes'`)
-  await untilMatrix((matrix) => matrix !== first)
+  await untilMatrix(application, (matrix) => matrix !== first)
   for (const [calculation, { exercises }] of given) {
     const { receipt, again, differences } = await check(calculation)
     assert.deepEqual(receipt.exercises, exercises)
@@ -253,14 +243,14 @@ test('CLUEs leave a receipt when they are explained, and it recomputes equal aft
   await clues('')
   const explained = await clues('?explain=1')
   assert.equal(explained.length, 2)
-  await sleep(300)
+  for (const { calculation_uuid: calculation } of explained) await untilReceipt(database.url, calculation)
   const counted = await application.pool.query('select count(*)::int as receipts from clue_receipt')
   assert.deepEqual(counted.rows, [{ receipts: 2 }], 'the one that nobody explained left none')
   await application.post('/record_responses', responses(400))
   for (const { calculation_uuid: calculation, clue_data: clue, clue_status: status } of explained) {
     assert.equal(status, 'clue_ready')
-    const checked = await checkReceipt(database.url, toUuid(calculation ?? ''))
-    assert.ok(checked !== undefined && 'clue' in checked.receipt)
+    const checked = await untilReceipt(database.url, calculation)
+    assert.ok('clue' in checked.receipt)
     assert.deepEqual(checked.differences, [])
     assert.equal(checked.receipt.clue.mostLikely, clue.most_likely)
   }

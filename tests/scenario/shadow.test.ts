@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { silentProgress } from '#cli/demo/progress.ts'
 import { parseAlgorithms } from '#cli/serve/options.ts'
 import { parseShadowAlgorithm } from '#cli/shadow/algorithms.ts'
@@ -16,7 +15,7 @@ import { toUuid } from '#domain/ids.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
 import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
-import { startApplicationOn, type TestApplication } from '../support/application.ts'
+import { fitOnce, startApplicationOn, type TestApplication } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
 
 /*
@@ -47,13 +46,9 @@ let servers: TestApplication[]
 
 before(async () => {
   database = await createMigratedDatabase()
-  application = await startApplicationOn(database.url, 'api,learning,trainer', parseAlgorithms(names.join(',')))
+  application = await startApplicationOn(database.url, 'api,learning', parseAlgorithms(names.join(',')))
   await classroom.create((path, body) => application.post(path, body))
-  for (let turn = 0; !(await hasMatrix()); turn += 1) {
-    assert.ok(turn < 300, 'no matrix within half a minute')
-    await sleep(100)
-  }
-  // A minute passes before the next fit, so all that follows is answered with one matrix.
+  await fitOnce(application)
   servers = await Promise.all(names.map((name) => startApplicationOn(database.url, 'api', parseAlgorithms(name))))
   for (let turn = 0; turn < 15; turn += 1) {
     for (const student of classroom.students) await answerOnce(student, turn)
@@ -63,12 +58,6 @@ before(async () => {
   for (const server of [...servers, application]) await server.stop()
 })
 after(() => database.drop())
-
-async function hasMatrix(): Promise<boolean> {
-  const answer = await fetch(`${application.url}/status`)
-  const { ecosystems } = (await answer.json()) as { ecosystems: { matrix_uuid: string | null }[] }
-  return (ecosystems[0]?.matrix_uuid ?? null) !== null
-}
 
 async function ask<Line>(endpoint: string, key: string, line: object, prefix = ''): Promise<Line[]> {
   const asked = servers.map(async (server, place) => {

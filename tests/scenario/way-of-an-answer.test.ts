@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pauseSubscription, resumeSubscription } from '#crew/control.ts'
-import { startTestApplication, type TestApplication } from '../support/application.ts'
+import { fitOnce, startTestApplication, type TestApplication } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
 
 /*
@@ -25,21 +25,11 @@ let application: TestApplication
 const classroom = new Classroom({ seed: 7, pages: 4, exercisesPerPage: 12, courses: 1, studentsPerCourse: 6 })
 
 before(async () => {
-  application = await startTestApplication()
+  application = await startTestApplication('api,learning,due')
   await classroom.create((path, body) => application.post(path, body))
-  await untilMatrix()
+  await fitOnce(application)
 })
 after(() => application.stop())
-
-async function untilMatrix(): Promise<void> {
-  for (let turn = 0; turn < 100; turn += 1) {
-    const answer = await fetch(`${application.url}/status`)
-    const { ecosystems } = (await answer.json()) as { ecosystems: { matrix_uuid: string | null }[] }
-    if (ecosystems[0]?.matrix_uuid) return
-    await sleep(100)
-  }
-  assert.fail('the new ecosystem got no matrix within ten seconds')
-}
 
 function student(index: number): ClassroomStudent {
   const found = classroom.students[index]
