@@ -1,6 +1,7 @@
 import type { AssignmentPicks, ClueBasis, PickChoice, PickLine } from '#api/console/explanation-data.ts'
 import type { MatrixView, Operations } from '#api/console/operations-data.ts'
 import type { DeedOutcome, OperatorDeed } from '#api/console/operator-deeds.ts'
+import { picturesOf } from '#cli/sparfa/plots.ts'
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { chance, uuidOf } from './seeded-values.ts'
@@ -86,6 +87,31 @@ export function seededOutcome(deeds: OperatorDeed[], deed: OperatorDeed): DeedOu
   return { kind: 'done' }
 }
 
+/** As the server draws them. */
+function seededPictures(): MatrixView['pictures'] {
+  const epochs = Array.from({ length: 24 }, (_, at) => ({
+    mask: 'hard' as const,
+    lamU: at < 12 ? 2 : 1,
+    epoch: at % 12,
+    heldOutLogLoss: 0.552 + 0.1 / (1 + (at % 12)),
+    trainingLogLoss: 0.541 + 0.1 / (1 + (at % 12)),
+  }))
+  const bins = Array.from({ length: 10 }, (_, bin) => ({ rows: 400, predicted: 20 + 40 * bin, right: 24 + 39 * bin }))
+  const history = {
+    concept: 0,
+    questions: 12,
+    confidence: 0.5,
+    clues: Array.from({ length: 8 }, (_, given) => ({
+      minimum: 0.3 + 0.03 * given,
+      mostLikely: 0.5 + 0.02 * given,
+      maximum: 0.75 + 0.01 * given,
+      isReal: given > 2,
+    })),
+    answers: [1, 3, 4, 7].map((at) => ({ at, isCorrect: at !== 3 })),
+  }
+  return picturesOf(epochs, bins, [{ learner: '1', concept: 'page 1', history }])
+}
+
 export function seededMatrix(matrix: Uuid, ecosystem: Uuid, startedAt: number): MatrixView {
   const history = [0, 1, 2].map((age) => ({
     matrix: age === 0 ? matrix : uuidOf(`matrix ${ecosystem} ${age}`),
@@ -104,7 +130,7 @@ export function seededMatrix(matrix: Uuid, ecosystem: Uuid, startedAt: number): 
     concepts: 25,
     history,
     heldOut: { answers: 4_121, accuracy: 0.7431, auc: 0.7834, logLoss: 0.552, brier: 0.172, calibrationError: 0.0097 },
-    pictures: [{ name: 'epochs', svg: '<svg viewBox="0 0 2 1" role="img"><title>Log-loss by epoch</title></svg>' }],
+    pictures: seededPictures(),
     madeBy: {
       preset: 'auto',
       mask: 'hard',

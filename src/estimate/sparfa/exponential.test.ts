@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { exp } from './exponential.ts'
 import { seededUniform } from './hash.ts'
+
+test('it is the double next to the true value, or the one beside that (fixtures/make_exponentials.py)', () => {
+  const text = readFileSync(new URL('./fixtures/exponentials.json', import.meta.url), 'utf8')
+  const pairs = JSON.parse(text) as readonly { readonly x: number; readonly exp: number }[]
+  assert.ok(pairs.length > 200)
+  for (const { x, exp: wanted } of pairs) {
+    const unit = 2 ** (Math.floor(Math.log2(wanted)) - 52)
+    assert.ok(Math.abs(exp(x) - wanted) <= unit, `exp(${x}) = ${exp(x)}, not ${wanted}`)
+  }
+})
 
 test('it is within one unit in the last place and a half of the engine’s function, everywhere', () => {
   const uniform = seededUniform(1)

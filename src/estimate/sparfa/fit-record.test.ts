@@ -25,6 +25,7 @@ function fit() {
   const matrix = fitMatrix(input, {
     preset: 'auto',
     seed: 3,
+    followsTraining: true,
     onProgress: (one) => epochs.push(one),
     onChosen: (one) => chosen.push(one),
   })
@@ -51,6 +52,15 @@ test('the chosen fit is judged once, on answers that it has not seen', () => {
 
 test('listening to a fit changes nothing of it', () => {
   assert.deepEqual(fit().matrix, fitMatrix(input, { preset: 'auto', seed: 3 }))
+})
+
+test('answers trained on are followed where that is asked for: the looser the penalty, the better they fit', () => {
+  const { epochs } = fit()
+  const lastOf = (lamU: number): number => epochs.findLast((one) => one.lamU === lamU)!.trainingLogLoss!
+  assert.ok(lastOf(1) < lastOf(8) && lastOf(8) < lastOf(64))
+  const told: (number | undefined)[] = []
+  fitMatrix(input, { preset: 'hard', seed: 3, onProgress: ({ trainingLogLoss }) => told.push(trainingLogLoss) })
+  assert.ok(told.length > 0 && told.every((loss) => loss === undefined))
 })
 
 test('a long search keeps the beginning of each of its fits, and a long history its first answers', () => {

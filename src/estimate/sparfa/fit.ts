@@ -37,7 +37,7 @@ export interface FitOptions {
   readonly kernel?: KernelName | undefined
   /** Safety limit; whether it was reached is told in `madeBy.stopped_by`. */
   readonly limit?: { readonly nowMs: () => number; readonly maxSeconds: number } | undefined
-  /** Tells the log-loss of the training answers as well, for a picture of the fit. */
+  /** Tells the log-loss of training answers as well (a tenth of them where there are many), for a picture of the fit. */
   readonly followsTraining?: boolean
   readonly onProgress?: ((progress: FitProgress) => void) | undefined
   /** Hears of the candidate that was chosen, unless there were too few answers to keep any back. */
@@ -58,6 +58,8 @@ export interface FitProgress extends Progress {
 
 /** Fewer responses than this are all trained on, for a fixed number of epochs. */
 const RESPONSES_FOR_HOLD_OUT = 200
+/** Of more training responses than this only a tenth is followed. */
+const RESPONSES_FOLLOWED = 20_000
 const EPOCHS_WITHOUT_HOLD_OUT = 60
 const EPOCHS_MAX = 1000
 const SOFT_PATIENCE = 10
@@ -87,7 +89,7 @@ export function* fitStages(input: FitInput, options: FitOptions): Stages<SparfaM
     deadlineMs: options.limit.nowMs() + options.limit.maxSeconds * 1000,
   }
   const kernel = options.kernel === undefined ? bestKernel() : requireKernel(options.kernel)
-  const parts = yield* partsOf(responses, options.seed)
+  const parts = yield* partsOf(responses, options)
   const job: Job = { input, options, responses, parts, limit, kernel, prepared: new Map() }
   const { previous } = options
   if (previous !== undefined && mayStartFrom(previous)) {
@@ -97,18 +99,30 @@ export function* fitStages(input: FitInput, options: FitOptions): Stages<SparfaM
   return yield* finish(job, yield* bestCandidate(job, undefined), 0)
 }
 
-function* partsOf(responses: Responses, seed: number): Stages<Job['parts']> {
-  if (responses.question.length < RESPONSES_FOR_HOLD_OUT) return { training: responses, heldOut: undefined }
+function* partsOf(responses: Responses, { seed, followsTraining }: FitOptions): Stages<Job['parts']> {
+  const isSmall = responses.question.length < RESPONSES_FOR_HOLD_OUT
+  const [training, heldOut] = isSmall ? [responses, undefined] : yield* divideByHash(responses, seed)
+  if (followsTraining !== true) return { training, heldOut, followed: undefined }
+  // To follow all of them would cost more than to learn from them.
+  const isCheap = training.question.length <= RESPONSES_FOLLOWED
+  const followed = isCheap ? training : (yield* divideByHash(training, seed + 1))[1]
+  return { training, heldOut, followed }
+}
+
+function* divideByHash(responses: Responses, seed: number): Stages<[Responses, Responses]> {
   const mark = yield* inBlocks('markHeldOut', makeMarking(responses, seed))
-  const [training, heldOut] = yield* inBlocks('divideRows', makeDivision(responses, mark))
-  return { training, heldOut }
+  return yield* inBlocks('divideRows', makeDivision(responses, mark))
 }
 
 interface Job {
   readonly input: FitInput
   readonly options: FitOptions
   readonly responses: Responses
-  readonly parts: { readonly training: Responses; readonly heldOut: Responses | undefined }
+  readonly parts: {
+    readonly training: Responses
+    readonly heldOut: Responses | undefined
+    readonly followed: Responses | undefined
+  }
   readonly limit: TimeLimit | undefined
   readonly kernel: KernelName
   /** Problems with a hard mask, whose preparation the next ones of the same responses use again. */
@@ -189,13 +203,13 @@ function* fitOne(
   start: Point | undefined,
 ): Stages<Candidate> {
   const { options, responses, limit } = job
-  const { training, heldOut } = job.parts
+  const { training, heldOut, followed } = job.parts
   const problem = yield* problemOf(job, preset, training)
   const trained = yield* train(optimiserOf(job, problem, startOf(job, problem, previous, start)), heldOut, {
     epochsMax: heldOut === undefined ? EPOCHS_WITHOUT_HOLD_OUT : EPOCHS_MAX,
     patience: preset.mask === 'soft' ? SOFT_PATIENCE : epochsFor(PATIENT_VISITS, responses),
     limit,
-    follows: options.followsTraining === true ? training : undefined,
+    follows: followed,
     onProgress:
       options.onProgress &&
       ((progress) => options.onProgress?.({ ...progress, mask: preset.mask, lamU: preset.penalties.lamU })),

@@ -25,7 +25,7 @@ export interface TrainOptions {
   /** Epochs without an improvement before stopping; unused without held-out responses. */
   readonly patience: number
   readonly limit?: TimeLimit | undefined
-  /** Rows trained on, whose log-loss is told too; this costs about half an epoch each time. */
+  /** Some of the rows trained on, whose log-loss is told too. */
   readonly follows?: Responses | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
