@@ -81,7 +81,8 @@ export function contrastOf(page: Page): Promise<ContrastReport> {
       if (element === null || text === '' || element.closest('button:disabled, noscript') !== null) continue
       if (!element.checkVisibility({ visibilityProperty: true })) continue
       const ground = behind(element)
-      const ink = luminance(over(colorOf(getComputedStyle(element).color), ground))
+      const { color, fill } = getComputedStyle(element)
+      const ink = luminance(over(colorOf(element instanceof SVGElement ? fill : color), ground))
       const paper = luminance(ground)
       const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05)
       const isLowest = contrast < report.lowest

@@ -46,6 +46,18 @@ test('evaluate prints rows and means, tells its progress on stderr, and draws', 
   assert.doesNotMatch(epochs, /NaN|undefined|Infinity/)
 })
 
+test('predictions by the likeliest knowledge rank as averaged ones do, with other probabilities', async () => {
+  const measured = async (posterior: string): Promise<{ auc: number; log_loss: number }> => {
+    const options = ['--split', 'random', '--seeds', '1', '--preset', 'hard', '--json', '--posterior', posterior]
+    const { stdout } = await sparfa('evaluate', answers, ...options)
+    return JSON.parse(stdout.split('\n')[0]!)
+  }
+  const [averaged, likeliest] = [await measured('averaged'), await measured('likeliest')]
+  assert.notEqual(averaged.log_loss, likeliest.log_loss)
+  assert.ok(Math.abs(averaged.auc - likeliest.auc) < 0.01, `${averaged.auc} and ${likeliest.auc}`)
+  await assert.rejects(measured('neither'), /Allowed choices are averaged, likeliest/)
+})
+
 test('compare takes every preset', async () => {
   const { stdout } = await sparfa('compare', answers, '--split', 'random', '--seeds', '3')
   const models = stdout

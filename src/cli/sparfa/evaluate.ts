@@ -5,6 +5,7 @@ import {
   fileHelp,
   kernelOption,
   measuresExplanation,
+  posteriorOption,
   presetOption,
   seedList,
   splitOption,
@@ -18,6 +19,7 @@ export function evaluateCommand(): Command {
     .argument('<file>', fileHelp)
     .addOption(presetOption())
     .addOption(splitOption())
+    .addOption(posteriorOption())
     .addOption(kernelOption())
     .option('--seeds <list>', 'of the random split and of its fits', seedList, [1, 2, 3])
     .option('--json', 'one line of JSON for each row and mean')

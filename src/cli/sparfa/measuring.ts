@@ -1,5 +1,6 @@
 import type { Split } from '#estimate/sparfa/evaluate.ts'
 import type { FitProgress } from '#estimate/sparfa/fit.ts'
+import type { PosteriorUse } from '#estimate/sparfa/predict.ts'
 import type { KernelName } from '#estimate/sparfa/workspace.ts'
 import { type AnswersData, readAnswersData } from './data-set.ts'
 import { drawPlots } from './plots.ts'
@@ -13,6 +14,7 @@ export interface MeasuringFlags {
   readonly split?: Split['kind']
   readonly seeds: readonly number[]
   readonly kernel: KernelName
+  readonly posterior: PosteriorUse
   readonly json?: true
   readonly plot?: string
 }
@@ -39,6 +41,7 @@ async function measureAnswers(answers: AnswersData, flags: MeasuringFlags, model
     models,
     splits: splitsOf(flags),
     kernel: flags.kernel,
+    posterior: flags.posterior,
     nowMs: () => performance.now(),
     ...tell(status),
     ...(flags.plot === undefined ? {} : { seen: (one: Seen) => (seen = one) }),

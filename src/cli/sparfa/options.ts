@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import type { PosteriorUse } from '#estimate/sparfa/predict.ts'
 import { bestKernel, requireKernel } from '#estimate/sparfa/wasm.ts'
 import type { KernelName } from '#estimate/sparfa/workspace.ts'
 import { parseThreads } from '../serve/options.ts'
@@ -39,6 +40,17 @@ export function threadsOption(): Option {
     '--threads <n>',
     'threads that share the fit (default: one for each core, at most 8); the result is the same, bit by bit',
   ).argParser(parseThreads)
+}
+
+export function posteriorOption(): Option {
+  const uses: readonly PosteriorUse[] = ['averaged', 'likeliest']
+  return new Option(
+    '--posterior <use>',
+    'how SPARFA predicts: averaged over what is uncertain about the learner, or by the likeliest knowledge alone, as ' +
+      'CLUEs are made',
+  )
+    .choices(uses)
+    .default('averaged')
 }
 
 function kernelName(text: string): KernelName {

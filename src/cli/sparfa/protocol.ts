@@ -11,7 +11,7 @@ import {
 import { type FitOptions, type FitProgress, fitMatrix, isSoftAffordable } from '#estimate/sparfa/fit.ts'
 import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
 import { type Metrics, meanMetrics, measure } from '#estimate/sparfa/metrics.ts'
-import { predictWith } from '#estimate/sparfa/predict.ts'
+import { type PosteriorUse, predictWith } from '#estimate/sparfa/predict.ts'
 import type { KernelName } from '#estimate/sparfa/workspace.ts'
 
 /**
@@ -48,6 +48,7 @@ export interface ProtocolOptions {
   readonly splits: readonly Split[]
   /** By default the fastest there is; the results are the same. */
   readonly kernel?: KernelName
+  readonly posterior?: PosteriorUse
   readonly nowMs: () => number
   /** Follows the first SPARFA fit closely enough to draw it; its seconds then include that. */
   readonly seen?: (seen: Seen) => void
@@ -115,7 +116,7 @@ function predict(model: Model, how: Split, parts: Parts, options: Omit<ProtocolO
             },
           })
           fitted = { matrix, epochs }
-          return predictWith(matrix, training.responses, test)
+          return predictWith(matrix, training.responses, test, options.posterior)
         }
   const probability = predictor(taskOf(parts))
   return { probability, seconds: (options.nowMs() - startedMs) / 1000, fitted: fitted as Fitted | undefined }

@@ -37,7 +37,7 @@ export interface FitOptions {
   readonly kernel?: KernelName | undefined
   /** Safety limit; whether it was reached is told in `madeBy.stopped_by`. */
   readonly limit?: { readonly nowMs: () => number; readonly maxSeconds: number } | undefined
-  /** Tells the log-loss of training answers as well (a tenth of them where there are many), for a picture of the fit. */
+  /** Tells the log-loss of training answers too (a tenth of them where there are many), for a picture of the fit. */
   readonly followsTraining?: boolean
   readonly onProgress?: ((progress: FitProgress) => void) | undefined
   /** Hears of the candidate that was chosen, unless there were too few answers to keep any back. */
@@ -209,6 +209,8 @@ function* fitOne(
     epochsMax: heldOut === undefined ? EPOCHS_WITHOUT_HOLD_OUT : EPOCHS_MAX,
     patience: preset.mask === 'soft' ? SOFT_PATIENCE : epochsFor(PATIENT_VISITS, responses),
     limit,
+    // The next fit of a path starts there.
+    keepsLearners: options.preset === 'auto',
     follows: followed,
     onProgress:
       options.onProgress &&

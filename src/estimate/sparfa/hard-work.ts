@@ -4,6 +4,7 @@
  * which they get to their blocks change no bit of a result.
  */
 import { blockCountFor, blockStarts } from './blocks.ts'
+import type { ResponseRows } from './kernels.ts'
 import { hasSpecific, type Point, type Problem } from './problem.ts'
 import { type ArraysOf, type KernelName, makeWorkspace, type Workspace } from './workspace.ts'
 
@@ -74,7 +75,7 @@ function scratchLength({ rows, entries }: Longest): number {
   return 3 * rows + 2 * entries
 }
 
-/** Begins at `point`, which is copied. */
+/** Begins at `point`, which is copied. Rows are still missing: see `copyRows`. */
 export function makeHardWork(problem: Problem, point: Point, kernel: KernelName): HardWork {
   const { responses, hints, penalties, kernels } = problem
   const sumStart = sumStarts(responses.questionCount, hints.start)
@@ -91,11 +92,7 @@ export function makeHardWork(problem: Problem, point: Point, kernel: KernelName)
   arrays.numbers.set([isSpecific ? penalties.lamU : 1, 0, isSpecific ? 1 / penalties.lamU : 0, 0])
   setGeneralPrior(arrays, penalties.lamG)
   arrays.start.set(responses.start)
-  arrays.question.set(responses.question)
-  arrays.isCorrect.set(responses.isCorrect)
   arrays.placeStart.set(problem.rows.placeStart)
-  // Without v every place is the first entry of all, which keeps its zero.
-  if (isSpecific) arrays.place.set(problem.rows.place)
   arrays.entryStart.set(entryStart)
   arrays.hintStart.set(hints.start)
   arrays.sumStart.set(sumStart)
@@ -103,13 +100,25 @@ export function makeHardWork(problem: Problem, point: Point, kernel: KernelName)
   arrays.easiness.set(point.easiness)
   arrays.specific.set(point.specific)
   arrays.general.set(point.general)
-  arrays.kept.fill(1)
   arrays.generalVariance.fill(1 / penalties.lamG)
   arrays.ridge.set(problem.ridge)
   arrays.weightCentre.set(problem.weightCentre)
   arrays.easinessCentre.set(problem.easinessCentre)
   arrays.questionNumbers.set([penalties.lamD, problem.preset.fitsWeights ? 1 : 0])
   return work
+}
+
+/** The rows of a block's learners: what is large is written by many, because memory is slow when it is new. */
+export function copyRows({ arrays }: HardWork, block: number, rows: ResponseRows): void {
+  const [from, to] = [arrays.blockStart[block]!, arrays.blockStart[block + 1]!]
+  const [begin, end] = [rows.start[from]!, rows.start[to]!]
+  arrays.question.set(rows.question.subarray(begin, end), begin)
+  arrays.isCorrect.set(rows.isCorrect.subarray(begin, end), begin)
+  const places = [rows.placeStart[from]!, rows.placeStart[to]!] as const
+  // Without v every place is the first entry of all, which keeps its zero.
+  if (arrays.entryStart.at(-1)! > 0) arrays.place.set(rows.place.subarray(...places), places[0])
+  arrays.kept.fill(1, arrays.entryStart[from]!, arrays.entryStart[to]!)
+  if (block + 2 === arrays.blockStart.length) arrays.kept.fill(1, arrays.entryStart[to]!)
 }
 
 /** An infinite lam_g stands for a prior without g. */

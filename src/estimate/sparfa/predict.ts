@@ -59,15 +59,24 @@ function spreadOf(matrix: SparfaMatrix, learner: SparfaKnowledge, question: numb
   return spread
 }
 
+/** How a prediction treats what is uncertain about the learner: averages over it, or takes what is most likely. */
+export type PosteriorUse = 'averaged' | 'likeliest'
+
 /** P(right) of every asked row, with what each learner's `known` responses tell; both of the same learners. */
-export function predictWith(matrix: SparfaMatrix, known: Responses, asked: Asked): Float64Array {
+export function predictWith(
+  matrix: SparfaMatrix,
+  known: Responses,
+  asked: Asked,
+  posterior: PosteriorUse = 'averaged',
+): Float64Array {
+  const predict = posterior === 'averaged' ? averagedProbabilityOf : probabilityOf
   const probability = new Float64Array(asked.question.length)
   for (let learner = 0; learner < asked.learnerCount; learner++) {
     if (asked.start[learner] === asked.start[learner + 1]) continue
     const rows = [known.start[learner]!, known.start[learner + 1]!] as const
     const knowledge = estimateLearner(matrix, known.question.subarray(...rows), known.isCorrect.subarray(...rows))
     for (let row = asked.start[learner]!; row < asked.start[learner + 1]!; row++) {
-      probability[row] = averagedProbabilityOf(matrix, knowledge, asked.question[row]!)
+      probability[row] = predict(matrix, knowledge, asked.question[row]!)
     }
   }
   return probability

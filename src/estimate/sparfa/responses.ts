@@ -55,10 +55,12 @@ export function makeSort(columns: ResponseColumns, counts: Counts): InBlocks<Sor
   if (question.length !== learner.length || isCorrect.length !== learner.length) {
     throw new RangeError('response columns must be equally long')
   }
-  checkRange(question, counts.questionCount, 'question')
-  checkRange(learner, counts.learnerCount, 'learner')
   const start = sharedInts(counts.learnerCount + 1)
-  for (let row = 0; row < learner.length; row++) start[learner[row]! + 1]! += 1
+  for (let row = 0; row < learner.length; row++) {
+    checkRange(question[row]!, counts.questionCount, 'question')
+    checkRange(learner[row]!, counts.learnerCount, 'learner')
+    start[learner[row]! + 1]! += 1
+  }
   sumUp(start)
   const blocks = blockCountFor(learner.length)
   const work: SortWork = {
@@ -126,12 +128,8 @@ export function sortRows(work: SortWork, block: number): void {
   }
 }
 
-function checkRange(keys: Int32Array, keyCount: number, name: string): void {
-  for (let row = 0; row < keys.length; row++) {
-    if (!(keys[row]! >= 0 && keys[row]! < keyCount)) {
-      throw new RangeError(`${name} ${keys[row]} is outside 0…${keyCount - 1}`)
-    }
-  }
+function checkRange(key: number, keyCount: number, name: string): void {
+  if (!(key >= 0 && key < keyCount)) throw new RangeError(`${name} ${key} is outside 0…${keyCount - 1}`)
 }
 
 function refuseSecondResponses({ learnerCount, start, question }: Responses): void {

@@ -5,7 +5,7 @@
  */
 import type { InBlocks } from './blocks.ts'
 import * as hard from './hard-plain.ts'
-import type { HardWork } from './hard-work.ts'
+import { copyRows, type HardWork } from './hard-work.ts'
 import { type DivisionWork, divideRows, type MarkWork, markHeldOut } from './hold-out.ts'
 import { type MeetingWork, meetConcepts, type ResponseRows } from './kernels.ts'
 import { type SortWork, sortRows } from './responses.ts'
@@ -17,7 +17,7 @@ import { kernelsIn } from './wasm.ts'
 export type Stage = { readonly blocks: number } & (
   | Preparation
   | { readonly task: 'hardLearners' | 'hardQuestions'; readonly work: HardWork }
-  | { readonly task: 'hardLosses'; readonly work: HardWork; readonly rows: ResponseRows }
+  | { readonly task: 'hardRows' | 'hardLosses'; readonly work: HardWork; readonly rows: ResponseRows }
   | { readonly task: 'softLearners' | 'softQuestions'; readonly work: SoftWork }
   | { readonly task: 'softLosses'; readonly work: SoftWork; readonly rows: ResponseRows }
 )
@@ -45,6 +45,9 @@ export function runBlock(stage: Stage, block: number): void {
       return
     case 'meetConcepts':
       meetConcepts(stage.work, block)
+      return
+    case 'hardRows':
+      copyRows(stage.work, block, stage.rows)
       return
     case 'hardLearners':
       if (kernels === undefined) hard.updateLearners(stage.work.arrays, block)

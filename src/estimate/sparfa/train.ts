@@ -25,6 +25,8 @@ export interface TrainOptions {
   /** Epochs without an improvement before stopping; unused without held-out responses. */
   readonly patience: number
   readonly limit?: TimeLimit | undefined
+  /** Whether what was known about learners at the best point is kept too. */
+  readonly keepsLearners?: boolean
   /** Some of the rows trained on, whose log-loss is told too. */
   readonly follows?: Responses | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -43,7 +45,7 @@ export interface Progress {
 }
 
 export interface Trained {
-  /** The best point seen. */
+  /** The best point seen; its learners are those of the last epoch unless they were to be kept. */
   readonly point: Point
   readonly penalties: Penalties
   readonly bestEpoch: number
@@ -58,7 +60,9 @@ const IMPROVEMENT_MIN = 1e-5
 export function* train(optimiser: Optimiser, heldOut: Responses | undefined, options: TrainOptions): Stages<Trained> {
   const rows = heldOut === undefined ? undefined : optimiser.rowsOf(heldOut)
   const followed = options.follows && optimiser.rowsOf(options.follows)
-  const best = copyPoint(optimiser.point)
+  const { point } = optimiser
+  const kept = { weights: point.weights.slice(), easiness: point.easiness.slice() }
+  const best = options.keepsLearners === true ? copyPoint(point) : { ...point, ...kept }
   let penalties = optimiser.penalties
   let bestLoss = Number.POSITIVE_INFINITY
   let bestEpoch = -1
@@ -73,7 +77,7 @@ export function* train(optimiser: Optimiser, heldOut: Responses | undefined, opt
       trainingLogLoss: followed && (yield* optimiser.meanLogLoss(followed)),
     })
     if (loss === undefined || loss < bestLoss - IMPROVEMENT_MIN) {
-      copyInto(best, optimiser.point)
+      copyInto(best, point)
       penalties = optimiser.penalties
       bestLoss = loss ?? bestLoss
       bestEpoch = epoch
@@ -90,6 +94,7 @@ export function* train(optimiser: Optimiser, heldOut: Responses | undefined, opt
 function copyInto(target: Point, source: Point): void {
   target.weights.set(source.weights)
   target.easiness.set(source.easiness)
+  if (target.specific === source.specific) return
   target.specific.set(source.specific)
   target.general.set(source.general)
 }

@@ -34,9 +34,12 @@ export function variational(problem: Problem, start: Point, kernel: KernelName =
   const point: Point = arrays
   const recentre = problem.preset.learnsOffsets ? makeRecentre(problem) : undefined
   let penalties = problem.penalties
+  let hasRows = false
   return {
     point,
     *epoch() {
+      if (!hasRows) yield { task: 'hardRows', work, rows: problem.rows, blocks }
+      hasRows = true
       yield { task: 'hardLearners', work, blocks }
       yield { task: 'hardQuestions', work, blocks }
       recentre?.(arrays.easiness, arrays.easinessCentre)
