@@ -94,7 +94,7 @@ for (const { mask, apart } of [
 ] as const) {
   test(`a concept that only weak learners met is not taken for a hard one, ${mask} mask`, () => {
     const uniform = seededUniform(6)
-    // Questions 0-19 are answered by all learners, 20-39 by strong ones, 40-59 by weak ones; the last of each by nobody.
+    // Questions 0-19 are answered by all, 20-39 by strong learners, 40-59 by weak ones; the last of each by nobody.
     const concepts = [0, 1, 2]
     const rows = Array.from({ length: 300 }, (_, learner) => {
       const ability = learner % 2 === 0 ? 1.5 : -1.5
