@@ -5,8 +5,11 @@ import type { StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import { openPool } from '#platform/postgres.ts'
+import { appendStatement } from './append-statement.ts'
 import { type AppendResult, LogOverloaded, type OpenedLog } from './log.ts'
 import { openLog } from './open.ts'
+import { planGroup } from './plan.ts'
+import { openRequest } from './request.ts'
 import { courseOf, numbersOf, responseOf } from './sample-events.ts'
 import { useTestLog } from './test-log.ts'
 
@@ -174,6 +177,26 @@ test('gates that a crash or a failover took away are there again before anything
   const course = heldCourse()
   assert.equal((await given.log.append([responseOf(course, 0)])).kind, 'stored')
   assert.equal((await given.pool.query('select from part_gate')).rowCount, 2 * partsDefault)
+})
+
+// sql/000017_part_gate.sql: a deployment has processes of both for a while.
+test('a process of the version before, which names bins, waits for the gate of a part as well', async () => {
+  const course = heldCourse()
+  const request = openRequest([responseOf(course, 0)])
+  assert.ok(!('kind' in request))
+  const { text, values } = appendStatement(
+    planGroup([request], { partOf, mayWait: false }),
+    { events: 9, bytes: 9, foldRuns: 9 },
+    50,
+  )
+  const before = { text: text.replace("'{}'", `'{${heldPart % 16}}'`), values }
+  const release = await hold()
+  await assert.rejects(given.pool.query(before), { code: '55P03' })
+  const move = `select move_stream(${heldPart % 16}::int2, ${heldPart}::int2, '${course}', 1::int2)`
+  await assert.rejects(given.pool.query(`set local lock_timeout = 50; ${move}`), { code: '55P03' })
+  await release()
+  await given.pool.query(before)
+  assert.deepEqual(await read(course), [0])
 })
 
 /*
