@@ -5,7 +5,7 @@ import { isUuid, toUuid, type Uuid } from '#domain/ids.ts'
 import { openMatrixStore } from '#due/matrix-store.ts'
 import { openReceipts } from '#due/receipts.ts'
 import { openLearningReader } from '#learning/reader.ts'
-import { openLog } from '#log/open.ts'
+import { openStreamReader } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
 import { receiptText } from './receipt-text.ts'
 import { requireDatabaseUrl } from './serve/options.ts'
@@ -44,14 +44,10 @@ export async function checkReceipt(url: string, calculation: Uuid): Promise<Reco
   try {
     const receipt = await openReceipts(pool).read(calculation)
     if (receipt === undefined) return undefined
-    const log = await openLog(pool)
-    try {
-      const matrixStore = openMatrixStore(pool, { freshMs: 1000, matricesMax: 4 })
-      const past = pastOfReceipt({ reader: openLearningReader(pool), log, matrixStore }, receipt)
-      return await recompute(portsOfPast(past, matrixStore, receipt.asOf), receipt)
-    } finally {
-      await log.close()
-    }
+    const log = await openStreamReader(pool)
+    const matrixStore = openMatrixStore(pool, { freshMs: 1000, matricesMax: 4 })
+    const past = pastOfReceipt({ reader: openLearningReader(pool), log, matrixStore }, receipt)
+    return await recompute(portsOfPast(past, matrixStore, receipt.asOf), receipt)
   } finally {
     await pool.end()
   }

@@ -41,10 +41,10 @@ test('what one process uploads is found by another that has seen nothing, as soo
     await pool.query('truncate pick_result')
     const [writer, reader] = [openProcess(), openProcess()]
     const key = { subject: uuid(100 + round), algorithm: 'remote' }
-    // Looks at different times before the upload, so that its trust would end at different times after it.
-    await new Promise((done) => setTimeout(done, 40 * round))
     assert.deepEqual(await reader.results.readPicks('pe', [key]), [undefined])
     assert.deepEqual(reader.asked, [], 'nothing can be there')
+    // So that its trust ends at different times after the upload.
+    await new Promise((done) => setTimeout(done, 40 * round))
     await writer.results.putPicks('pe', [{ ...pick, ...key }])
     assert.equal((await reader.results.readPicks('pe', [key]))[0]?.calculation, pick.calculation)
     assert.deepEqual((await openProcess().results.readPicks('pe', [key]))[0]?.exercises, [uuid(4)])

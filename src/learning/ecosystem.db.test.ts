@@ -61,12 +61,12 @@ test('a book is read back as it was sent, and a repeat changes nothing', async (
 
 test('a container belongs to the first edition that listed it', async () => {
   const shared = uuidOf(6, 10)
-  assert.equal(await reader.ecosystemOfContainer(shared), undefined)
+  assert.deepEqual(await reader.ecosystemsOfContainers([shared]), new Map())
   await fold(pool, [createBook(12, bookOf(shared, [[20, 1]]))])
   const later = createBook(11, bookOf(shared, [[21, 1]])).take()
   const event = eventWith(later[0]!, { recordedAt: new Date(noon + 60_000) })
   await foldEntries(pool, [entryOf([event])])
-  assert.equal(await reader.ecosystemOfContainer(shared), uuidOf(2, 12))
+  assert.deepEqual(await reader.ecosystemsOfContainers([shared]), new Map([[shared, uuidOf(2, 12)]]))
 })
 
 test('an unreadable book is skipped with a warning', async () => {

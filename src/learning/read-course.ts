@@ -94,16 +94,6 @@ export async function readCourseDetails(
   return new Map(details)
 }
 
-export async function readCourseVersions(
-  pool: pg.Pool,
-  courses: readonly Uuid[],
-  parts: number,
-): Promise<Map<Uuid, CourseVersion>> {
-  const keys = [...new Set(courses)].map((course) => ({ part: partOf('course', course, parts), course }))
-  const states = await readCourses(pool, keys)
-  return new Map(states.map((state) => [state.course, { applied: state.appliedNumber, changed: state.changedNumber }]))
-}
-
 interface StudentRow {
   course: string
   student: string

@@ -18,7 +18,6 @@ import {
   readCourseDetails,
   readCourseHeads,
   readCoursePage,
-  readCourseVersions,
   readMembers,
   readStudentPage,
   readStudents,
@@ -99,11 +98,9 @@ export interface LearningReader {
   /** The same of the active students in a course container; `undefined` when it is not known. */
   containerNews(container: Uuid, looked: readonly Looked[]): Promise<StudentNews[] | undefined>
 
-  courseVersions(courses: readonly Uuid[]): Promise<Map<Uuid, CourseVersion>>
   studentVersions(students: readonly StudentKey[]): Promise<Map<Uuid, StudentVersion>>
 
   ecosystem(ecosystem: Uuid): Promise<Ecosystem | undefined>
-  ecosystemOfContainer(bookContainer: Uuid): Promise<Uuid | undefined>
   ecosystemsOfContainers(bookContainers: readonly Uuid[]): Promise<Map<Uuid, Uuid>>
   /** Editions with an exercise group in common with this one, itself included; at most a second behind. */
   ecosystemsSharingGroups(ecosystem: Uuid): Promise<readonly Uuid[]>
@@ -171,11 +168,9 @@ export function openLearningReader(pool: pg.Pool, options: LearningReaderOptions
     studentNews: (asked, looked) => readStudentNews(pool, asked, looked),
     assignmentNews: (asked, looked) => readAssignmentNews(pool, asked, looked),
     containerNews: (container, looked) => readContainerNews(pool, container, looked),
-    courseVersions: (keys) => readCourseVersions(pool, keys, parts),
     studentVersions: (keys) => readStudentVersions(pool, keys, parts),
     ecosystem: (ecosystem) => ecosystems.ecosystem(ecosystem),
     ecosystemsOfContainers,
-    ecosystemOfContainer: (container) => one(container, ecosystemsOfContainers),
     ecosystemsSharingGroups: async (ecosystem) => ecosystems.sharing(ecosystem, await editions()),
     mapping: keepMapping(ecosystems, ageMsMax),
     announcedMaps: (until) => ecosystems.announcedMaps(until),

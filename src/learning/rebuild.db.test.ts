@@ -96,9 +96,9 @@ async function caughtUp(): Promise<void> {
     1,
   )
   for (;;) {
-    const versions = await reader.courseVersions(courseUuids)
+    const found = await reader.courses(courseUuids)
     const ends = statuses.map(({ stream, contiguousSequenceNumber }) => [stream, contiguousSequenceNumber - 1] as const)
-    if (ends.every(([stream, last]) => versions.get(stream)?.applied === last)) return
+    if (ends.every(([stream, last]) => found.get(stream)?.version.applied === last)) return
     await new Promise((done) => setTimeout(done, 20))
   }
 }
