@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { startApplication } from '#cli/serve/application.ts'
-import { algorithmsDefault, parseRoles } from '#cli/serve/options.ts'
+import { algorithmsDefault } from '#cli/serve/options.ts'
 import { createMigratedDatabase } from '#operate/test-database.ts'
-import { createShutdown } from '#platform/shutdown.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
+import { startApplicationOn } from '../support/application.ts'
 import { CourseLoad } from '../support/course-load.ts'
 
 /*
@@ -293,22 +292,7 @@ async function readAnswers(load: CourseLoad): Promise<void> {
 
 /** Courses are taught, their answers learnt and read. */
 async function workOfAProcess(isSharded: boolean): Promise<void> {
-  const shutdown = createShutdown(() => undefined)
-  const { url } = await startApplication(
-    {
-      databaseUrl: database.url,
-      roles: parseRoles('api,learning'),
-      algorithms: algorithmsDefault,
-      host: '127.0.0.1',
-      port: 0,
-      managementPort: undefined,
-      tokens: { api: [], scheduler: [], sparfa: [], operator: [] },
-      lameDuckMs: 0,
-      isSharded,
-      say: () => undefined,
-    },
-    shutdown,
-  )
+  const { url, stop } = await startApplicationOn(database.url, 'api,learning', algorithmsDefault, { isSharded })
   try {
     const load = new CourseLoad({ urls: () => [url], courses: 12, seed: `sharded ${isSharded}` })
     load.start()
@@ -318,6 +302,6 @@ async function workOfAProcess(isSharded: boolean): Promise<void> {
     await readAnswers(load)
     await sleep(500)
   } finally {
-    await shutdown.stop('the test is over')
+    await stop()
   }
 }

@@ -206,6 +206,9 @@ describe('what can not work is said with the next step', () => {
     const role = run(['serve', '--roles', 'api,juggler'])
     assert.equal(await role.exited, 1)
     assert.match(role.output(), /unknown role "juggler"/)
+    const console = run(['serve', '--roles', 'learning,console'])
+    assert.equal(await console.exited, 1)
+    assert.match(console.output(), /the console is a part of the API: add api/)
   })
 
   test('every command that needs the database says that it can not be reached, without a stack', async () => {

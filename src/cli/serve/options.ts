@@ -18,7 +18,11 @@ export function parseRoles(text: string): ReadonlySet<Role> {
   if (unknown.length > 0) {
     throw new InvalidArgumentError(`unknown role "${unknown.join(', ')}"; there are ${allRoles.join(', ')}.`)
   }
-  return new Set(roles.filter((role) => role !== undefined))
+  const known = new Set(roles.filter((role) => role !== undefined))
+  if (known.has('console') && !known.has('api')) {
+    throw new InvalidArgumentError('the console is a part of the API: add api, or leave console out.')
+  }
+  return known
 }
 
 export function parsePort(text: string): number {
