@@ -2,7 +2,7 @@
  * A body comes from the driver as hexadecimal text. As bytes its digits are copied four at once into the text of a
  * uuid, which takes a third of the time of putting that text together from slices of the body.
  */
-const uuidLength = 36
+export const uuidLength = 36
 const uuidText = Buffer.alloc(uuidLength, '-')
 const uuidView = new DataView(uuidText.buffer, uuidText.byteOffset, uuidLength)
 let inHand = { hex: '', digits: new DataView(new ArrayBuffer(0)) }

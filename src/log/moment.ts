@@ -6,6 +6,8 @@ import { numberFromHex } from './uuid-bytes.ts'
  * offset in minutes. Texts outside this form (years before 1970, leap seconds, lower case, "-00:00") are not packed.
  */
 export const momentBytesMax = 10
+/** 2026-01-01T00:00:00.000000+00:00 */
+export const momentTextMax = 32
 const utc = 'Z'.charCodeAt(0)
 const plus = '+'.charCodeAt(0)
 const minus = '-'.charCodeAt(0)
@@ -58,14 +60,7 @@ export function writeMomentText(target: Uint8Array, at: number, hex: string, fro
   return end + 1
 }
 
-const scratch = Buffer.alloc(32)
-
-/** The same as a string. */
-export function momentFromHex(hex: string, from: number, hasOffset: boolean): string {
-  return scratch.toString('latin1', 0, writeMomentText(scratch, 0, hex, from, hasOffset))
-}
-
-/** Length of the text that `momentFromHex` gives, without making it. */
+/** Length of the text that `writeMomentText` gives, without making it. */
 export function momentLength(hex: string, at: number, hasOffset: boolean): number {
   const digits = numberFromHex(hex, at + 10, 1)
   return 19 + (digits === 0 ? 0 : digits + 1) + (hasOffset ? 6 : 1)

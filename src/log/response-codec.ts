@@ -1,7 +1,7 @@
 import type { StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { digitsOf, uuidAt } from './body-digits.ts'
-import { momentBytesMax, momentFromHex, writeMoment } from './moment.ts'
+import { digitsOf, putUuid, uuidLength } from './body-digits.ts'
+import { momentBytesMax, momentTextMax, writeMoment, writeMomentText } from './moment.ts'
 import { byteFromHex, writeUuid } from './uuid-bytes.ts'
 
 /*
@@ -100,7 +100,13 @@ export function passPacked(hex: string, cursor: PackedCursor): void {
   }
 }
 
-/** `event_data` of a packed response, in the order of api.md §6.12. */
+const text = Buffer.alloc(5 * uuidLength + momentTextMax, '-')
+const view = new DataView(text.buffer, text.byteOffset, text.length)
+
+/**
+ * `event_data` of a packed response, in the order of api.md §6.12. Its texts are slices of one string, which takes a
+ * third of the time of making one after the other.
+ */
 export function responseData(
   hex: string,
   packed: PackedResponse,
@@ -110,17 +116,24 @@ export function responseData(
   const { at } = packed
   const tag = byteFromHex(hex, at)
   const digits = digitsOf(hex)
+  putUuid(view, 0, digits, at + 2)
+  putUuid(view, uuidLength, digits, packed.ecosystemAt)
+  putUuid(view, 2 * uuidLength, digits, at + trialOffset)
+  putUuid(view, 3 * uuidLength, digits, packed.studentAt)
+  putUuid(view, 4 * uuidLength, digits, at + exerciseOffset)
+  const end = writeMomentText(text, 5 * uuidLength, hex, at + momentOffset, (tag & offsetGiven) !== 0)
+  const texts = text.toString('latin1', 0, end)
   const data: { [key: string]: unknown } = {
-    response_uuid: uuidAt(digits, at + 2),
+    response_uuid: texts.slice(0, uuidLength),
     course_uuid: stream,
     sequence_number: number,
-    ecosystem_uuid: uuidAt(digits, packed.ecosystemAt),
-    trial_uuid: uuidAt(digits, at + trialOffset),
-    student_uuid: uuidAt(digits, packed.studentAt),
-    exercise_uuid: uuidAt(digits, at + exerciseOffset),
+    ecosystem_uuid: texts.slice(uuidLength, 2 * uuidLength),
+    trial_uuid: texts.slice(2 * uuidLength, 3 * uuidLength),
+    student_uuid: texts.slice(3 * uuidLength, 4 * uuidLength),
+    exercise_uuid: texts.slice(4 * uuidLength, 5 * uuidLength),
     is_correct: (tag & correct) !== 0,
   }
   if ((tag & realGiven) !== 0) data['is_real_response'] = (tag & real) !== 0
-  data['responded_at'] = momentFromHex(hex, at + momentOffset, (tag & offsetGiven) !== 0)
+  data['responded_at'] = texts.slice(5 * uuidLength)
   return data
 }
