@@ -450,6 +450,16 @@ test('who listens is told of the parts after each commit', async () => {
   assert.equal(told.length, 1)
 })
 
+test('pages of the log are visited once, soon after they were filled, however many there are', async () => {
+  const { rows } = await given.pool.query(`select reloptions from pg_class where oid = 'segment'::regclass`)
+  const wanted = [
+    'autovacuum_vacuum_insert_scale_factor=0',
+    'autovacuum_vacuum_insert_threshold=10000',
+    'autovacuum_freeze_min_age=0',
+  ]
+  assert.deepEqual(new Set(wanted).difference(new Set(rows[0].reloptions)), new Set())
+})
+
 test('a person can query what is stored', async () => {
   const course = newCourse()
   const zoned = responseOf(course, 1)

@@ -10,7 +10,7 @@ import { missingBefore } from './status.ts'
 import type { LogStore, LogWriter } from './store.ts'
 
 /**
- * Group commit without a timer: whatever queued while the last write was in flight is the next transaction (design D9).
+ * Group commit without a timer: what queued while the last write was in flight is the next transaction (design D9).
  * A request is acknowledged only after its transaction is durable, and refused without touching its neighbours. While
  * somebody else holds a gate for long, requests that need it step aside, in order, and all others go on (api.md M16).
  */
