@@ -10,7 +10,7 @@ import { type Optimiser, type TrainOptions, train } from './train.ts'
 const shape = { name: 'any', questions: 5, concepts: 2, learners: 6, share: 0.9, hintsMax: 1, right: 0.5 }
 const { problem, heldOut } = problemOfShape(shape, presets.hard)
 
-/** Has these held-out losses after its epochs, and writes the number of the epoch into its point. */
+/** Has these held-out losses after its epochs, the last one for ever, and writes the number of the epoch into its point. */
 function optimiserWith(losses: readonly number[]): Optimiser {
   const point = startingPoint(problem)
   let last = -1
@@ -23,7 +23,7 @@ function optimiserWith(losses: readonly number[]): Optimiser {
       for (const numbers of [point.weights, point.easiness, point.specific, point.general]) numbers.fill(epoch)
       return atOnce(undefined)
     },
-    meanLogLoss: () => atOnce(losses[last] ?? 0.5),
+    meanLogLoss: () => atOnce(losses[Math.min(last, losses.length - 1)]!),
   }
 }
 
