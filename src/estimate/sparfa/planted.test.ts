@@ -1,6 +1,7 @@
 /** Recovery of known weights, and honesty of the intervals (sparfa.md §15). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fitMatrix } from './fit.ts'
 import { makeMatrix, type SparfaMatrix } from './matrix.ts'
 import { type Planted, plant } from './planted.ts'
 import { confidences, plantedCoverage } from './planted-coverage.ts'
@@ -43,6 +44,18 @@ for (const { responses, easiness, weights, kernel } of [
     })
   })
 }
+
+test('auto: weights on their scale and intervals that hold, without knowing the priors', () => {
+  const size = { questions: 400, concepts: conceptCount, learners: learnerCount, responses: 40_000 }
+  const planted = plant({ ...size, seed: 4, secondHints: 0, sigmaSpecific: 0.7, sigmaGeneral: 0.7 })
+  const sorted = sortResponses(planted.input.responses, { learnerCount, questionCount: 400 })
+  const fitted = fitMatrix(planted.input, { preset: 'auto', seed: 1 })
+  const scale = mean(fitted.weights.value) / mean(planted.truth.weights.value)
+  assert.ok(scale > 0.85 && scale < 1.1, `mean weight ${scale} times the truth`)
+  plantedCoverage(planted, fitted, sorted).forEach((share, at) => {
+    assert.ok(Math.abs(share - confidences[at]!) < 0.05, `${share} of ${confidences[at]}`)
+  })
+})
 
 /** All answers, the true priors, many epochs. */
 function fitFully({ input, truth }: Planted, responses: Responses, kernel: KernelName): SparfaMatrix {

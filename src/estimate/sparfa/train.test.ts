@@ -10,7 +10,7 @@ import { type Optimiser, type TrainOptions, train } from './train.ts'
 const shape = { name: 'any', questions: 5, concepts: 2, learners: 6, share: 0.9, hintsMax: 1, right: 0.5 }
 const { problem, heldOut } = problemOfShape(shape, presets.hard)
 
-/** Has these held-out losses after its epochs, the last one for ever, and writes the number of the epoch into its point. */
+/** Has these held-out losses, the last one for ever, and writes the number of the epoch into its point. */
 function optimiserWith(losses: readonly number[]): Optimiser {
   const point = startingPoint(problem)
   let last = -1
