@@ -17,6 +17,7 @@ import { createBreath } from '#platform/breath.ts'
 import type { Advice, Advisee, Choice } from './advice.ts'
 import { adviceFor, type Question, type Scope } from './advisers.ts'
 import type { AssignmentPickLine, PickAnswer, StudentPickLine } from './answers.ts'
+import { personalisedChoice } from './kept-pes.ts'
 import type { AnswerPorts } from './open.ts'
 import { type ChosenFrom, explainAssigned, explainChoice } from './pick-explanation.ts'
 import type { StudentRecord } from './student-records.ts'
@@ -188,14 +189,20 @@ function personalised(ports: PickPorts, assignment: Assignment, basis: Basis): P
       explain: () => explainAssigned(need, algorithm, exercises.length),
     })
   }
-  const chosen = choosePes(ports, assignment, basis, basis.advice)
-  const { exercises, shortage } = chosen.choice
+  const { exercises, shortage } = pesOf(ports, assignment, basis, basis.advice)
   const spyInfo = {
     assignment_type: assignment.type,
     exercise_algorithm_name: algorithm,
     ...(shortage && { shortage }),
   }
-  return settled(ports, basis, { inputs, exercises, spyInfo, explain: () => explainChoice(chosen) })
+  const explain = () => explainChoice(choosePes(ports, assignment, basis, basis.advice))
+  return settled(ports, basis, { inputs, exercises, spyInfo, explain })
+}
+
+function pesOf(ports: AnswerPorts, assignment: Assignment, basis: Advisee, advice: Advice): PersonalisedChoice {
+  const { record, edition } = basis
+  const asked = { record, edition, assignment: assignment.uuid, advice, now: ports.clock.now() }
+  return personalisedChoice(asked, () => choosePes(ports, assignment, basis, advice).choice)
 }
 
 interface PersonalisedBasis extends ChosenFrom {
@@ -269,7 +276,7 @@ function personalisedGroups(ports: AnswerPorts, assignment: Assignment, basis: B
   const { advices, uploads, edition } = basis
   const uploaders = new Set(uploads.map(({ algorithm }) => algorithm.toLowerCase()))
   const choosers = advices.filter(({ algorithm }) => !uploaders.has(algorithm.toLowerCase()))
-  const chosen = choosers.flatMap((advice) => choosePes(ports, assignment, basis, advice).choice.picks)
+  const chosen = choosers.flatMap((advice) => pesOf(ports, assignment, basis, advice).picks)
   const uploaded = uploads.flatMap(({ exercises }) => exercises)
   return new Set([
     ...chosen.map(({ exercise }) => exercise.group),
