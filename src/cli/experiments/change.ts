@@ -1,8 +1,8 @@
-import { userInfo } from 'node:os'
 import { Command } from 'commander'
 import type { Arm } from '#choose/experiment.ts'
 import type { Instant } from '#domain/student.ts'
 import { endExperiment, reweighExperiment } from '#due/experiments.ts'
+import { currentUser } from '../current-user.ts'
 import { experimentJson, experimentText } from './show.ts'
 import { accepted, armWarnings, type ExperimentTools, parseArm, parseTime, withPool } from './tools.ts'
 
@@ -20,7 +20,7 @@ export function reweighCommand(tools: ExperimentTools): Command {
     .description('give an experiment other arms or weights, as its next version')
     .argument('<name>', 'of the experiment')
     .requiredOption('--arm <name=weight>', 'every arm from now on; 0 closes one', parseArm)
-    .option('--actor <name>', 'who; kept beside the data', userInfo().username)
+    .option('--actor <name>', 'who; kept beside the data', currentUser())
     .option('--json', 'print JSON, for programs')
     .addHelpText(
       'after',

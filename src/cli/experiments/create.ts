@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { userInfo } from 'node:os'
 import { Command } from 'commander'
 import { type AnswerKind, type Arm, answerKinds, type ExperimentUnit } from '#choose/experiment.ts'
 import type { Instant } from '#domain/student.ts'
 import { createExperiment } from '#due/experiments.ts'
+import { currentUser } from '../current-user.ts'
 import { experimentJson, experimentText } from './show.ts'
 import {
   accepted,
@@ -40,7 +40,7 @@ export function createCommand(tools: ExperimentTools): Command {
     .option('--starts <time>', 'with time zone, such as 2026-09-01T08:00:00Z; now if absent', parseTime)
     .option('--ends <time>', 'when it is over; open if absent', parseTime)
     .option('--description <text>', 'what you want to find out; kept beside the data', '')
-    .option('--actor <name>', 'who; kept beside the data', userInfo().username)
+    .option('--actor <name>', 'who; kept beside the data', currentUser())
     .option('--json', 'print JSON, for programs')
     .addHelpText(
       'after',

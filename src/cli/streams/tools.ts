@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import type pg from 'pg'
 import { listSubscriptions } from '#crew/subscriptions.ts'
@@ -8,6 +7,7 @@ import type { OpenedLog, Reason } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { ConfigurationError } from '#platform/config.ts'
 import { openPool } from '#platform/postgres.ts'
+import { currentUser } from '../current-user.ts'
 import { requireDatabaseUrl } from '../serve/options.ts'
 
 /** What every command below `biglearn streams` works with; tests give others. */
@@ -58,7 +58,7 @@ export interface DeedOptions extends Shown {
 export function deed(name: string, description: string): Command {
   return showing(name, description)
     .requiredOption('--reason <text>', 'why; kept in the audit', parseReason)
-    .option('--actor <name>', 'who; kept in the audit', userInfo().username)
+    .option('--actor <name>', 'who; kept in the audit', currentUser())
 }
 
 export function reasonOf({ actor, reason }: DeedOptions): Reason {
