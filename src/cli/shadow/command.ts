@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type AnswerKind, answerKinds } from '#choose/experiment.ts'
-import { isUuid, toUuid, type Uuid } from '#domain/ids.ts'
+import type { Uuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
 import { openMatrixStore } from '#due/matrix-store.ts'
 import { openLearningReader } from '#learning/reader.ts'
@@ -11,6 +11,7 @@ import { openReaderConnections } from '#platform/postgres.ts'
 import { type Progress, terminalProgress } from '../demo/progress.ts'
 import { parseKinds, parseTime } from '../experiments/tools.ts'
 import { requireDatabaseUrl } from '../serve/options.ts'
+import { parseUuids } from '../streams/tools.ts'
 import { parseShadowAlgorithm, type ShadowAlgorithm } from './algorithms.ts'
 import { shadowPlot } from './plot.ts'
 import { drawCourses, type Period, PositionSampler, readCourse } from './positions.ts'
@@ -54,7 +55,7 @@ export function shadowCommand(): Command {
         .argParser(parseKinds)
         .default(kindsDefault, kindsDefault.join(',')),
     )
-    .option('--course <uuid>', 'only this course; may be repeated', collectUuid)
+    .option('--course <uuid>', 'only this course; may be repeated', parseUuids)
     .option('--courses <number>', 'how many courses to draw where none is named', parseCount, 50)
     .option('--sample <number>', 'how many answers, and how many assignments, to look at at most', parseCount, 500)
     .option('--seed <text>', 'what is drawn depends on it alone', '1')
@@ -146,9 +147,4 @@ export async function runShadow(url: string, flags: ShadowFlags, progress: Progr
 function parseCount(text: string): number {
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('must be a number from 1 on.')
-}
-
-function collectUuid(text: string, before: readonly Uuid[] | undefined): readonly Uuid[] {
-  if (!isUuid(text)) throw new InvalidArgumentError('must be a uuid.')
-  return [...(before ?? []), toUuid(text)]
 }
