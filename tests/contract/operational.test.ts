@@ -106,6 +106,29 @@ test('a full queue is 503 with the time to wait', async () => {
   }
 })
 
+test('while the storage is full writes are 503 and reads are served', async () => {
+  const full = await startMemoryServer()
+  const noRoom = Object.assign(new Error('could not extend file'), { code: '53100' })
+  const read = { metadata_sequence_number_offset: 0, max_num_metadatas: 1 }
+  let isFull = true
+  Object.assign(full.ports, { storage: { isFull: () => isFull, tellsFull: (error: unknown) => error === noRoom } })
+  const append = full.ports.log.append
+  try {
+    for (const tell of ['the volume', 'the database']) {
+      const answer = await full.post('record_responses', body)
+      assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '5'], tell)
+      assert.equal(answer.headers.get('biglearn-error-code'), 'storage_full', tell)
+      assert.equal((await full.post('fetch_course_metadatas', read)).status, 200, tell)
+      isFull = false
+      full.ports.log.append = () => Promise.reject(noRoom)
+    }
+    full.ports.log.append = append
+    assert.equal((await full.post('record_responses', body)).status, 200)
+  } finally {
+    await full.stop()
+  }
+})
+
 test('numbers too far ahead are 503 and name what is missing', async () => {
   const answer = await server.post('record_responses', { responses: [response(course, 2 ** 31 - 1)] })
   assert.equal(answer.status, 503)
