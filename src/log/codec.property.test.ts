@@ -3,10 +3,10 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { courseEventCodes, type EventData, type EventType, type StoredEvent, type StreamEvent } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import { eventDataBytes, eventHeadBytesMax, writeEvent } from './body/event-text.ts'
+import { TextBuffer } from './body/text-buffer.ts'
 import { decodeBody, encodeBody, prepareEvent, scanBody } from './codec.ts'
-import { eventDataBytes, eventHeadBytesMax, writeEvent } from './event-text.ts'
 import { bareEvent } from './sample-events.ts'
-import { TextBuffer } from './text-buffer.ts'
 
 /* What goes in comes out: every event_data as equal JSON, packed or not, alone or among others (design D15). */
 const course = toUuid('6f2b5c1e-0d5a-4a8e-9a43-0e6d3a3c1b11')

@@ -1,13 +1,16 @@
 import { courseEventCodes, type StreamEvent } from '#domain/events.ts'
-import { type Body, type BodyContext, DecodedEvent, jsonBytes, jsonHeaderBytes } from './decoded-event.ts'
+import { type Body, type BodyContext, DecodedEvent, jsonBytes, jsonHeaderBytes } from './body/decoded-event.ts'
+import { appendPacked, type PackedCursor, packedTag, packResponse, passPacked } from './body/response.ts'
 import { eventCode, typesMask } from './event-types.ts'
-import { appendPacked, type PackedCursor, packedTag, packResponse, passPacked } from './response-codec.ts'
 import { byteFromHex, writeUuid } from './uuid-bytes.ts'
 
 /*
  * The body of a segment: its events, one after the other, without numbers (they follow from the segment's end). Each
  * starts with a tag: 0x80 and above is a packed response, below it is the event's code + 1, followed by
  *   event uuid 16 | length 4 | event_data as JSON in UTF-8
+ * What it is made of is in `body/`: packed responses (response.ts, moment.ts), an event as it is read
+ * (decoded-event.ts), and its text on the wire, put together from the digits of the body (event-text.ts,
+ * response-text.ts).
  */
 
 /** An event with its stored form, made once, before it is queued; `json` and `packed` exclude each other. */

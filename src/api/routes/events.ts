@@ -1,9 +1,9 @@
 import { courseEventCodes, type EventType, ecosystemEventCodes, type StreamKind } from '#domain/events.ts'
 import { toUuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
-import { eventDataBytes, eventHeadBytesMax, writeEvent } from '#log/event-text.ts'
+import { eventDataBytes, eventHeadBytesMax, writeEvent } from '#log/body/event-text.ts'
+import { TextBuffer } from '#log/body/text-buffer.ts'
 import type { Log, StreamAnswer, StreamLine } from '#log/log.ts'
-import { TextBuffer } from '#log/text-buffer.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import type { ApiPorts } from '../ports.ts'
 import {

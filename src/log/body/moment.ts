@@ -1,4 +1,4 @@
-import { numberFromHex } from './uuid-bytes.ts'
+import { numberFromHex } from '../uuid-bytes.ts'
 
 /**
  * RFC 3339 times in 8 or 10 bytes, so that exactly the received text comes back: 5 bytes of local seconds since 1970,

@@ -1,8 +1,8 @@
 import type { StreamEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { digitsOf, putUuid, uuidLength } from './body-digits.ts'
+import { byteFromHex, writeUuid } from '../uuid-bytes.ts'
+import { digitsOf, putUuid, uuidLength } from './digits.ts'
 import { momentBytesMax, momentTextMax, writeMoment, writeMomentText } from './moment.ts'
-import { byteFromHex, writeUuid } from './uuid-bytes.ts'
 
 /*
  * A recorded response in 58 to 92 bytes:

@@ -1,10 +1,10 @@
 import type { EventData, EventType, StoredEvent, StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { digitsOf, uuidAt } from './body-digits.ts'
-import { eventType } from './event-types.ts'
-import { type PackedResponse, responseData } from './response-codec.ts'
+import { eventType } from '../event-types.ts'
+import { numberFromHex, uuidFromHex } from '../uuid-bytes.ts'
+import { digitsOf, uuidAt } from './digits.ts'
+import { type PackedResponse, responseData } from './response.ts'
 import { type ResponseEvent, responseDataBytes } from './response-text.ts'
-import { numberFromHex, uuidFromHex } from './uuid-bytes.ts'
 
 /** What a body does not say about itself. */
 export interface BodyContext {

@@ -1,5 +1,6 @@
 import type { Uuid } from '#domain/ids.ts'
-import { digitsOf, putUuid } from './body-digits.ts'
+import { byteFromHex } from '../uuid-bytes.ts'
+import { digitsOf, putUuid } from './digits.ts'
 import { momentLength, writeMomentText } from './moment.ts'
 import {
   correct,
@@ -10,9 +11,8 @@ import {
   real,
   realGiven,
   trialOffset,
-} from './response-codec.ts'
+} from './response.ts'
 import type { TextBuffer } from './text-buffer.ts'
-import { byteFromHex } from './uuid-bytes.ts'
 
 /*
  * The JSON text of a packed response, exactly as JSON.stringify would make it of the event (api.md §4). It is the same
