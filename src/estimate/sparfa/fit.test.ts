@@ -128,6 +128,16 @@ test('auto is at least as good on held-out responses as the fixed penalty, and s
   assert.equal(auto.madeBy.preset, 'auto')
 })
 
+test('auto takes the soft mask where it serves better, and not where that may be chance', () => {
+  // Of the first a soft fit is better by more than a standard error, of the second by less.
+  const maskOf = (seed: number): string => {
+    const size = { questions: 40, concepts: 4, learners: 120, responses: 2400 }
+    const { input } = plant({ ...size, seed, secondHints: 0.3, sigmaSpecific: 0.7, sigmaGeneral: 0.7 })
+    return fitMatrix(input, { preset: 'auto', seed: 1, triesSoft: true }).madeBy.mask
+  }
+  assert.deepEqual([maskOf(2), maskOf(8)], ['soft', 'hard'])
+})
+
 test('without any hint a soft fit finds concepts of its own, the same for the same seed', () => {
   const { hints, ...records } = recordsOf(everyRow)
   assert.ok(hints.length > 0)
