@@ -64,6 +64,7 @@ export class DecodedEvent implements StoredEvent, ResponseEvent {
 
   get eventUuid(): Uuid {
     const from = this.at + 2
+    if (this.isPacked && this.#data !== undefined) return this.#data['response_uuid'] as Uuid
     // Bodies with packed responses are small, others may have megabytes: too much to copy for one uuid, and to keep.
     return (this.isPacked ? uuidAt(digitsOf(this.hex), from) : uuidFromHex(this.hex, from)) as Uuid
   }

@@ -50,7 +50,7 @@ export function writeMomentText(target: Uint8Array, at: number, hex: string, fro
   let rest = packed & 0xfffff
   for (let place = 0; place < digits; place += 1) {
     const unit = scale[place + 1]!
-    const digit = Math.floor(rest / unit)
+    const digit = (rest / unit) | 0
     target[end + 1 + place] = zero + digit
     rest -= digit * unit
   }
@@ -124,10 +124,11 @@ function writeLocal(target: Uint8Array, at: number, seconds: number): number {
     lastDayText = Buffer.from(new Date(day * 86_400_000).toISOString().slice(0, 11), 'latin1')
   }
   for (let index = 0; index < 11; index += 1) target[at + index] = lastDayText[index]!
-  const rest = seconds - day * 86_400
-  writeTwo(target, at + 11, Math.floor(rest / 3600))
+  const rest = (seconds - day * 86_400) | 0
+  const minutes = (rest / 60) | 0
+  writeTwo(target, at + 11, (minutes / 60) | 0)
   target[at + 13] = colon
-  writeTwo(target, at + 14, Math.floor(rest / 60) % 60)
+  writeTwo(target, at + 14, minutes % 60)
   target[at + 16] = colon
   writeTwo(target, at + 17, rest % 60)
   return at + 19
@@ -144,7 +145,7 @@ function writeOffset(target: Uint8Array, at: number, unsigned: number): number {
 }
 
 function writeTwo(target: Uint8Array, at: number, value: number): void {
-  const tens = Math.floor(value / 10)
+  const tens = (value / 10) | 0
   target[at] = zero + tens
   target[at + 1] = zero + value - tens * 10
 }
