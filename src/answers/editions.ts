@@ -34,7 +34,7 @@ type EditionReader = Pick<
 
 interface Kept {
   readonly mapping: Mapping
-  readonly related: readonly Uuid[]
+  readonly sharing: readonly Uuid[]
   readonly edition: Edition
 }
 
@@ -80,12 +80,13 @@ export function openEditions(reader: EditionReader): Editions {
       const index = await indexOf(ecosystem)
       if (index === undefined) return undefined
       const [mapping, sharing] = await Promise.all([reader.mapping(), reader.ecosystemsSharingGroups(ecosystem)])
-      const related = [...new Set([...sharing, ...mappedInto(index, mapping)])]
       const before = kept.get(ecosystem)
-      const isCurrent = before?.mapping === mapping && before.related.length === related.length
-      if (before !== undefined && isCurrent) return before.edition
-      const edition = await build(index, related, mapping)
-      kept.set(ecosystem, { mapping, related, edition })
+      // Both are the same objects until something comes: most often there is nothing to compare.
+      if (before?.mapping === mapping && before.sharing === sharing) return before.edition
+      const related = [...new Set([...sharing, ...mappedInto(index, mapping)])]
+      const isCurrent = before?.mapping === mapping && before.edition.related.length === related.length
+      const edition = before !== undefined && isCurrent ? before.edition : await build(index, related, mapping)
+      kept.set(ecosystem, { mapping, sharing, edition })
       return edition
     },
     ecosystemsOfContainers: (containers) => reader.ecosystemsOfContainers(containers),

@@ -22,7 +22,8 @@ import { type Examined, rotated, type WalkedCourse } from './walk.ts'
  */
 const itemsMax: Readonly<Record<SubmittedClueKind, number>> = { student_clues: 100, teacher_clues: 100 }
 const audiences: Readonly<Record<SubmittedClueKind, Audience>> = { student_clues: 'student', teacher_clues: 'teacher' }
-const studentsPerLook = 50
+/** Of a student a handful of containers is due at once, so that this many fill most polls and few are read in vain. */
+const studentsPerLook = 20
 
 export interface ClueWork {
   readonly kind: SubmittedClueKind

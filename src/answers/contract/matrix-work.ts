@@ -1,6 +1,7 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { Answer } from '#domain/student.ts'
 import type { TrialCount } from '#due/matrix-updates.ts'
+import type { Edition } from '../editions.ts'
 import type { CalculationDone, MatrixUpdateItem } from './contract.ts'
 import type { ContractPorts } from './open.ts'
 import type { Examined, WalkedCourse } from './walk.ts'
@@ -65,11 +66,12 @@ async function countOf(
   let after = Math.max(student.newest, answers.at(-1)?.number ?? -1)
   const seen = new Set<Uuid>()
   const trials = new Map<Uuid, number>()
+  let edition: Edition | undefined
   for (const answer of answers) {
     const isNew = answer.isReal && !seen.has(answer.trial)
     if (answer.isReal) seen.add(answer.trial)
     if (answer.number <= from) continue
-    const edition = await ports.editions.edition(answer.ecosystem)
+    if (edition?.ecosystem !== answer.ecosystem) edition = await ports.editions.edition(answer.ecosystem)
     if (edition === undefined) {
       after = Math.max(from, answer.number - 1)
       break
