@@ -1,7 +1,7 @@
 import type { Answers } from '#answers/answers.ts'
 import type { AlgorithmContract } from '#answers/contract/contract.ts'
 import type { RemoteAccess } from '#crew/remote-access.ts'
-import type { Uuid } from '#domain/ids.ts'
+import type { MatrixReads } from '#due/matrix-reads.ts'
 import type { Results } from '#due/results.ts'
 import type { WaitingSubjects } from '#due/waiting-subjects.ts'
 import type { Log } from '#log/log.ts'
@@ -18,7 +18,7 @@ export interface ApiPorts {
   /** Work for remote algorithms. */
   readonly contract: AlgorithmContract
   /** Absent where no matrices are kept; then no preparation is ever ready by itself (design D27). */
-  readonly matrices?: Matrices | undefined
+  readonly matrices?: MatrixReads | undefined
   /** Subscriptions of other programs; absent, there are none and none can be made. */
   readonly remote?: RemoteAccess | undefined
   /** Absent: room is taken for granted. */
@@ -35,30 +35,10 @@ export interface Replicas {
   position(): Promise<string | undefined>
 }
 
-/** Matrices of SPARFA fits, one per ecosystem and fit (design D31). */
-export interface Matrices {
-  /** Which of these ecosystems have at least one matrix. */
-  ecosystemsWithMatrix(ecosystems: readonly Uuid[]): Promise<ReadonlySet<Uuid>>
-  /** One answer per line, `undefined` for an unknown ecosystem or matrix. */
-  read(lines: readonly MatrixLine[]): Promise<readonly (MatrixAnswer | undefined)[]>
-}
-
-/** Exactly one of the two is given. */
-export interface MatrixLine {
-  readonly ecosystem: Uuid | undefined
-  readonly matrix: Uuid | undefined
-}
-
-export interface MatrixAnswer {
-  readonly ecosystem: Uuid
-  readonly matrix: Uuid
-  /** The remaining keys of the wire, from `Q_ids` to `made_by`. */
-  readonly fields: { readonly [key: string]: unknown }
-}
-
-/** What `/readyz` shows. `isFailing` makes the wire answer 503 at once instead of queueing (OP-P1). */
+/** What `/readyz` shows (OP-P1). */
 export interface Readiness {
   check(): Promise<ReadinessReport>
+  /** The database has failed three checks in a row: requests are answered 503 at once instead of queueing. */
   isFailing(): boolean
 }
 

@@ -5,7 +5,9 @@ import type { MatrixStore } from './matrix-store.ts'
 
 /** Matrices as researchers read them (design D31), and which ecosystems have one at all (design D27). */
 export interface MatrixReads {
+  /** Which of these ecosystems have at least one matrix. */
   ecosystemsWithMatrix(ecosystems: readonly Uuid[]): Promise<ReadonlySet<Uuid>>
+  /** One answer per line, `undefined` for an unknown ecosystem or matrix. */
   read(lines: readonly MatrixLine[]): Promise<readonly (MatrixAnswer | undefined)[]>
 }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import type { Matrices } from '#api/ports.ts'
 import { toUuid } from '#domain/ids.ts'
+import type { MatrixReads } from '#due/matrix-reads.ts'
 import { course, type MemoryServer, startMemoryServer, time } from './contract-server.ts'
 
 /* Design D27 and D31: matrices as researchers read them, and as what makes a preparation ready. */
@@ -10,7 +10,7 @@ const ecosystem = toUuid(randomUUID())
 const matrix = toUuid(randomUUID())
 const fields = { Q_ids: [], C_ids: [], d_data: [0.5], W_data: [], W_row: [], W_col: [], made_by: { program: 'test' } }
 
-const matrices: Matrices = {
+const matrices: MatrixReads = {
   ecosystemsWithMatrix: async (wanted) => new Set(wanted.filter((uuid) => uuid === ecosystem)),
   read: async (lines) =>
     lines.map((line) =>

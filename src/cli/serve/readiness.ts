@@ -1,24 +1,13 @@
 import type pg from 'pg'
+import type { Readiness, ReadinessReport } from '#api/ports.ts'
 
 /*
  * `/readyz` (operations.md OP-P1): ready once started and while the database answers. Short trouble must not flip all
  * instances at once, so an instance that was ready stays ready until three checks in a row have failed.
  */
-export interface ReadinessCheck {
-  readonly ok: boolean
-  readonly ms: number
-  readonly detail: string
-}
+type ReadinessCheck = ReadinessReport['checks'][string]
 
-export interface ReadinessReport {
-  readonly ready: boolean
-  readonly checks: Readonly<Record<string, ReadinessCheck>>
-}
-
-export interface Readiness {
-  check(): Promise<ReadinessReport>
-  /** True once the database has failed three checks in a row: requests are refused at once instead of queueing. */
-  isFailing(): boolean
+export interface LifecycleReadiness extends Readiness {
   started(): void
   stopping(): void
 }
@@ -27,7 +16,7 @@ const cachedMs = 1000
 const limitMs = 500
 const failuresMax = 3
 
-export function createReadiness(pool: pg.Pool, now: () => number): Readiness {
+export function createReadiness(pool: pg.Pool, now: () => number): LifecycleReadiness {
   let phase: 'starting' | 'running' | 'stopping' = 'starting'
   let last: { at: number; database: ReadinessCheck } | undefined
   let underWay: Promise<ReadinessCheck> | undefined

@@ -10,7 +10,6 @@ import { openAnswers, type Past } from '#answers/open.ts'
 import type { RecordCounters } from '#answers/student-records.ts'
 import { withUploaded } from '#answers/uploaded.ts'
 import { withWaiting } from '#answers/waiting.ts'
-import type { Matrices } from '#api/ports.ts'
 import { startLaneBalance } from '#crew/lanes.ts'
 import { readProgress, waitUntilApplied } from '#crew/progress.ts'
 import { openRemoteAccess, type RemoteAccess } from '#crew/remote-access.ts'
@@ -24,7 +23,7 @@ import type { Instant } from '#domain/student.ts'
 import { cleanUpDefaults, startCleanUp } from '#due/clean-up.ts'
 import { recordCourseMoves } from '#due/course-moves.ts'
 import { openExperiments } from '#due/experiments.ts'
-import { openMatrixReads } from '#due/matrix-reads.ts'
+import { type MatrixReads, openMatrixReads } from '#due/matrix-reads.ts'
 import { type MatrixStore, openMatrixStore } from '#due/matrix-store.ts'
 import { openMatrixUpdates } from '#due/matrix-updates.ts'
 import { openReceiptQueue, type ReceiptQueue } from '#due/receipt-queue.ts'
@@ -67,7 +66,7 @@ export interface Services {
   readonly results: Results
   readonly waiting: WaitingSubjects
   readonly contract: AlgorithmContract
-  readonly matrices: Matrices
+  readonly matrices: MatrixReads
   readonly matrixStore: MatrixStore
   readonly visibility: Visibility
   readonly learning: SubscriptionRunner | undefined
