@@ -9,7 +9,6 @@ import { loadAverage, round } from './support/figures.ts'
 import {
   type BenchDatabase,
   endChild,
-  hasEnded,
   type Product,
   residentBytesOf,
   startBenchDatabase,
@@ -102,6 +101,8 @@ class SoakRun {
   readonly #ending = new AbortController()
   readonly #mending = new Set<Promise<void>>()
   #disturbances: { readonly fromMs: number; readonly untilMs: number }[] = []
+  /** Until another one has taken its place. */
+  #killedProgram: number | undefined
   #load: SoakLoad | undefined
   #failure: Error | undefined
   #seconds = 0
@@ -190,7 +191,10 @@ class SoakRun {
     const worker = fileURLToPath(new URL('./support/soak-worker.ts', import.meta.url))
     const child = fork(worker, [this.#database.url], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     child.on('message', (news: SoakNews) => this.#hear(child, news))
-    child.on('exit', () => this.#owned.delete(child))
+    child.on('exit', (code, signal) => {
+      this.#owned.delete(child)
+      if (signal !== 'SIGKILL') this.#fail(new Error(`a consumer ended by itself with code ${code}`))
+    })
     return child
   }
 
@@ -233,9 +237,12 @@ class SoakRun {
     if (kind === 'sessions') return this.#killSessions()
     if (kind === 'program') {
       const index = this.#victim(programs)
+      if (index === this.#killedProgram) return
+      this.#killedProgram = index
       await this.#programs[index]?.kill()
       await sleep(restartMs)
       this.#programs[index] = await this.#startProgram()
+      this.#killedProgram = undefined
       return
     }
     const index = this.#victim(this.#options.consumers)
@@ -259,6 +266,7 @@ class SoakRun {
                  from pg_stat_activity
                 where datname = current_database()
                   and application_name like 'biglearn %'
+                  and backend_start < now() - interval '5 seconds'
                 order by random()
                 limit 5) as chosen`,
     )
@@ -266,13 +274,14 @@ class SoakRun {
 
   async #sample(): Promise<void> {
     const [program, consumer] = [this.#programs[0], this.#consumers[0]]
-    if (program?.hasEnded() !== false) return this.#fail(new Error('a program ended by itself'))
-    if (consumer === undefined || hasEnded(consumer)) return this.#fail(new Error('a consumer ended by itself'))
-    this.#weights.push({
-      program: await residentBytesOf(program.pid),
-      consumer: await residentBytesOf(consumer.pid ?? 0),
-    })
+    const hasFallen = this.#programs.some((one, index) => one.hasEnded() && index !== this.#killedProgram)
+    if (hasFallen) this.#fail(new Error('a program ended by itself'))
     if (this.#load?.failure !== undefined) this.#fail(this.#load.failure)
+    this.#check()
+    this.#weights.push({
+      program: await residentBytesOf(program?.pid ?? 0),
+      consumer: await residentBytesOf(consumer?.pid ?? 0),
+    })
   }
 
   async #say(seconds: number): Promise<void> {

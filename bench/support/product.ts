@@ -109,7 +109,7 @@ async function untilReady(port: number, child: ChildProcess): Promise<void> {
   throw new Error(`the server was not ready within ${readyMsMax} ms`)
 }
 
-export function hasEnded(child: ChildProcess): boolean {
+function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null
 }
 
