@@ -111,7 +111,7 @@ test('[S31] when all sessions end again and again under load, every effect happe
   const runners = [await start(), await start()]
   const feed = setInterval(() => {
     for (const stream of streams) lanes.add(stream, 2)
-  }, 10)
+  }, 10).unref()
   for (let round = 0; round < 15; round += 1) {
     await new Promise((done) => setTimeout(done, 100))
     await crew.admin.query(

@@ -84,14 +84,10 @@ test('[S48] a course that goes to an own lane and back 100 times under load is i
   feeding.isOver = true
   await beside[0]
   for (const name of ['two', 'small']) {
-    await eventually(
-      `everything for ${name}`,
-      async () => {
-        const effects = await crew.effects(name)
-        return streams.every((stream) => (effects.get(stream)?.length ?? 0) >= (next.get(stream) ?? 0))
-      },
-      60_000,
-    )
+    await eventually(`everything for ${name}`, async () => {
+      const effects = await crew.effects(name)
+      return streams.every((stream) => (effects.get(stream)?.length ?? 0) >= (next.get(stream) ?? 0))
+    })
     const effects = await crew.effects(name)
     for (const stream of streams) assert.deepEqual(effects.get(stream), upTo(next.get(stream) ?? 0), name)
   }
