@@ -27,7 +27,10 @@ const long = fc
   .tuple(fc.constantFrom(...courses), fc.nat({ max: 300 }))
   .map(([course, count]) => Array.from({ length: count + 1 }, (_, number) => responseOf(course, number)))
 const request = fc.oneof({ weight: 9, arbitrary: fc.array(event, { minLength: 1, maxLength: 12 }) }, long)
-const group = fc.array(request, { minLength: 1, maxLength: 8 }).map((requests) => requests.flatMap(opened))
+const group = fc
+  .array(request, { minLength: 1, maxLength: 8 })
+  .map((requests) => requests.flatMap(opened))
+  .filter((requests) => requests.length > 0)
 
 function opened(events: readonly StreamEvent[]): PlanRequest[] {
   const request = openRequest(events)
