@@ -30,7 +30,7 @@ it is lost, and other streams go on.`,
         if (lines.length === 0) return tools.write('no stream is set aside\n')
         const rows = lines.map(({ subscription, stream, state, nextNumber, attempts, since, error }) => [
           ...[subscription, stream, state, nextNumber, attempts, ageText(Date.now() - since.getTime())],
-          (error ?? '').replaceAll(/\s+/g, ' ').slice(0, errorShown),
+          (error ?? '').slice(0, errorShown),
         ])
         tools.write(tableText(['subscription', 'stream', 'state', 'at', 'attempts', 'since', 'error'], rows))
       }),

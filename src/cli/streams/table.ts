@@ -1,10 +1,13 @@
 /** Tables for people, and the same as JSON for programs. Pure. */
 export type Cell = string | number | bigint
 
-/** Columns as wide as their widest cell, two spaces apart; numbers to the right. */
+/**
+ * Columns as wide as their widest cell, two spaces apart; numbers to the right. Other programs have written some of the
+ * texts, so nothing in them reaches the terminal as a command of its own.
+ */
 export function tableText(headings: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const isNumeric = headings.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] !== 'string'))
-  const texts = [headings, ...rows].map((row) => row.map(String))
+  const texts = [headings, ...rows].map((row) => row.map((cell) => String(cell).replaceAll(/[\s\p{Cc}]+/gu, ' ')))
   const widths = headings.map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)))
   const lines = texts.map((row) =>
     row
