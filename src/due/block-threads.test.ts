@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { type FitOptions, fitMatrix } from '#estimate/sparfa/fit.ts'
+import { type FitOptions, type FitProgress, fitMatrix } from '#estimate/sparfa/fit.ts'
 import { type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { plant } from '#estimate/sparfa/planted.ts'
 import { FitThreads, type FitThreadsOptions, threadsFor } from './block-threads.ts'
@@ -43,6 +43,18 @@ for (const preset of ['hard', 'soft'] as const) {
     }
   })
 }
+
+test('what is told of a fit is the same in threads, also of the training answers that are followed', async () => {
+  const told: FitProgress[][] = []
+  for (const threads of [1, 3]) {
+    const epochs: FitProgress[] = []
+    await fitIn({ threads }, { ...hard, followsTraining: true, onProgress: (one) => epochs.push(one) })
+    told.push(epochs)
+  }
+  assert.ok(told[0]!.length > 1)
+  assert.deepEqual(told[1], told[0])
+  assert.ok(told[0]!.every((one) => one.trainingLogLoss! < one.heldOutLogLoss! - 0.05), 'they fit better')
+})
 
 test('helping threads do their share, also of an auto fit, which has one memory after another', async () => {
   const blocks: number[] = []
