@@ -18,7 +18,7 @@ test('columns are aligned, numbers to the right, nothing behind the last one', (
 
 test('a text that another program wrote can not move the cursor or begin a line', () => {
   const rows = [['\u001b[2J\u001b]0;owned\u0007gone\r\nlearning  0\u009b1A', 1]] as const
-  assert.equal(tableText(['error', 'n'], rows), `error${' '.repeat(30)}n\n [2J ]0;owned gone learning  0 1A  1\n`)
+  assert.equal(tableText(['error', 'n'], rows), `error${' '.repeat(29)}n\n [2J ]0;owned gone learning 0 1A  1\n`)
 })
 
 test('an age is told in the largest unit of which there are two', () => {
