@@ -53,7 +53,10 @@ test('what is told of a fit is the same in threads, also of the training answers
   }
   assert.ok(told[0]!.length > 1)
   assert.deepEqual(told[1], told[0])
-  assert.ok(told[0]!.every((one) => one.trainingLogLoss! < one.heldOutLogLoss! - 0.05), 'they fit better')
+  assert.ok(
+    told[0]!.every((one) => one.trainingLogLoss! < one.heldOutLogLoss! - 0.05),
+    'they fit better',
+  )
 })
 
 test('helping threads do their share, also of an auto fit, which has one memory after another', async () => {
