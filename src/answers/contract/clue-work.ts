@@ -20,7 +20,7 @@ import { type Examined, rotated, type WalkedCourse } from './walk.ts'
  * or the responses that count for it have changed. A calculation is named by exactly these, so that an answer to one
  * page makes the CLUEs of that page and what contains it due, and no others.
  */
-const itemsMax: Readonly<Record<SubmittedClueKind, number>> = { student_clues: 100, teacher_clues: 100 }
+const itemsMax: Readonly<Record<SubmittedClueKind, number>> = { student_clues: 50, teacher_clues: 50 }
 const audiences: Readonly<Record<SubmittedClueKind, Audience>> = { student_clues: 'student', teacher_clues: 'teacher' }
 /** Of a student a handful of containers is due at once, so that this many fill most polls and few are read in vain. */
 const studentsPerLook = 20

@@ -12,8 +12,8 @@ import type { Examined, WalkedCourse } from './walk.ts'
  */
 const kind = 'trials'
 /** Students counted by one request. */
-const studentsMax = 200
-const studentsPerLook = 100
+const studentsMax = 100
+const studentsPerLook = 50
 
 export async function fetchMatrixUpdates(ports: ContractPorts, algorithm: string): Promise<MatrixUpdateItem[]> {
   await ports.walk.find<Uuid>({
