@@ -332,20 +332,6 @@ describe('append, in every size', () => {
     assert.deepEqual(stored.map(bareEvent), events)
   })
 
-  test('writes those that came during a small group in two groups, so that one is read while the other is written', async () => {
-    const { log } = await given.another({ limits: { gatePatienceMs: 5000 } })
-    const release = await holdGates()
-    const groups: number[] = []
-    const stop = log.onAppended(() => groups.push(log.counters().appendedEvents))
-    const first = log.append(responses(newCourse(), 0, 1))
-    await untilItWaits()
-    const others = Array.from({ length: 19 }, () => log.append(responses(newCourse(), 0, 1)))
-    await release()
-    await Promise.all([first, ...others])
-    stop()
-    assert.deepEqual(groups, [1, 11, 20])
-  })
-
   test('refuses at once when the queue is full, and takes requests again when it is not', async () => {
     const { log } = await given.another({ limits: { waitersMax: 3 } })
     const course = newCourse()

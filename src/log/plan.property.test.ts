@@ -99,6 +99,8 @@ describe('a plan', () => {
 
   test('that may wait always holds something, and has holes only below numbers of the oldest request it holds', () => {
     assertPlan((requests, plan) => {
+      // A group is empty when each of its requests was refused before it could be planned.
+      if (requests.length === 0) return
       const oldest = requests.findIndex((_, index) => !plan.putOff.has(index))
       assert.ok(oldest >= 0)
       for (const [index, { kind, stream }] of plan.streams.entries()) {
