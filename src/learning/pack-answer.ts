@@ -1,6 +1,7 @@
+import type { Uuid } from '#domain/ids.ts'
 import type { Answer } from '#domain/student.ts'
+import { digitsOf, uuidAt } from '#log/body/digits.ts'
 import { writeUuid } from '#log/uuid-bytes.ts'
-import { uuidOfHex } from './bytes.ts'
 
 /*
  * One answer in 85 bytes; a row is a plain sequence of them, so two rows are merged by putting one behind the other.
@@ -25,23 +26,30 @@ export function packAnswer(bytes: Buffer, at: number, answer: Answer): void {
   bytes[at + 84] = (answer.isCorrect ? 1 : 0) | (answer.isReal ? 2 : 0)
 }
 
-/** The row becomes hexadecimal text once, which halves the time: a class has ten thousand answers. */
+/**
+ * The row becomes hexadecimal text once, which halves the time: a class has ten thousand answers. Many are kept in
+ * memory, so their uuids are whole strings and not pieces of that text, and the ecosystem is one string in a row.
+ */
 export function unpackAnswers(bytes: Buffer): Answer[] {
   if (bytes.length % answerBytes !== 0) throw new RangeError(`${bytes.length} bytes are not whole packed answers`)
-  const hex = bytes.toString('hex')
+  const digits = digitsOf(bytes.toString('hex'))
   const answers: Answer[] = []
-  for (let at = 0; at < bytes.length; at += answerBytes) answers.push(unpackAnswer(bytes, hex, at))
+  for (let at = 0; at < bytes.length; at += answerBytes) {
+    answers.push(unpackAnswer(bytes, digits, at, answers.at(-1)?.ecosystem))
+  }
   return answers
 }
 
-function unpackAnswer(bytes: Buffer, hex: string, at: number): Answer {
+function unpackAnswer(bytes: Buffer, digits: DataView, at: number, before: Uuid | undefined): Answer {
   const flags = bytes.readUInt8(at + 84)
+  const uuid = (offset: number): Uuid => uuidAt(digits, 2 * (at + offset)) as Uuid
+  const ecosystem = uuid(48)
   return {
     number: bytes.readUInt32BE(at + 64),
-    response: uuidOfHex(hex, 2 * at),
-    trial: uuidOfHex(hex, 2 * (at + 16)),
-    exercise: uuidOfHex(hex, 2 * (at + 32)),
-    ecosystem: uuidOfHex(hex, 2 * (at + 48)),
+    response: uuid(0),
+    trial: uuid(16),
+    exercise: uuid(32),
+    ecosystem: before === ecosystem ? before : ecosystem,
     isCorrect: (flags & 1) === 1,
     isReal: (flags & 2) === 2,
     respondedAt: readInstant(bytes, at + 68),

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { toUuid } from '#domain/ids.ts'
 import { answerBytes, packAnswer, unpackAnswers } from './pack-answer.ts'
@@ -133,4 +136,17 @@ test('instants: every ISO time of JavaScript is read back to the millisecond', (
       assert.equal(parseInstant(text), ms)
     }),
   )
+})
+
+test('an answer that is kept in memory takes some 300 bytes, not those of the text it was cut from', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const row = randomBytes(300 * answerBytes)
+  collect()
+  const before = process.memoryUsage().heapUsed
+  const kept = Array.from({ length: 100 }, () => unpackAnswers(row))
+  collect()
+  const bytes = (process.memoryUsage().heapUsed - before) / (100 * 300)
+  assert.equal(kept.length, 100)
+  assert.ok(bytes < 600, `${Math.round(bytes)} bytes an answer`)
 })
