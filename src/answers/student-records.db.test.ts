@@ -119,6 +119,17 @@ test('an answer that is taken out of the read models again leaves the record', a
   assert.equal((await records.load([ann])).get(ann)?.answers.length, 1)
 })
 
+test('records are kept by their size: one that is too long for its room is read each time', async () => {
+  const { course, students } = classOf(11)
+  const [ann, bob] = students as [Uuid, Uuid]
+  for (let n = 0; n < 400; n += 1) answer(course, ann, n)
+  for (let n = 0; n < 700; n += 1) answer(course, bob, n)
+  await fold(pool, [course])
+  const records = openStudentRecords(openLearningReader(pool), { recordsMax: 1 })
+  for (const student of [ann, ann, bob, bob]) await records.load([student])
+  assert.deepEqual(records.counters, { current: 1, continued: 0, read: 3 })
+})
+
 test('a class is its active students, also after some have gone', async () => {
   const { course, students } = classOf(4)
   const records = kept()

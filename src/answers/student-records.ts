@@ -45,7 +45,7 @@ export interface RecordCounters {
 export type RecordReader = Pick<LearningReader, 'courses' | 'studentNews' | 'assignmentNews' | 'containerNews'>
 
 export interface RecordOptions {
-  /** Records that are kept; a record with 300 answers takes about 100 kB. */
+  /** Records that are kept; a record with 300 answers takes about 100 kB, and a longer one the room of several. */
   readonly recordsMax: number | undefined
 }
 
@@ -55,6 +55,8 @@ interface Kept {
 }
 
 const recordsMaxDefault = 5000
+/** Answers and trials of a record that takes one place. */
+const sizePerRecord = 600
 const coursesMax = 10_000
 const assignmentsMax = 50_000
 /** Members of a class for whom a caller says what it has; the others are read again. */
@@ -77,7 +79,8 @@ class KeptRecords implements StudentRecords {
 
   constructor(reader: RecordReader, recordsMax: number) {
     this.#reader = reader
-    this.#kept = recordsMax > 0 ? new LRUCache({ max: recordsMax }) : undefined
+    const sizes = { maxSize: recordsMax * sizePerRecord, sizeCalculation: sizeOf }
+    this.#kept = recordsMax > 0 ? new LRUCache({ max: recordsMax, ...sizes }) : undefined
   }
 
   async load(students: readonly Uuid[], waits?: Waits): Promise<Map<Uuid, StudentRecord>> {
@@ -193,6 +196,10 @@ class KeptRecords implements StudentRecords {
     if (record !== base?.record) this.#kept?.set(student.uuid, { record, looked })
     return record
   }
+}
+
+function sizeOf({ record }: Kept): number {
+  return 1 + record.answers.length + record.assignmentOfTrial.size
 }
 
 function firstRecord(news: StudentNews, student: Student, course: CourseDetails): StudentRecord {
