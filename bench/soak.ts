@@ -395,5 +395,6 @@ class SoakRun {
 }
 
 function percentiles(lags: RecordableHistogram): object {
-  return { p50: lags.percentile(50), p99: lags.percentile(99), most: lags.count === 0 ? 0 : lags.max }
+  if (lags.count === 0) return { p50: null, p99: null, most: null }
+  return { p50: lags.percentile(50), p99: lags.percentile(99), most: lags.max }
 }
