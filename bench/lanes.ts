@@ -15,6 +15,9 @@ import { startBenchDatabase } from './support/product.ts'
  * One very busy course beside 5,000 small ones (streams.md §6, 52): how late the small ones are for a subscription of
  * two members, alone, beside the busy one in a lane of its own, and beside it in the shared lane. Each event takes the
  * consumer a moment, as real work does. Alone comes first and last: the two tell how far this machine can be trusted.
+ *
+ * Then one course, and a subscription of four members to which the order of each student's events is enough and an
+ * event takes a millisecond: how many events a second it follows through one slot, and through four (§5.5).
  */
 export interface LanesOptions {
   readonly seconds: number
@@ -27,6 +30,11 @@ const courseCount = 5000
 const tickMs = 20
 const workMsPerEvent = 0.1
 const warmUpMs = 2000
+/** Of the course that is followed through one slot and through four. */
+const slowMsPerEvent = 1
+const studentCount = 5000
+const followedEvents = 6000
+const eventsPerRequest = 20
 
 type Phase = 'alone' | 'own_lane' | 'shared_lane' | 'alone_again'
 
@@ -74,7 +82,7 @@ export async function lanes(options: LanesOptions): Promise<void> {
     const figures: Record<string, number> = {}
     for (const phase of ['alone', 'own_lane', 'shared_lane', 'alone_again'] as const) {
       process.stderr.write(`lanes: ${phase}\n`)
-      if (load.sent > 0) await settle(pool, hot, phase)
+      if (load.sent > 0) await settle({ pool, source: log }, hot, phase)
       await load.run(warmUpMs, phase)
       follower.small = []
       follower.hot = []
@@ -89,6 +97,8 @@ export async function lanes(options: LanesOptions): Promise<void> {
     const alone = ((figures['alone_small_p99_ms'] ?? 0) + (figures['alone_again_small_p99_ms'] ?? 0)) / 2
     const ratio = (phase: Phase): number => round((figures[`${phase}_small_p99_ms`] ?? Number.NaN) / alone, 2)
     const result = { own_lane_ratio: ratio('own_lane'), shared_lane_ratio: ratio('shared_lane'), ...figures }
+    await Promise.all(runners.splice(0).map((runner) => runner.stop()))
+    Object.assign(result, await followedThrough(database.url, options.seed))
     const given = { ...options, courses: courseCount, work_ms_per_event: workMsPerEvent, load_average: loadAverage() }
     printLine({ bench: 'lanes', ...result, ...given, ...database.settings })
   } finally {
@@ -99,10 +109,68 @@ export async function lanes(options: LanesOptions): Promise<void> {
 }
 
 /** The lane of the phase, and time for its slot to be owned. */
-async function settle(pool: Parameters<typeof decideLane>[0], hot: Uuid, phase: Phase): Promise<void> {
+async function settle(place: Parameters<typeof decideLane>[0], hot: Uuid, phase: Phase): Promise<void> {
   const policy: LanePolicy = phase === 'own_lane' ? 'dedicated' : 'shared'
-  await decideLane(pool, { kind: 'course', stream: hot, policy }, { actor: 'bench', reason: phase })
+  await decideLane(place, { kind: 'course', stream: hot, policy }, { actor: 'bench', reason: phase })
   await sleep(2000)
+}
+
+/** Events a second that four members follow of one course, through one slot and through four. */
+async function followedThrough(url: string, seed: number): Promise<Record<string, number>> {
+  const crews = await Promise.all([1, 2, 3, 4].map(() => connectCrew(url, 3)))
+  const [first] = crews
+  if (first === undefined) throw new Error('four crews')
+  const { log, pool } = first
+  const course = toUuid(seededUuid(seed, 3, 0))
+  const seen = new Set<number>()
+  const apply = (_: unknown, entries: readonly LaneEntry[]): Promise<void> =>
+    sleep(slowMsPerEvent * entries.reduce((sum, { events }) => sum + events.length, 0))
+  const committed = (entries: readonly LaneEntry[]): void => {
+    for (const { stream, number } of entries.flatMap(({ events }) => events)) {
+      if (stream !== course) continue
+      if (seen.has(number)) throw new Error(`${number} came twice`)
+      seen.add(number)
+    }
+  }
+  const subscription = { name: 'by student', orderedBy: 'student', startsAt: 'now', apply, committed } as const
+  const runners = await Promise.all(crews.map((crew) => startSubscription({ subscription, source: crew.log, ...crew })))
+  const figures: Record<string, number> = {}
+  let sent = 0
+  const append = async (count: number): Promise<void> => {
+    for (const until = sent + count; sent < until; sent += eventsPerRequest) {
+      await log.append(Array.from({ length: eventsPerRequest }, (_, index) => answerOf(course, seed, sent + index)))
+    }
+  }
+  const follow = async (count: number): Promise<void> => {
+    await append(count)
+    while (seen.size < sent) await sleep(5)
+  }
+  try {
+    for (const policy of ['dedicated', 'dedicated:4'] as const) {
+      process.stderr.write(`lanes: ${policy}, ${slowMsPerEvent} ms an event\n`)
+      await decideLane(
+        { pool, source: log },
+        { kind: 'course', stream: course, policy },
+        { actor: 'bench', reason: '' },
+      )
+      await follow(eventsPerRequest)
+      await sleep(3000)
+      await follow(eventsPerRequest)
+      const started = performance.now()
+      await follow(followedEvents)
+      const name = policy === 'dedicated' ? 'one_slot' : 'four_slots'
+      figures[`${name}_events_per_s`] = round(followedEvents / ((performance.now() - started) / 1000), 0)
+    }
+    return figures
+  } finally {
+    await Promise.all(runners.map((runner) => runner.stop()))
+    await Promise.all(crews.map((crew) => crew.close()))
+  }
+}
+
+function answerOf(course: Uuid, seed: number, number: number): StreamEvent {
+  const event = responseOf(course, number)
+  return { ...event, data: { ...event.data, student_uuid: seededUuid(seed, 4, number % studentCount) } }
 }
 
 /** Appends at fixed rates, whatever the log takes; what is late is sent at once. */

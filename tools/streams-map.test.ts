@@ -10,7 +10,8 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 const rows = readMap(read('docs/streams-tests.md'))
 
-const counts = { A: 5, B: 8, L: 7, S: 67, W: 3, P: 1 }
+/** B9 is of §5.5, which has no scenario. */
+const counts = { A: 5, B: 9, L: 7, S: 67, W: 3, P: 1 }
 /** Autoscaling is not built with the streams (design D38). */
 const waiting = ['S56', 'S57']
 /** Invariants S1 … S8 share their letter with the scenarios and are written I1 … I8. */

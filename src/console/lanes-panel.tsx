@@ -115,6 +115,10 @@ function OtherLane(): JSX.Element {
 const policies: readonly { readonly value: LaneLine['policy']; readonly text: string }[] = [
   { value: 'auto', text: 'auto: by its rate' },
   { value: 'dedicated', text: 'dedicated: a lane of its own' },
+  ...([2, 4, 8, 16] as const).map((shares) => ({
+    value: `dedicated:${shares}` as const,
+    text: `dedicated:${shares}: the same, read through ${shares} slots where a subscription allows it`,
+  })),
   { value: 'shared', text: 'shared: none' },
 ]
 
@@ -123,6 +127,8 @@ function PolicyField(props: {
   onChange: (policy: LaneLine['policy']) => void
 }): JSX.Element {
   const id = useId()
+  const isListed = policies.some(({ value }) => value === props.policy)
+  const choices = isListed ? policies : [...policies, { value: props.policy, text: props.policy }]
   return (
     <>
       <label for={id}>Policy</label>
@@ -130,11 +136,11 @@ function PolicyField(props: {
         id={id}
         value={props.policy}
         onChange={(event) => {
-          const chosen = policies.find(({ value }) => value === event.currentTarget.value)
+          const chosen = choices.find(({ value }) => value === event.currentTarget.value)
           if (chosen !== undefined) props.onChange(chosen.value)
         }}
       >
-        {policies.map(({ value, text }) => (
+        {choices.map(({ value, text }) => (
           <option key={value} value={value}>
             {text}
           </option>

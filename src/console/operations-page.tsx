@@ -183,7 +183,7 @@ function SlotsPanel({ name, slots }: { name: string; slots: readonly SlotLine[] 
           </thead>
           <tbody>
             {shown.map((slot) => (
-              <SlotRow key={`${slot.part}/${slot.lane}`} slot={slot} />
+              <SlotRow key={`${slot.part}/${slot.lane}/${slot.share}`} slot={slot} />
             ))}
           </tbody>
         </table>
@@ -197,7 +197,7 @@ function SlotRow({ slot }: { slot: SlotLine }): JSX.Element {
   return (
     <tr>
       <th scope="row">
-        {slot.part} / {slot.lane}
+        {slot.part} / {slot.lane} {slot.shares > 1 && `(${slot.share + 1} of ${slot.shares})`}
       </th>
       <td>{slot.owner === null ? <span class="attention-text">nobody</span> : <ShortUuid uuid={slot.owner} />}</td>
       <td class="number">{slot.epoch}</td>

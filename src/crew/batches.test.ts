@@ -13,7 +13,7 @@ function batchOf(part: number, from: bigint, sizes: readonly number[]): SlotBatc
     return { part, lane: 0, position: from + BigInt(index + 1), events }
   })
   const token = newStream()
-  return { grant: { part, lane: 0, token, epoch: 1n, position: from }, from, entries }
+  return { grant: { part, lane: 0, token, shares: 1, epoch: 1n, position: from }, from, entries }
 }
 
 test('chunks hold every entry once, in order, each chunk starting where the one before ended', () => {

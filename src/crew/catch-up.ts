@@ -1,3 +1,4 @@
+import type { StoredEvent } from '#domain/events.ts'
 import { kindOfPart } from '#domain/parts.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
 import { isPassing } from '#platform/postgres.ts'
@@ -8,12 +9,13 @@ import type { PassContext } from './pass.ts'
 import { withoutSkipped } from './skips.ts'
 import type { SlotGrant } from './slots.ts'
 import type { CrewTransaction } from './store.ts'
+import { shareOfEvent } from './sub-streams.ts'
 
 /*
  * One step of one stream that was set aside, is replayed or waits: read the next events it is owed, apply them under
  * the same fence as everything else, and let it join its lane again once nothing is owed.
  */
-export type CatchUpSource = Pick<Log, 'readStream' | 'statuses'>
+export type CatchUpSource = Pick<Log, 'readStream' | 'readLanes' | 'statuses'>
 
 export type StepResult =
   | { readonly kind: 'advanced' | 'ended'; readonly entry: LaneEntry | undefined }
@@ -48,26 +50,32 @@ export async function stepException(
   exception: StreamException,
   eventsMax: number,
 ): Promise<StepResult> {
-  let entry = await readOwed(context, exception, eventsMax)
+  let owed = await readOwed(context, exception, eventsMax)
   for (;;) {
     try {
-      return await applyOwed(context, grant, exception, entry)
+      return await applyOwed(context, grant, exception, owed)
     } catch (error) {
       if (isPassing(error)) throw error
-      const count = entry?.events.length ?? 0
-      // The first half may be good: what comes before the bad event is not held back by it.
-      if (entry === undefined || count <= 1) return await recordFailure(context, grant, exception, error)
-      entry = { ...entry, events: entry.events.slice(0, Math.ceil(count / 2)) }
+      if (owed === undefined || owed.entry.events.length <= 1) {
+        return await recordFailure(context, grant, exception, error, owed?.entry.events[0]?.number)
+      }
+      owed = halfOf(owed)
     }
   }
+}
+
+/** The next events, as far as they are owed, and where they end. */
+interface Owed {
+  readonly entry: LaneEntry
+  readonly nextNumber: number
 }
 
 async function readOwed(
   context: CatchUpContext,
   exception: StreamException,
   eventsMax: number,
-): Promise<LaneEntry | undefined> {
-  const { part, lane, stream, nextNumber, untilNumber } = exception
+): Promise<Owed | undefined> {
+  const { part, lane, stream, nextNumber, untilNumber, owedFrom } = exception
   if (nextNumber >= untilNumber) return undefined
   const events = await context.source.readStream(kindOfPart(part, context.parts), stream, {
     from: nextNumber,
@@ -77,21 +85,31 @@ async function readOwed(
   if (events[0]?.number !== nextNumber) {
     throw new Error(`event ${nextNumber} of ${stream} was passed by its lane and can not be read`)
   }
-  const owed = { part, lane, position: 0n, events: events.filter((event) => event.number < untilNumber) }
-  return withoutSkipped(owed, await context.connection.skips())
+  const isOwedToo = (event: StoredEvent): boolean =>
+    owedFrom === undefined || event.number >= (owedFrom[shareOfEvent(event, owedFrom.length)] ?? 0)
+  const owed = events.filter((event) => event.number < untilNumber && isOwedToo(event))
+  const entry = withoutSkipped({ part, lane, position: 0n, events: owed }, await context.connection.skips())
+  return { entry, nextNumber: Math.min(untilNumber, (events.at(-1)?.number ?? nextNumber) + 1) }
+}
+
+/** Its first half: what comes before a bad event is not held back by it. */
+function halfOf({ entry }: Owed): Owed {
+  const events = entry.events.slice(0, Math.ceil(entry.events.length / 2))
+  return { entry: { ...entry, events }, nextNumber: (events.at(-1)?.number ?? -1) + 1 }
 }
 
 async function applyOwed(
   context: CatchUpContext,
   grant: SlotGrant,
   exception: StreamException,
-  entry: LaneEntry | undefined,
+  owed: Owed | undefined,
 ): Promise<StepResult> {
+  const entry = owed?.entry
   return context.connection.transaction(async (transaction) => {
     const locked = await lockException(context, transaction, grant, exception)
     if (locked === undefined) return { kind: 'stale' }
-    if (entry !== undefined) await transaction.apply([entry])
-    const nextNumber = exception.nextNumber + (entry?.events.length ?? 0)
+    if (entry !== undefined && entry.events.length > 0) await transaction.apply([entry])
+    const nextNumber = owed?.nextNumber ?? exception.nextNumber
     const owesNothing = nextNumber >= locked.exception.untilNumber
     if (owesNothing && (await isPassedByLanes(transaction, locked.exception, locked.position))) {
       await transaction.endException(exception)
@@ -126,12 +144,13 @@ async function lockException(
   return { exception, position: slot.position }
 }
 
-/** Counts an attempt; parks the stream after the last one. */
+/** Counts an attempt; parks the stream after the last one. `number`: where it failed; what is before is not owed. */
 export async function recordFailure(
   context: CatchUpContext,
   grant: SlotGrant,
   exception: StreamException,
   error: unknown,
+  number: number = exception.nextNumber,
 ): Promise<StepResult> {
   const awaited = awaitedBy(error)
   const attempts = awaited === undefined ? exception.attempts + 1 : exception.attempts
@@ -141,7 +160,7 @@ export async function recordFailure(
     if (locked === undefined) return { kind: 'stale' }
     await transaction.moveException(exception, {
       state: awaited === undefined ? (isParked ? 'parked' : failedState(exception)) : 'blocked',
-      nextNumber: exception.nextNumber,
+      nextNumber: number,
       attempts,
       retryAfterMs: awaited === undefined ? pauseBeforeAttempt(attempts) : blockedPauseMs,
       error: errorText(error),

@@ -7,6 +7,7 @@ import type { Log } from '#log/log.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import { countExceptions, type ExceptionState, keepUntil } from './exceptions.ts'
 import { slotName, slotNamed } from './ownership.ts'
+import { slotOfShare } from './sub-streams.ts'
 
 /*
  * What an operator can do to a subscription. Each deed is one transaction that takes the same locks as the workers
@@ -72,7 +73,7 @@ export function resetSubscription(
         deed.subscription,
         slots.rows.map((slot) => slot.part),
         slots.rows.map((slot) => slot.lane),
-        slots.rows.map((slot) => positions.get(slotName(slot)) ?? 0n),
+        slots.rows.map((slot) => positions.get(slotName(slotOfShare(slot, 0))) ?? 0n),
       ],
     )
     await transaction.query(`delete from course_exception where subscription = $1`, [deed.subscription])

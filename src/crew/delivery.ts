@@ -12,6 +12,7 @@ import {
   runPass,
   type SlotBatch,
   setAsideFirst,
+  startsAtBarrier,
   streamOf,
 } from './pass.ts'
 import type { CrewEvent } from './run-options.ts'
@@ -39,7 +40,7 @@ export interface SlotState {
 const handOverPauseMs = 50
 
 export interface DeliveryOptions {
-  readonly subscription: Pick<Subscription, 'committed'>
+  readonly subscription: Pick<Subscription, 'committed' | 'released'>
   readonly time: Time
   readonly breaker: CircuitBreaker
   /** At most about this many events in a pass. */
@@ -84,13 +85,14 @@ export class Delivery {
     }
   }
 
-  /** Slots in trouble go alone, the others together. */
+  /** Slots in trouble go alone, and those that need all slots of their lane; the others together. */
   async deliverAll(context: PassContext, batches: readonly SlotBatch[]): Promise<void> {
     const isSuspect = (batch: SlotBatch): boolean => (this.slots.get(slotName(batch.grant))?.failures ?? 0) > 0
-    const sound = batches.filter((batch) => !isSuspect(batch))
+    const goesAlone = (batch: SlotBatch): boolean => isSuspect(batch) || startsAtBarrier(batch)
+    const sound = batches.filter((batch) => !goesAlone(batch))
     const groups = this.#options.cutsByPart ? Map.groupBy(sound, ({ grant }) => grant.part).values() : [sound]
     const together = [...groups].flatMap((group) => chunkBatches(group, this.eventsMax))
-    const alone = batches.filter(isSuspect).flatMap((batch) => chunkBatches([batch], this.eventsMax).slice(0, 1))
+    const alone = batches.filter(goesAlone).flatMap((batch) => chunkBatches([batch], this.eventsMax).slice(0, 1))
     for (const chunk of [...together, ...alone]) {
       if (!this.#options.mayGoOn() || this.#breaker.state(this.#time.monotonicMs()) === 'open') return
       await this.#deliver(context, chunk)
@@ -167,6 +169,8 @@ export class Delivery {
       state.position = position
       state.failures = 0
     }
+    this.#follow(result.positions)
+    if (result.moved.length > 0) this.#options.subscription.released?.(result.moved.map(({ part }) => part))
     this.#breaker.succeeded([...result.positions.keys()], this.#time.monotonicMs())
     for (const grant of result.lost) this.#options.drop(grant)
     if (result.lost.length > 0) {
@@ -179,6 +183,17 @@ export class Delivery {
     if (result.early.length > 0) this.#options.report({ kind: 'waits_for_lane', streams: result.early })
     this.applied(result.applied)
     this.waiters.reached(result.positions)
+  }
+
+  /** One slot of a lane may move the others: those that are here go on at once. */
+  #follow(positions: ReadonlyMap<string, bigint>): void {
+    for (const [name, position] of positions) {
+      const state = this.slots.get(name)
+      if (state === undefined || state.position >= position) continue
+      state.position = position
+      state.isDirty = true
+      state.heldUntilMs = 0
+    }
   }
 
   async #slotFailed(context: PassContext, batch: SlotBatch, error: unknown): Promise<void> {

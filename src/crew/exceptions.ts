@@ -4,6 +4,7 @@ import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import type { CrewTransaction } from './store.ts'
+import { laneOf, lanePosition } from './sub-streams.ts'
 
 /*
  * Streams that are set aside for one subscription: a failing course waits with its own row while its lane goes on
@@ -22,6 +23,8 @@ export interface StreamException extends SlotKey {
   readonly afterPosition: bigint
   /** The same for other lanes of the part, through which the stream came as well. */
   readonly afterLanes: readonly { readonly lane: number; readonly position: bigint }[]
+  /** By share of its lane (sub-streams.ts), the first number that is owed; all from `nextNumber` on when absent. */
+  readonly owedFrom: readonly number[] | undefined
   /** What is owed begins after a run that another lane has still to deliver. */
   readonly isHandedOver: boolean
   readonly attempts: number
@@ -42,11 +45,12 @@ export interface ExceptionRow {
   readonly after_position: bigint
   readonly after_lanes: { readonly [lane: string]: string }
   readonly awaited_lane: number | null
+  readonly owed_from: readonly (bigint | string)[] | null
   readonly attempts: number
 }
 
-export const exceptionColumns =
-  'part, lane, stream, state, next_number, until_number, after_position, after_lanes, awaited_lane, attempts'
+export const exceptionColumns = `part, lane, stream, state, next_number, until_number, after_position, after_lanes,
+            awaited_lane, owed_from, attempts`
 
 export function exceptionOf(row: ExceptionRow): StreamException {
   return {
@@ -58,6 +62,7 @@ export function exceptionOf(row: ExceptionRow): StreamException {
     untilNumber: Number(row.until_number),
     afterPosition: row.after_position,
     afterLanes: Object.entries(row.after_lanes).map(([lane, at]) => ({ lane: Number(lane), position: BigInt(at) })),
+    owedFrom: row.owed_from?.map(Number),
     isHandedOver: row.awaited_lane !== null,
     attempts: row.attempts,
   }
@@ -70,6 +75,24 @@ export function isOwed(exception: StreamException | undefined, entry: LaneEntry)
   if (exception === undefined) return false
   // The old lane still delivers what comes before.
   return !exception.isHandedOver || (entry.events[0]?.number ?? 0) >= exception.nextNumber
+}
+
+/**
+ * The same for a lane that is read through several slots. It waits for a stream's exception, so that what is owed one
+ * by one stays little: only one course is late. It does not wait for one that needs a person, or another stream.
+ */
+export function dutyOf(exception: StreamException | undefined, entry: LaneEntry): 'deliver' | 'over' | 'wait' {
+  if (exception === undefined || !isOwed(exception, entry)) return 'deliver'
+  const { state, untilNumber } = exception
+  if (state === 'parked' || state === 'blocked') return 'over'
+  const isCovered = (entry.events.at(-1)?.number ?? -1) < untilNumber || entry.position <= keptFor(exception, entry)
+  return isCovered ? 'over' : 'wait'
+}
+
+/** The position of the slot's lane for which the row stays. */
+function keptFor(exception: StreamException, slot: SlotKey): bigint {
+  if (exception.lane === laneOf(slot)) return exception.afterPosition
+  return exception.afterLanes.find(({ lane }) => lane === laneOf(slot))?.position ?? 0n
 }
 
 /** Which of these streams are set aside; `isLocked` keeps them so until commit. */
@@ -93,13 +116,12 @@ export async function findExceptions(
 }
 
 /** What the row waits for in another lane, if anything, is confirmed. */
-export const isHandedOverSql = `(awaited_lane is null or exists (
-          select
+export const isHandedOverSql = `(awaited_lane is null or (
+          select min(slot.position)
             from slot
            where slot.part = course_exception.part
-             and slot.lane = course_exception.awaited_lane
-             and slot.subscription = course_exception.subscription
-             and slot.position >= course_exception.awaited_position))`
+             and slot.lane % 32768 = course_exception.awaited_lane
+             and slot.subscription = course_exception.subscription) >= awaited_position)`
 
 export interface DueException extends StreamException {
   readonly awaited: Awaited | undefined
@@ -139,6 +161,8 @@ export interface SetAside extends SlotKey {
   readonly stream: Uuid
   readonly nextNumber: number
   readonly untilNumber: number
+  /** See `StreamException`. */
+  readonly owedFrom?: readonly number[] | undefined
   readonly error: string
   readonly awaited: Awaited | undefined
   readonly retryAfterMs: number
@@ -157,12 +181,13 @@ export async function setAside(
     const added = await transaction.query<{ is_new: boolean }>(
       `insert into course_exception
          (part, stream, subscription, lane, state, next_number, until_number, attempts, next_at,
-          awaited_kind, awaited, error)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 millisecond', $10, $11, $12)
+          awaited_kind, awaited, error, owed_from)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 millisecond', $10, $11, $12, $13)
        on conflict (part, stream, subscription)
        do update set state = excluded.state, next_number = excluded.next_number, attempts = excluded.attempts,
                      next_at = excluded.next_at, awaited_kind = excluded.awaited_kind, awaited = excluded.awaited,
                      error = excluded.error, awaited_lane = null, awaited_position = null,
+                     owed_from = excluded.owed_from,
                      until_number = greatest(course_exception.until_number, excluded.until_number)
          where course_exception.awaited_lane is not null
        returning xmax = 0 as is_new`,
@@ -179,6 +204,7 @@ export async function setAside(
         failure.awaited?.kind ?? null,
         failure.awaited?.stream ?? null,
         failure.error,
+        failure.owedFrom ?? null,
       ],
     )
     const [row] = added.rows
@@ -238,16 +264,17 @@ export async function keepUntil(
   )
 }
 
-/** Whether every lane has passed what the row of a stream was kept for; `position` is that of the row's own lane. */
+/** Whether every lane has passed what the row of a stream was kept for; `position` is that of the row's own slot. */
 export async function isPassedByLanes(
   transaction: Pick<CrewTransaction, 'lanePositions'>,
-  { part, afterPosition, afterLanes }: StreamException,
+  { part, lane, afterPosition, afterLanes }: StreamException,
   position: bigint,
 ): Promise<boolean> {
   if (position < afterPosition) return false
-  if (afterLanes.length === 0) return true
-  const positions = await transaction.lanePositions([part])
-  return afterLanes.every((after) => (positions.get(slotName({ part, lane: after.lane })) ?? 0n) >= after.position)
+  if (afterPosition === 0n && afterLanes.length === 0) return true
+  const positions = new Map([...(await transaction.lanePositions([part])), [slotName({ part, lane }), position]])
+  const passes = [...afterLanes, { lane, position: afterPosition }]
+  return passes.every((after) => lanePosition(positions, { part, lane: after.lane }) >= after.position)
 }
 
 /** The lane passed more numbers of streams that are set aside. */

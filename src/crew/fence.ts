@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { type SlotKey, slotName } from './ownership.ts'
 import type { SlotGrant } from './slots.ts'
+import { laneOf, slotOfShare } from './sub-streams.ts'
 
 /*
  * The proof of ownership. The first statement of each effect transaction locks the slot rows by their tokens and the
@@ -70,6 +71,60 @@ async function exceptionsOfParts(
     [subscription, parts],
   )
   return new Map(found.rows.map(({ part, exceptions }) => [part, exceptions]))
+}
+
+export interface LaneSlot extends SlotKey {
+  readonly token: string | null
+  readonly epoch: bigint
+  readonly position: bigint
+  readonly shares: number
+}
+
+/** Locks all slots of a lane, whoever owns them, in ascending order; before any other slot. */
+export async function lockLane(transaction: pg.ClientBase, subscription: string, slot: SlotKey): Promise<LaneSlot[]> {
+  const locked = await transaction.query<LaneSlot>(
+    `select part, lane, token, epoch, position, shares
+       from slot
+      where part = $2
+        and lane % 32768 = $3
+        and subscription = $1
+      order by lane
+        for no key update`,
+    [subscription, slot.part, laneOf(slot)],
+  )
+  return locked.rows
+}
+
+/**
+ * Gives a lane of which all slots are locked another number of them, all at one position. Owners have to take theirs
+ * again.
+ */
+export async function resizeLane(
+  transaction: pg.ClientBase,
+  subscription: string,
+  slots: readonly LaneSlot[],
+  shares: number,
+): Promise<void> {
+  const [first] = slots
+  if (first === undefined) return
+  const { part, position } = first
+  const epoch = slots.reduce((highest, slot) => (slot.epoch > highest ? slot.epoch : highest), 0n) + 1n
+  const lanes = Array.from({ length: shares }, (_, share) => slotOfShare(first, share).lane)
+  await transaction.query(
+    `delete from slot
+      where part = $2
+        and lane % 32768 = $3
+        and subscription = $1
+        and lane <> all($4::int[])`,
+    [subscription, part, laneOf(first), lanes],
+  )
+  await transaction.query(
+    `insert into slot (part, lane, subscription, epoch, position, shares)
+     select $2, lane, $1, $4, $5, $6 from unnest($3::int[]) as wanted (lane)
+     on conflict (part, lane, subscription)
+     do update set owner = null, token = null, epoch = excluded.epoch, shares = excluded.shares`,
+    [subscription, part, lanes, epoch, position, shares],
+  )
 }
 
 /** Where the slots really are, by the same proof but without a lock. */

@@ -11,8 +11,17 @@ export interface Guards {
   readonly recheck: boolean
   /** A stream that changed lanes waits until its old lane is confirmed. */
   readonly handOver: boolean
+  /** What concerns all students of a course comes after what all slots of its lane have before it. */
+  readonly barrier: boolean
   /** A remote confirmation names what its position holds. */
   readonly content: boolean
 }
 
-export const allGuards: Guards = { token: true, position: true, recheck: true, handOver: true, content: true }
+export const allGuards: Guards = {
+  token: true,
+  position: true,
+  recheck: true,
+  handOver: true,
+  barrier: true,
+  content: true,
+}

@@ -16,7 +16,7 @@ function entryOf(lane: number, position: bigint, stream: Uuid, number: number, w
 }
 
 function batchOf(from: bigint, ...entries: LaneEntry[]): SlotBatch {
-  return { grant: { part: 3, lane: entries[0]?.lane ?? 0, token, epoch: 1n, position: from }, from, entries }
+  return { grant: { part: 3, lane: entries[0]?.lane ?? 0, token, epoch: 1n, position: from, shares: 1 }, from, entries }
 }
 
 test('what a run waits for may be among what is in hand, and then comes first', () => {

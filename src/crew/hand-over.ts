@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { LaneEntry } from '#log/log.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import type { SlotBatch } from './pass.ts'
+import { lanePosition } from './sub-streams.ts'
 
 /*
  * Streams that changed lanes: the first run in the new lane may be passed only when the subscription has confirmed the
@@ -10,7 +11,7 @@ import type { SlotBatch } from './pass.ts'
  */
 const sharedLane = 0
 
-/** Confirmed positions by `part/lane`; a lane that is not there has confirmed nothing. */
+/** Confirmed positions of slots by `part/lane`; a lane that is not there has confirmed nothing. */
 export type LanePositions = ReadonlyMap<string, bigint>
 
 export interface HandOvers {
@@ -57,7 +58,7 @@ export function inHandOverOrder(batches: readonly SlotBatch[], confirmed: LanePo
 
 function isReleased({ part, waitsFor }: LaneEntry, positions: LanePositions): boolean {
   if (waitsFor === undefined) return true
-  return (positions.get(slotName({ part, lane: waitsFor.lane })) ?? 0n) >= waitsFor.position
+  return lanePosition(positions, { part, lane: waitsFor.lane }) >= waitsFor.position
 }
 
 /** Parts in which an entry waits for another lane. */

@@ -77,7 +77,7 @@ test('[S48] a course that goes to an own lane and back 100 times under load is i
   const beside = [feed(streams, next, feeding), consume('program', reading, seen)]
   for (let move = 0; move < 200; move += 1) {
     const policy = move % 2 === 0 ? 'dedicated' : 'shared'
-    const { lane } = await decideLane(crew.admin, { kind: 'course', stream: hot, policy }, by)
+    const { lane } = await decideLane({ pool: crew.admin, source: log }, { kind: 'course', stream: hot, policy }, by)
     assert.equal(lane > 0, move % 2 === 0)
     await sleep(5)
   }

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { decideOwnership, lostSlots, quotaOf, type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
+import { laneOf, slotOfShare } from './sub-streams.ts'
 
 const memberCount = fc.integer({ min: 1, max: 16 })
 const slotCount = fc.integer({ min: 0, max: 256 })
@@ -33,8 +34,12 @@ class World {
     this.moves += acquire.length
   }
 
-  ownedBy(self: Uuid): number {
-    return [...this.slots.values()].filter((slot) => slot.owner === self).length
+  add(key: SlotKey): void {
+    this.slots.set(slotName(key), { ...key, epoch: 0n, owner: undefined })
+  }
+
+  ownedBy(self: Uuid, isCounted: (slot: SlotKey) => boolean = () => true): number {
+    return [...this.slots.values()].filter((slot) => slot.owner === self && isCounted(slot)).length
   }
 
   #own(key: SlotKey, owner: Uuid | undefined): void {
@@ -81,6 +86,31 @@ test('L4: after two ticks of stable membership every slot is owned and shares di
       )
       assert.ok(Math.max(...shares) - Math.min(...shares) <= 1)
     }),
+  )
+})
+
+test('slots of one lane are spread over the members, however these come and go', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 8 }),
+      fc.constantFrom(2, 4, 8),
+      fc.integer({ min: 0, max: 63 }),
+      fc.boolean(),
+      (members, shares, part, isAtOnce) => {
+        const world = new World(64)
+        const all = Array.from({ length: members }, (_, index) => member(index))
+        for (let share = 0; share < shares; share += 1) world.add(slotOfShare({ part, lane: 1 }, share))
+        if (isAtOnce) settle(world, all, all)
+        else for (let count = 1; count <= members; count += 1) settle(world, all.slice(0, count), all.slice(0, count))
+        const ofLane = ({ lane }: SlotKey): boolean => laneOf({ lane }) === 1
+        for (const isCounted of [ofLane, (slot: SlotKey): boolean => !ofLane(slot)]) {
+          const counts = all.map((self) => world.ownedBy(self, isCounted))
+          const sum = counts.reduce((total, count) => total + count, 0)
+          assert.equal(sum, isCounted === ofLane ? shares : 64, 'each is owned')
+          assert.ok(Math.max(...counts) - Math.min(...counts) <= 1)
+        }
+      },
+    ),
   )
 })
 

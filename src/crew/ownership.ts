@@ -10,6 +10,9 @@ export interface SlotKey {
   readonly lane: number
 }
 
+/** Lanes of the log are below; slots beyond are further ones of the same lane (sub-streams.ts). */
+export const laneNumbers = 32_768
+
 /** A slot as the database shows it. */
 export interface SlotOwnership extends SlotKey {
   readonly epoch: bigint
@@ -66,6 +69,19 @@ export function decideOwnership(view: OwnershipView): OwnershipMoves {
   if (view.isPaused) return { release: view.held, acquire: [] }
   const members = [...new Set([...view.live, view.self])].sort()
   const rank = members.indexOf(view.self)
+  const several = lanesOfSeveralSlots(view.slots)
+  const groupOf = (slot: SlotKey): string => (several.has(laneName(slot)) ? laneName(slot) : '')
+  const held = Map.groupBy(view.held, groupOf)
+  const moves = [...Map.groupBy(view.slots, groupOf)].map(([group, slots]) => {
+    // What is left over goes to other members from lane to lane.
+    const turn = group === '' ? rank : (rank + (slots[0]?.part ?? 0)) % members.length
+    return decideGroup({ ...view, slots, held: held.get(group) ?? [] }, members, turn)
+  })
+  return { release: moves.flatMap(({ release }) => release), acquire: moves.flatMap(({ acquire }) => acquire) }
+}
+
+/** Slots that are shared out among the members: all ordinary ones together, and those of each lane that has several. */
+function decideGroup(view: OwnershipView, members: readonly Uuid[], rank: number): OwnershipMoves {
   const quota = quotaOf(rank, members.length, view.slots.length)
   const strays = strayGrants(view)
   if (view.held.length > quota) {
@@ -79,6 +95,15 @@ export function decideOwnership(view: OwnershipView): OwnershipMoves {
   const rotated = [...candidates.slice(offset), ...candidates.slice(0, offset)]
   const wanted = Math.max(0, quota - view.held.length - strays.length)
   return { release: [], acquire: [...strays, ...rotated.slice(0, wanted)] }
+}
+
+/** They are of use on different members, so each of these lanes is shared out by itself. */
+function lanesOfSeveralSlots(slots: readonly SlotKey[]): Set<string> {
+  return new Set(slots.flatMap((slot) => (slot.lane >= laneNumbers ? [laneName(slot)] : [])))
+}
+
+function laneName({ part, lane }: SlotKey): string {
+  return slotName({ part, lane: lane % laneNumbers })
 }
 
 /**

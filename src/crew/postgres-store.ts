@@ -4,12 +4,13 @@ import {
   dueExceptions,
   endException,
   findExceptions,
+  keepUntil,
   moveException,
   raiseUntil,
   setAside,
   waitAside,
 } from './exceptions.ts'
-import { confirmSlots, lockSlots, readPositions } from './fence.ts'
+import { confirmSlots, lockLane, lockSlots, readPositions, resizeLane } from './fence.ts'
 import { readLanePositions } from './hand-over.ts'
 import { readSkips } from './skips.ts'
 import { createOwnershipStore, createSlots } from './slots.ts'
@@ -56,12 +57,15 @@ function connectionOn(client: pg.PoolClient, crew: PostgresCrew, close: () => vo
   }
 }
 
-function transactionOn(client: pg.ClientBase, subscription: PostgresCrew['subscription']): CrewTransaction {
+export function transactionOn(client: pg.ClientBase, subscription: PostgresCrew['subscription']): CrewTransaction {
   const { name } = subscription
   return {
     lockSlots: (grants, byToken) => lockSlots(client, name, grants, byToken),
     findExceptions: (streams, isLocked) => findExceptions(client, name, streams, isLocked),
+    lockLane: (slot) => lockLane(client, name, slot),
+    resizeLane: (slots, shares) => resizeLane(client, name, slots, shares),
     setAside: (failures) => setAside(client, name, failures),
+    keepUntil: (lane, streams, position) => keepUntil(client, name, lane, streams, position),
     waitAside: (early) => waitAside(client, name, early),
     lanePositions: (parts) => readLanePositions(client, name, parts),
     raiseUntil: (skipped) => raiseUntil(client, name, skipped),

@@ -4,6 +4,7 @@ import type { LaneCursor, Log } from '#log/log.ts'
 import { systemTime, type Time } from '#platform/time.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import type { SubscriptionRunner } from './run-subscription.ts'
+import { laneOf, shareOf } from './sub-streams.ts'
 import type { SubscriptionProgress } from './subscription.ts'
 
 /*
@@ -11,6 +12,9 @@ import type { SubscriptionProgress } from './subscription.ts'
  * set aside do not count as lag: more workers can not help them (streams.md §4.9).
  */
 export interface SlotProgress extends SlotKey {
+  /** Which of the slots of its lane it is, from 0 on, and how many there are (sub-streams.ts). */
+  readonly share: number
+  readonly shares: number
   readonly owner: Uuid | undefined
   readonly epoch: bigint
   readonly position: bigint
@@ -41,28 +45,33 @@ async function readSlots(pool: pg.Pool, subscription: string): Promise<SlotProgr
   const found = await pool.query<{
     part: number
     lane: number
+    shares: number
     owner: string | null
     epoch: bigint
     position: bigint
     exceptions: number
     confirmed_at: Date | null
   }>(
-    `select part, lane, owner, epoch, position, exceptions, confirmed_at
+    `select part, lane, shares, owner, epoch, position, exceptions, confirmed_at
        from slot
       where subscription = $1
-      order by part, lane`,
+      order by part, lane % 32768, lane`,
     [subscription],
   )
   return found.rows.map(({ confirmed_at, owner, ...row }) => ({
     ...row,
+    lane: laneOf(row),
+    share: shareOf(row),
     owner: owner === null ? undefined : toUuid(owner),
     confirmedAt: confirmed_at ?? undefined,
   }))
 }
 
 export async function readProgress(pool: pg.Pool, subscription: string): Promise<SubscriptionProgress> {
-  const slots = await readSlots(pool, subscription)
-  return { name: subscription, confirmed: new Map(slots.map((slot) => [slotName(slot), slot.position])) }
+  const lanes = Map.groupBy(await readSlots(pool, subscription), slotName)
+  const lowest = (slots: readonly SlotProgress[]): bigint =>
+    slots.reduce((low, { position }) => (position < low ? position : low), slots[0]?.position ?? 0n)
+  return { name: subscription, confirmed: new Map([...lanes].map(([name, slots]) => [name, lowest(slots)])) }
 }
 
 /** Slots first, heads after: a lane is never shown as ahead of its log. */
@@ -80,7 +89,9 @@ export async function readLag(
   const progress = await readSlots(pool, subscription)
   const heads = await source.laneHeads()
   const late = progress.filter((slot) => (heads.get(slotName(slot)) ?? 0n) > slot.position)
-  const cursors = late.map((slot): LaneCursor => ({ part: slot.part, lane: slot.lane, after: slot.position }))
+  // The slot of a lane that is furthest behind, where there are several.
+  const last = new Map(late.toSorted(byPosition).map((slot) => [slotName(slot), slot]))
+  const cursors = [...last.values()].map(({ part, lane, position: after }): LaneCursor => ({ part, lane, after }))
   const first = cursors.length === 0 ? [] : await source.readLanes(cursors, 1)
   const oldest = new Map(first.map((entry) => [slotName(entry), entry.events[0]?.recordedAt]))
   const slots = progress.map((slot): SlotLag => {
@@ -93,7 +104,7 @@ export async function readLag(
     mode: row.mode,
     isPaused: row.is_paused,
     slots,
-    behind: slots.reduce((sum, slot) => sum + slot.behind, 0n),
+    behind: [...last.values()].reduce((sum, slot) => sum + (heads.get(slotName(slot)) ?? 0n) - slot.position, 0n),
     exceptions: slots.reduce((sum, slot) => sum + slot.exceptions, 0),
     oldestAgeMs: Number.isFinite(oldestMs) ? Math.max(0, row.now.getTime() - oldestMs) : 0,
   }
@@ -115,6 +126,11 @@ export interface AppliedQuestion extends SlotKey {
   readonly timeoutMs: number
 }
 
+/** Those that are furthest behind come last. */
+function byPosition(one: SlotProgress, other: SlotProgress): number {
+  return Number(other.position - one.position)
+}
+
 const pollFirstMs = 10
 const pollMaxMs = 200
 
@@ -131,8 +147,8 @@ export async function waitUntilApplied(
   const untilMs = time.monotonicMs() + question.timeoutMs
   if (await runner?.reaches(question, question.position, question.timeoutMs)) return true
   for (let pauseMs = pollFirstMs; ; pauseMs = Math.min(pollMaxMs, pauseMs * 2)) {
-    const found = await pool.query<{ position: bigint }>(
-      `select position from slot where part = $1 and lane = $2 and subscription = $3`,
+    const found = await pool.query<{ position: bigint | null }>(
+      `select min(position) as position from slot where part = $1 and lane % 32768 = $2 and subscription = $3`,
       [question.part, question.lane, question.subscription],
     )
     if ((found.rows[0]?.position ?? -1n) >= question.position) return true

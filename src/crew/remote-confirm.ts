@@ -70,7 +70,12 @@ export async function confirmRemote(
   guards: Guards = allGuards,
 ): Promise<{ readonly batches: ConfirmOutcome[]; readonly streams: ConfirmOutcome[] }> {
   const { subscription, instance, leaseMs } = request
-  const grants = [...request.batches, ...request.streams].map((held) => ({ ...held, epoch: 0n, position: 0n }))
+  const grants = [...request.batches, ...request.streams].map((held) => ({
+    ...held,
+    epoch: 0n,
+    position: 0n,
+    shares: 1,
+  }))
   await createOwnershipStore({ pool: context.pool, subscription, build: 'remote' }).beat(instance, leaseMs)
   return runTransactionOn(context.pool, remoteLimits, async (transaction) => {
     const locked = await lockSlots(transaction, subscription, grants)
@@ -163,7 +168,7 @@ export type NackOutcome = 'set_aside' | 'parked' | 'lost_lease' | 'already_confi
 export function nackRemote(context: RemoteContext, nack: Nack): Promise<NackOutcome> {
   return runTransactionOn(context.pool, remoteLimits, async (transaction) => {
     const { subscription } = nack
-    const locked = await lockSlots(transaction, subscription, [{ ...nack, epoch: 0n, position: 0n }])
+    const locked = await lockSlots(transaction, subscription, [{ ...nack, epoch: 0n, position: 0n, shares: 1 }])
     const slot = locked.get(slotName(nack))
     if (slot === undefined) return 'lost_lease'
     const [known] = await findExceptions(transaction, subscription, [nack], true)
@@ -214,6 +219,6 @@ export async function releaseRemote(
   request: { readonly subscription: string; readonly instance: Uuid; readonly slots: readonly Held[] },
 ): Promise<void> {
   const store = createOwnershipStore({ pool: context.pool, subscription: request.subscription, build: 'remote' })
-  await store.release(request.slots.map((held) => ({ ...held, epoch: 0n, position: 0n })))
+  await store.release(request.slots.map((held) => ({ ...held, epoch: 0n, position: 0n, shares: 1 })))
   await store.leave(request.instance)
 }

@@ -368,6 +368,7 @@ async function readGrants(pool: pg.Pool, subscription: string): Promise<RemoteSl
     lane: slot.lane,
     epoch: slot.epoch,
     owner: owner === null ? undefined : toUuid(owner),
-    grant: token === null ? undefined : { ...slot, token: toUuid(token) },
+    // Not split by students: a program confirms a lane as a whole.
+    grant: token === null ? undefined : { ...slot, token: toUuid(token), shares: 1 },
   }))
 }

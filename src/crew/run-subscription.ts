@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { toUuid } from '#domain/ids.ts'
 import { kindOfPart, partsDefault } from '#domain/parts.ts'
-import type { LaneEntry } from '#log/log.ts'
+import type { LaneCursor, LaneEntry } from '#log/log.ts'
 import { checkServer, isPassing } from '#platform/postgres.ts'
 import { jittered, systemTime, type Time } from '#platform/time.ts'
 import { CircuitBreaker } from './breaker.ts'
@@ -19,6 +19,7 @@ import { SetAsideWork } from './set-aside-work.ts'
 import { type Skips, withoutSkipped } from './skips.ts'
 import { forgetDeadMembers, ownLanes, registerSubscription, type SlotGrant } from './slots.ts'
 import type { CrewConnection, CrewStore } from './store.ts'
+import { laneOf } from './sub-streams.ts'
 import type { Subscription } from './subscription.ts'
 import { supportsTransactionTimeout } from './transaction.ts'
 import { Wake } from './wake.ts'
@@ -56,6 +57,7 @@ export async function startSubscription(options: RunOptions, guards: Guards = al
     mode: 'embedded' as const,
     kinds: subscription.kinds ?? (['course', 'ecosystem'] as const),
     startsAt: subscription.startsAt ?? 'beginning',
+    orderedBy: subscription.orderedBy ?? 'stream',
     parts: options.parts ?? partsDefault,
   }
   await registerSubscription(pool, setup, () => source.laneHeads())
@@ -178,7 +180,8 @@ export class SubscriptionRunner {
   /** Resolves true once the slot has confirmed `position` here; false when it is not owned here or time is up. */
   async reaches(slot: SlotKey, position: bigint, timeoutMs: number): Promise<boolean> {
     const state = this.#delivery.slots.get(slotName(slot))
-    if (state === undefined) return false
+    // Other slots of the lane may be elsewhere: whoever asks has to look at them all.
+    if (state === undefined || state.grant.shares > 1) return false
     if (state.position >= position) return true
     state.isDirty = true
     this.#wake.call()
@@ -313,17 +316,22 @@ export class SubscriptionRunner {
   async #read(context: CatchUpContext, slots: readonly SlotState[]): Promise<SlotBatch[]> {
     const wanted = (passesPerRead * this.#delivery.eventsMax) / (slots.length * this.#eventsPerEntry)
     const runsMax = Math.max(1, Math.min(runsMost, Math.ceil(wanted)))
-    const cursors = slots.map(({ grant, position }) => ({ part: grant.part, lane: grant.lane, after: position }))
+    const cursors = cursorsOf(slots)
     this.#skips ??= await context.connection.skips()
     const skips = this.#skips
     const { entries, full } = await this.#reader.read(cursors, runsMax)
     if (full.size > 0) this.#hasBacklog = true
     this.#measure([...entries.values()].flat())
     return slots.flatMap((slot): SlotBatch[] => {
-      const found = entries.get(slotName(slot.grant)) ?? []
-      if (found.length === 0) return []
+      const { part, lane } = slot.grant
+      const ofLane = entries.get(slotName({ part, lane: laneOf(slot.grant) })) ?? []
+      if (ofLane.length === 0) return []
       // There may be more: the answer is limited by bytes as well.
       slot.isDirty = true
+      const isWhole = slot.grant.shares === 1
+      const behind = isWhole ? ofLane : ofLane.filter(({ position }) => position > slot.position)
+      const found = isWhole ? behind : behind.map((entry) => ({ ...entry, lane }))
+      if (found.length === 0) return []
       const hasHole = found.some((entry, index) => entry.position !== slot.position + BigInt(index + 1))
       if (hasHole) throw new Error(`lane ${slotName(slot.grant)} has a hole after ${slot.position}`)
       const delivered = skips.size === 0 ? found : found.map((entry) => withoutSkipped(entry, skips))
@@ -336,4 +344,15 @@ export class SubscriptionRunner {
     const events = entries.reduce((sum, entry) => sum + entry.events.length, 0)
     this.#eventsPerEntry = Math.max(1, events / entries.length)
   }
+}
+
+/** One for each lane of the log: its slots may stand at different positions, and read the same. */
+function cursorsOf(slots: readonly SlotState[]): LaneCursor[] {
+  const cursors = new Map<string, LaneCursor>()
+  for (const { grant, position } of slots) {
+    const lane = { part: grant.part, lane: laneOf(grant) }
+    const before = cursors.get(slotName(lane))?.after ?? position
+    cursors.set(slotName(lane), { ...lane, after: before < position ? before : position })
+  }
+  return [...cursors.values()]
 }

@@ -72,7 +72,7 @@ export class SetAsideWork {
   #settle(exception: DueException, result: StepResult): void {
     const { breaker, time, report, applied } = this.#options
     if (result.kind === 'advanced' || result.kind === 'ended') {
-      if (result.entry !== undefined) applied([result.entry])
+      if (result.entry !== undefined && result.entry.events.length > 0) applied([result.entry])
       if (result.kind === 'ended') report({ kind: 'rejoined', stream: exception.stream })
       else if (result.entry !== undefined) this.dueMs = 0
     } else if (result.kind === 'failed' || result.kind === 'parked') {

@@ -17,6 +17,8 @@ export interface SlotGrant extends SlotKey {
   readonly token: Uuid
   readonly epoch: bigint
   readonly position: bigint
+  /** Slots of its lane (sub-streams.ts); a change of their number takes the slot from its owner. */
+  readonly shares: number
 }
 
 export interface MembershipView {
@@ -115,10 +117,12 @@ async function readOwnership(pool: pg.Pool, subscription: string): Promise<SlotO
  * takes it at this moment) the whole statement gives up; then they are tried one by one.
  */
 async function inBulkOrSingly<Item extends SlotKey>(
-  items: readonly Item[],
+  given: readonly Item[],
   attempt: (items: readonly Item[]) => Promise<SlotGrant[]>,
 ): Promise<SlotGrant[]> {
-  if (items.length === 0) return []
+  if (given.length === 0) return []
+  // As all that locks several slots.
+  const items = given.toSorted((one, other) => one.part - other.part || one.lane - other.lane)
   const all = await unlessLocked(() => attempt(items))
   if (all !== undefined || items.length === 1) return all ?? []
   const done: SlotGrant[] = []
@@ -136,9 +140,13 @@ async function unlessLocked<Value>(work: () => Promise<Value>): Promise<Value | 
   try {
     return await work()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === lockTimeout) return undefined
+    if (isLockTimeout(error)) return undefined
     throw error
   }
+}
+
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === lockTimeout
 }
 
 interface GrantRow {
@@ -147,6 +155,7 @@ interface GrantRow {
   readonly token: string
   readonly epoch: bigint
   readonly position: bigint
+  readonly shares: number
 }
 
 /** Epoch and owner as seen: that the seen owner was dead, or nobody, was checked by the reader (Citus variant). */
@@ -167,7 +176,7 @@ async function acquireSlots(
           and slot.subscription = $1
           and slot.epoch = wanted.epoch
           and slot.owner is not distinct from wanted.owner
-       returning slot.part, slot.lane, slot.token, slot.epoch, slot.position`,
+       returning slot.part, slot.lane, slot.token, slot.epoch, slot.position, slot.shares`,
       [
         subscription,
         member,
@@ -211,6 +220,8 @@ export interface SubscriptionSetup {
   readonly parts?: number
   /** Remote ones only; all when absent. */
   readonly eventTypes?: readonly string[]
+  /** Whose order its consumer needs; `stream` when absent. Decided once. */
+  readonly orderedBy?: 'stream' | 'student'
 }
 
 /** Creates the subscription and the slots of the lanes there are; does nothing to one that exists. */
@@ -220,12 +231,12 @@ export async function registerSubscription(
   heads: () => Promise<ReadonlyMap<string, bigint>>,
 ): Promise<void> {
   await pool.query(
-    `insert into subscription (name, mode, starts_at, event_types)
-     values ($1, $2, $3, $4)
+    `insert into subscription (name, mode, starts_at, event_types, ordered_by)
+     values ($1, $2, $3, $4, $5)
      on conflict (name) do nothing`,
-    [setup.name, setup.mode, setup.startsAt, setup.eventTypes ?? null],
+    [setup.name, setup.mode, setup.startsAt, setup.eventTypes ?? null, setup.orderedBy ?? 'stream'],
   )
-  await requireMode(pool, setup)
+  await requireSame(pool, setup)
   const parts = setup.parts ?? partsDefault
   const first = setup.kinds.includes('course') ? 0 : parts
   const last = setup.kinds.includes('ecosystem') ? 2 * parts : parts
@@ -240,12 +251,15 @@ export function ownLanes(heads: ReadonlyMap<string, unknown>): SlotKey[] {
   return [...heads.keys()].map(slotNamed).filter(({ lane }) => lane > 0)
 }
 
-async function requireMode(pool: pg.Pool, setup: SubscriptionSetup): Promise<void> {
-  const found = await pool.query<{ mode: string }>(`select mode from subscription where name = $1`, [setup.name])
-  const mode = found.rows[0]?.mode
-  if (mode === setup.mode) return
+async function requireSame(pool: pg.Pool, setup: SubscriptionSetup): Promise<void> {
+  const { name, mode, orderedBy = 'stream' } = setup
+  const text = `select mode, ordered_by from subscription where name = $1`
+  const found = await pool.query<{ mode: string; ordered_by: string }>(text, [name])
+  const [row] = found.rows
+  if (row?.mode === mode && row.ordered_by === orderedBy) return
+  const [is, wanted] = row?.mode === mode ? [`ordered by ${row.ordered_by}`, `by ${orderedBy}`] : [row?.mode, mode]
   throw new ConfigurationError(
-    `the subscription "${setup.name}" exists already and is ${mode ?? 'deleted'}, not ${setup.mode}`,
+    `the subscription "${name}" exists already and is ${is ?? 'deleted'}, not ${wanted}`,
     'use another name, or delete it first',
   )
 }

@@ -1,7 +1,7 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 import type { DueException, ExceptionProgress, ExceptionState, SetAside, StreamException } from './exceptions.ts'
-import type { FencedSlot } from './fence.ts'
+import type { FencedSlot, LaneSlot } from './fence.ts'
 import type { SlotKey } from './ownership.ts'
 import type { Skips } from './skips.ts'
 import type { OwnershipStore, SlotGrant } from './slots.ts'
@@ -35,12 +35,18 @@ export interface CrewConnection {
 export interface CrewTransaction {
   /** Locks what is still held under these tokens; slots absent from the answer are lost. By `part/lane`. */
   lockSlots(grants: readonly SlotGrant[], byToken: boolean): Promise<Map<string, FencedSlot>>
+  /** Locks all slots of the slot's lane, whoever owns them; comes before `lockSlots`. */
+  lockLane(slot: SlotKey): Promise<LaneSlot[]>
+  /** Another number of slots for a lane whose slots are locked and at one position; owners lose theirs. */
+  resizeLane(slots: readonly LaneSlot[], shares: number): Promise<void>
   /** Which of these streams are set aside; `isLocked` keeps them so until the end. */
   findExceptions(streams: readonly PartStream[], isLocked: boolean): Promise<StreamException[]>
   setAside(failures: readonly SetAside[]): Promise<void>
+  /** The exceptions of these streams stay until all slots of the lane have confirmed `position`. */
+  keepUntil(lane: SlotKey, streams: readonly Uuid[], position: bigint): Promise<void>
   /** Sets the streams of these runs aside until the runs before them, in other lanes, are confirmed. */
   waitAside(early: readonly LaneEntry[]): Promise<void>
-  /** What is confirmed of all lanes of these parts, without a lock. By `part/lane`. */
+  /** What is confirmed of all slots of these parts, without a lock. By `part/lane`. */
   lanePositions(parts: readonly number[]): Promise<Map<string, bigint>>
   raiseUntil(skipped: readonly (PartStream & { readonly untilNumber: number })[]): Promise<void>
   moveException(exception: StreamException, progress: ExceptionProgress): Promise<void>

@@ -12,6 +12,12 @@ export interface Subscription {
   readonly name: string
   /** The families of streams it wants; both when absent. */
   readonly kinds?: readonly StreamKind[]
+  /**
+   * Whose order is enough; `stream` when absent. With `student`, a lane that is `dedicated:k` comes through k slots, on
+   * as many processes: an entry then holds the events of some of the students, and numbers have holes. What concerns
+   * no one student comes after all that is before it and before all that is after it, and to one process only.
+   */
+  readonly orderedBy?: 'stream' | 'student'
   /** Where a subscription that was never seen before begins; `beginning` when absent. */
   readonly startsAt?: 'beginning' | 'now'
   /** At most this many events in one transaction (about; one entry is never split); 2000 when absent. */
@@ -26,7 +32,10 @@ export interface Subscription {
   apply(transaction: pg.ClientBase, entries: readonly LaneEntry[]): Promise<void>
   /** Called after a commit, for caches and wake-ups; never before. */
   committed?(entries: readonly LaneEntry[]): void
-  /** Called when slots of these parts are no longer owned, or when the outcome of a commit is unknown: drop caches. */
+  /**
+   * Called when slots of these parts are no longer owned, when the outcome of a commit is unknown, or when another
+   * process moved them: drop caches.
+   */
   released?(parts: readonly number[]): void
 }
 

@@ -1,17 +1,21 @@
 import { randomUUID } from 'node:crypto'
+import type { StreamEvent } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 import type { LaneCursor, OpenedLog } from '#log/log.ts'
-import { courseOf, createCourseOf, eventOf, uuidOf } from '#log/sample-events.ts'
+import { courseOf, createCourseOf, eventOf, responseOf, uuidOf } from '#log/sample-events.ts'
+import { inTransaction } from '#platform/postgres.ts'
 import { CircuitBreaker } from './breaker.ts'
 import { type CatchUpContext, stepException, unblocked } from './catch-up.ts'
 import { dueExceptions } from './exceptions.ts'
 import { allGuards, type Guards } from './guards.ts'
+import { shareLane } from './lanes.ts'
 import { type SlotKey, slotName } from './ownership.ts'
-import { runPass, type SlotBatch } from './pass.ts'
-import { postgresCrewStore } from './postgres-store.ts'
+import { runPass, type SlotBatch, startsAtBarrier } from './pass.ts'
+import { postgresCrewStore, transactionOn } from './postgres-store.ts'
 import { createOwnershipStore, createSlotsOfLanes, registerSubscription, type SlotGrant } from './slots.ts'
 import type { CrewConnection } from './store.ts'
+import { laneOf, slotOfShare } from './sub-streams.ts'
 import type { Subscription } from './subscription.ts'
 import { recording, type TestCrew } from './test-crew.ts'
 
@@ -46,12 +50,18 @@ export interface WorldOptions {
   readonly name: string
   readonly random: () => number
   readonly guards?: Guards
+  /** Its subscription is ordered by student, most events are answers, and lanes change their number of slots. */
+  readonly isDivided?: boolean
 }
 
 export class HandOverWorld {
   readonly streams: readonly Uuid[]
   /** How often a lane stopped at a run that came from another one, and a stream waited aside. */
   waits = 0
+  /** How often a lane got another number of slots. */
+  changes = 0
+  /** What was appended. */
+  readonly events = new Map<Uuid, StreamEvent[]>()
   readonly #options: WorldOptions
   readonly #next = new Map<Uuid, number>()
   readonly #held: ReturnType<typeof eventOf>[] = []
@@ -66,7 +76,8 @@ export class HandOverWorld {
 
   async open(): Promise<void> {
     const { crew, log, name } = this.#options
-    const setup = { name, mode: 'embedded', kinds: ['course'], startsAt: 'now', parts } as const
+    const orderedBy = this.#options.isDivided ? 'student' : 'stream'
+    const setup = { name, mode: 'embedded', kinds: ['course'], startsAt: 'now', parts, orderedBy } as const
     await registerSubscription(crew.admin, setup, () => log.laneHeads())
     const limits = { lockTimeoutMs: 5000, idleTimeoutMs: 5000, totalTimeoutMs: undefined }
     const subscription = { name, apply: this.#apply }
@@ -84,7 +95,9 @@ export class HandOverWorld {
 
   /** One thing that can happen. */
   async step(): Promise<void> {
-    const draw = this.#options.random()
+    const { isDivided = false, random } = this.#options
+    if (isDivided && random() < 0.08) return this.#share()
+    const draw = random()
     if (draw < 0.25) await this.#append(this.#any(this.streams))
     else if (draw < 0.4) await this.#move()
     else if (draw < 0.5) await this.#take(this.#any(this.#workers), this.#any(await this.#slots()))
@@ -108,7 +121,9 @@ export class HandOverWorld {
       await this.#pass(worker, true)
       await this.#stepExceptions(worker)
       const heads = await log.laneHeads()
-      const late = [...worker.grants.values()].filter((grant) => (heads.get(slotName(grant)) ?? 0n) > grant.position)
+      const late = [...worker.grants.values()].filter((grant) => {
+        return (heads.get(slotName(slotOfShare(grant, 0))) ?? 0n) > grant.position
+      })
       const aside = await crew.admin.query('select from course_exception where subscription = $1', [name])
       if (late.length === 0 && aside.rowCount === 0) return
     }
@@ -140,8 +155,11 @@ export class HandOverWorld {
     this.#next.set(stream, from + count)
     const events = Array.from({ length: count }, (_, index) => {
       const number = from + index
-      return number === 0 ? createCourseOf(stream, uuidOf('ecosystem')) : eventOf(stream, number, 'update_roster')
+      if (number === 0) return createCourseOf(stream, uuidOf('ecosystem'))
+      const isAnswer = this.#options.isDivided && random() < 0.8
+      return isAnswer ? responseOf(stream, number) : eventOf(stream, number, 'update_roster')
     })
+    this.events.set(stream, [...(this.events.get(stream) ?? []), ...events])
     if (random() < 0.2 && from > 0) this.#held.push(...events)
     else await log.append([...events, ...(random() < 0.5 ? this.#held.splice(0) : [])])
   }
@@ -153,6 +171,19 @@ export class HandOverWorld {
     const { lane } = await log.moveStream('course', stream, to, by)
     await createSlotsOfLanes(crew.admin, [{ part: handOverPart, lane }])
     if (random() < 0.7) await this.#append(stream)
+  }
+
+  /** Another number of slots for any lane of one stream. */
+  async #share(): Promise<void> {
+    const { crew, log, name } = this.#options
+    const lanes = (await this.#slots()).filter(({ lane }) => lane > 0)
+    if (lanes.length === 0) return
+    const [slot, shares] = [slotOfShare(this.#any(lanes), 0), this.#any([1, 2, 4])]
+    const apply = (): Promise<void> => Promise.reject(new Error('nothing is applied here'))
+    await inTransaction(crew.admin, (client) => {
+      return shareLane({ source: log }, transactionOn(client, { name, apply }), slot, shares)
+    })
+    this.changes += 1
   }
 
   /** From whoever has it: a lease that ended, or a new member. */
@@ -180,12 +211,24 @@ export class HandOverWorld {
     const { log, random } = this.#options
     const chosen = [...worker.grants.values()].filter(() => isWhole || random() < 0.4)
     if (chosen.length === 0) return
-    const cursors = chosen.map(({ part, lane, position }): LaneCursor => ({ part, lane, after: position }))
-    const entries = Map.groupBy(await log.readLanes(cursors, isWhole ? 50 : runsAtOnce), slotName)
-    const batches = chosen.map((grant): SlotBatch => {
-      return { grant, from: grant.position, entries: entries.get(slotName(grant)) ?? [] }
-    })
+    const batches = await Promise.all(
+      chosen.map(async (grant): Promise<SlotBatch> => {
+        const { part, lane, position: from } = grant
+        const cursor: LaneCursor = { part, lane: laneOf(grant), after: from }
+        const entries = await log.readLanes([cursor], isWhole ? 50 : runsAtOnce)
+        return { grant, from, entries: entries.map((entry) => ({ ...entry, lane })) }
+      }),
+    )
     const isIsolated = random() < 0.5
+    const goesAlone = (batch: SlotBatch): boolean => startsAtBarrier(batch) || (isIsolated && batch.grant.shares > 1)
+    const together = batches.filter((batch) => !goesAlone(batch))
+    for (const some of [together, ...batches.filter(goesAlone).map((batch) => [batch])]) {
+      if (some.length > 0) await this.#deliver(worker, some, isWhole, isIsolated)
+    }
+  }
+
+  async #deliver(worker: Worker, batches: readonly SlotBatch[], isWhole: boolean, isIsolated: boolean): Promise<void> {
+    const { random } = this.#options
     const isolation = { breaker: new CircuitBreaker(), nowMs: () => performance.now() }
     this.#crashes = !isWhole && random() < 0.15
     try {

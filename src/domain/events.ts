@@ -1,4 +1,4 @@
-import type { Uuid } from './ids.ts'
+import { isUuid, toUuid, type Uuid } from './ids.ts'
 
 /** The two families of streams. Each stream is numbered 0, 1, 2, … by its producer. */
 export type StreamKind = 'course' | 'ecosystem'
@@ -57,4 +57,11 @@ declare abstract class WorkedOutWhenAsked {
 export function eventWith(event: StoredEvent, changes: Partial<StoredEvent>): StoredEvent {
   const { kind, stream, number, eventUuid, type, data, recordedAt } = event
   return { kind, stream, number, eventUuid, type, data, recordedAt, ...changes }
+}
+
+/** The student whom an event concerns; undefined when it concerns no one student. */
+export function studentOf(event: Pick<StoredEvent, 'type' | 'data'>): Uuid | undefined {
+  if (event.type !== 'record_response' && event.type !== 'create_update_assignment') return undefined
+  const student = event.data['student_uuid']
+  return isUuid(student) ? toUuid(student) : undefined
 }

@@ -11,11 +11,20 @@ export const partsDefault = 64
 
 /** First 16 bits (big-endian) of SHA-256 of the 16 raw uuid bytes, modulo P (streams.md R3). */
 export function partOf(kind: StreamKind, stream: Uuid, parts: number = partsDefault): number {
-  const digest = createHash('sha256')
-    .update(Buffer.from(stream.replaceAll('-', ''), 'hex'))
-    .digest()
-  const hash = digest.readUInt16BE(0) % parts
+  const hash = hashOf(stream) % parts
   return kind === 'course' ? hash : hash + parts
+}
+
+/** Which of `shares` sub-streams of a course holds the events of a student (streams.md §5.5). */
+export function shareOfStudent(student: Uuid, shares: number): number {
+  return hashOf(student) % shares
+}
+
+function hashOf(uuid: Uuid): number {
+  const digest = createHash('sha256')
+    .update(Buffer.from(uuid.replaceAll('-', ''), 'hex'))
+    .digest()
+  return digest.readUInt16BE(0)
 }
 
 export function kindOfPart(part: number, parts: number = partsDefault): StreamKind {

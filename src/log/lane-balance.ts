@@ -5,11 +5,13 @@ import { kindOfPart, partOf, partsDefault } from '#domain/parts.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import {
   chooseMoves,
+  isDedicated,
   type LaneMove,
   type LanePolicy,
   type MeasuredStream,
   rateAfter,
   type StreamRate,
+  sharesOf,
 } from './lane-policy.ts'
 import type { Reason } from './log.ts'
 import { moveStreamIn } from './move.ts'
@@ -144,6 +146,9 @@ async function countEvents(client: pg.ClientBase, parts: readonly number[]): Pro
   return counted.rows.map((row) => ({ ...row, stream: toUuid(row.stream) }))
 }
 
+const policySql = `coalesce(
+       case when p.policy = 'dedicated' and p.shares > 1 then 'dedicated:' || p.shares else p.policy end, 'auto')`
+
 type KnownStream = Pick<MeasuredStream, 'part' | 'stream' | 'lane' | 'policy'> & {
   readonly before: StreamRate | undefined
 }
@@ -173,7 +178,7 @@ async function readStreams(
        union
        select part, stream from unnest($2::int2[], $3::uuid[]) as busy (part, stream)
      )
-     select w.part, w.stream, coalesce(l.lane, 0) as lane, coalesce(p.policy, 'auto') as policy,
+     select w.part, w.stream, coalesce(l.lane, 0) as lane, ${policySql} as policy,
        r.events_per_second, r.busy_windows, r.quiet_seconds
      from wanted w
      left join stream_lane l on l.part = w.part and l.stream = w.stream
@@ -239,10 +244,10 @@ export async function setLanePolicy(
       await client.query('delete from lane_policy where part = $1 and stream = $2', [slot.part, stream])
     } else {
       await client.query(
-        `insert into lane_policy (part, stream, policy)
-         values ($1, $2, $3)
-         on conflict (part, stream) do update set policy = excluded.policy`,
-        [slot.part, stream, policy],
+        `insert into lane_policy (part, stream, policy, shares)
+         values ($1, $2, $3, $4)
+         on conflict (part, stream) do update set policy = excluded.policy, shares = excluded.shares`,
+        [slot.part, stream, isDedicated(policy) ? 'dedicated' : policy, sharesOf(policy)],
       )
     }
     await writeAudit(client, slot, 'lane policy', by, { policy })
@@ -251,9 +256,28 @@ export async function setLanePolicy(
       stream,
     ])
     const lane = found.rows[0]?.lane ?? 0
-    if (policy === 'auto' || lane > 0 === (policy === 'dedicated')) return { part: slot.part, lane }
-    return { part: slot.part, ...(await moveStreamIn(client, slot, policy, by)) }
+    if (policy === 'auto' || lane > 0 === isDedicated(policy)) return { part: slot.part, lane }
+    return { part: slot.part, ...(await moveStreamIn(client, slot, isDedicated(policy) ? 'dedicated' : 'shared', by)) }
   })
+}
+
+export interface SharedLane {
+  readonly part: number
+  readonly lane: number
+  readonly shares: number
+}
+
+/** Lanes that are to be read through several slots where that is allowed; all others through one. */
+export async function readSharedLanes(pool: pg.Pool): Promise<SharedLane[]> {
+  const found = await pool.query<SharedLane>(
+    `select l.part, l.lane, p.shares
+     from stream_lane l
+     join lane_policy p on p.part = l.part and p.stream = l.stream
+     where l.lane <> 0
+       and p.policy = 'dedicated'
+       and p.shares > 1`,
+  )
+  return found.rows
 }
 
 export interface LaneOwner {
@@ -275,7 +299,7 @@ export async function readLaneOwners(pool: pg.Pool, parts: number = partsDefault
     policy: LanePolicy
     events_per_second: number | null
   }>(
-    `select w.part, coalesce(l.lane, 0) as lane, w.stream, coalesce(p.policy, 'auto') as policy, r.events_per_second
+    `select w.part, coalesce(l.lane, 0) as lane, w.stream, ${policySql} as policy, r.events_per_second
      from (
        select part, stream from stream_lane where lane <> 0
        union

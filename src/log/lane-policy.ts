@@ -4,9 +4,27 @@ import type { Uuid } from '#domain/ids.ts'
  * Which streams get a lane of their own: those that are so busy that others would wait behind them, until they have
  * been quiet for long (streams.md §4.4). Pure; the figures come from lane-balance.ts.
  */
-export const lanePolicies = ['auto', 'shared', 'dedicated'] as const
-/** `auto` follows the rate; the others are somebody's decision and stay. */
-export type LanePolicy = (typeof lanePolicies)[number]
+export const lanePolicies = 'auto, shared, dedicated, or dedicated:K with K from 2 to 32'
+export const lanePolicyPattern = '^(auto|shared|dedicated|dedicated:([2-9]|[12][0-9]|3[0-2]))$'
+/**
+ * `auto` follows the rate; the others are somebody's decision and stay. `dedicated:4`: read through 4 slots, each for
+ * its share of the students, by subscriptions to which the order of each student's events is enough (streams.md §5.5).
+ */
+export type LanePolicy = 'auto' | 'shared' | 'dedicated' | `dedicated:${number}`
+
+/** Undefined for anything that is no policy. */
+export function parseLanePolicy(text: string): LanePolicy | undefined {
+  return new RegExp(lanePolicyPattern).test(text) ? (text as LanePolicy) : undefined
+}
+
+export function isDedicated(policy: LanePolicy): boolean {
+  return policy.startsWith('dedicated')
+}
+
+/** Through how many slots the lane is read where that is allowed. */
+export function sharesOf(policy: LanePolicy): number {
+  return Number(policy.split(':')[1] ?? 1)
+}
 
 export interface StreamRate {
   /** Moving average over about a minute. */
@@ -82,7 +100,7 @@ export function chooseMoves(streams: readonly MeasuredStream[], movesMax: number
 }
 
 function wantedLane({ policy, lane, busyWindows, quietSeconds }: MeasuredStream): LaneMove['to'] {
-  if (policy !== 'auto') return policy
+  if (policy !== 'auto') return isDedicated(policy) ? 'dedicated' : 'shared'
   if (lane > 0) return quietSeconds >= quietSecondsMin ? 'shared' : 'dedicated'
   return busyWindows >= busyWindowsMin ? 'dedicated' : 'shared'
 }

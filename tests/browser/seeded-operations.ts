@@ -18,6 +18,8 @@ export function seededOperations(parked: Uuid, startedAt: number, deeds: readonl
     return {
       part,
       lane: 0,
+      share: 0,
+      shares: 1,
       owner: part === 40 ? null : (members[part % 3] ?? null),
       epoch: String(1 + (part % 4)),
       position: String(head - entriesBehind),

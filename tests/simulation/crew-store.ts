@@ -1,11 +1,13 @@
 import type { DueException } from '#crew/exceptions.ts'
-import type { FencedSlot } from '#crew/fence.ts'
-import { slotName } from '#crew/ownership.ts'
+import type { FencedSlot, LaneSlot } from '#crew/fence.ts'
+import { type SlotKey, slotName } from '#crew/ownership.ts'
 import type { SlotGrant } from '#crew/slots.ts'
 import type { CrewConnection, CrewStore, CrewTransaction } from '#crew/store.ts'
+import { slotOfShare } from '#crew/sub-streams.ts'
+import { studentOf } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
-import { exceptionStatements, isHandedOver, shown } from './exception-rules.ts'
+import { exceptionStatements, isHandedOver, shown, slotsOfLane } from './exception-rules.ts'
 import { simulatedOwnership } from './ownership-store.ts'
 import { lockOn, type ServerSession, type SimulatedServer } from './server.ts'
 import { type Change, changeSlot, type EffectRow, type SlotRow, type State, subscriptionOf } from './state.ts'
@@ -97,7 +99,7 @@ export function addSlot(state: State, subscription: string, part: number, lane: 
   const { slots } = subscriptionOf(state, subscription)
   if (slots.has(slotName({ part, lane }))) return
   const nobody = { owner: undefined, token: undefined, epoch: 0n }
-  slots.set(slotName({ part, lane }), { part, lane, ...nobody, position: 0n, exceptions: 0 })
+  slots.set(slotName({ part, lane }), { part, lane, ...nobody, position: 0n, exceptions: 0, shares: 1 })
 }
 
 function positionsOf(state: State, subscription: string, grants: readonly SlotGrant[]): Map<string, bigint> {
@@ -117,8 +119,10 @@ function transactionOn(session: ServerSession, options: SimulatedCrewOptions): C
     session.check()
     options.beforeEffects(entries)
     for (const { events } of entries) {
-      for (const { stream, number, eventUuid } of events) {
-        session.changes.push(addEffect({ subscription: name, stream, number, eventUuid }))
+      for (const event of events) {
+        const { stream, number, eventUuid, type } = event
+        const student = studentOf(event)
+        session.changes.push(addEffect({ subscription: name, stream, number, eventUuid, type, student }))
       }
     }
   }
@@ -126,6 +130,11 @@ function transactionOn(session: ServerSession, options: SimulatedCrewOptions): C
     ...exceptionStatements(session, name),
     lockSlots: (grants, byToken) =>
       session.call('lockSlots', [grants, byToken], () => lockSlots(session, name, grants, byToken)),
+    lockLane: (slot) => session.call('lockLane', [slot], () => lockLane(session, name, slot)),
+    resizeLane: (slots, shares) =>
+      session.call('resizeLane', [slots, shares], () => {
+        session.changes.push(resizeLane(name, slots, shares))
+      }),
     lanePositions: (parts) =>
       session.call('lanePositions', [parts], () => {
         const rows = [...subscriptionOf(session.view(), name).slots.values()]
@@ -178,6 +187,37 @@ async function lockSlots(
   const exceptionsOf = (part: number): number =>
     slots.filter((slot) => slot.part === part).reduce((sum, slot) => sum + slot.exceptions, 0)
   return new Map(held.map((slot) => [slotName(slot), { position: slot.position, exceptions: exceptionsOf(slot.part) }]))
+}
+
+/** One after the other, and only those that were there when it began. */
+async function lockLane(session: ServerSession, name: string, slot: SlotKey): Promise<LaneSlot[]> {
+  const { server } = session
+  const locked: LaneSlot[] = []
+  for (const { part, lane } of slotsOfLane(server.state, name, slot)) {
+    await session.lock(lockOn.slot(name, slotName({ part, lane })))
+    const row = subscriptionOf(server.state, name).slots.get(slotName({ part, lane }))
+    if (row === undefined) continue
+    const { token = null, epoch, position, shares } = row
+    locked.push({ part, lane, token, epoch, position, shares })
+  }
+  return locked
+}
+
+function resizeLane(name: string, locked: readonly LaneSlot[], shares: number): Change {
+  return (state) => {
+    const [first] = locked
+    if (first === undefined) return
+    const { slots } = subscriptionOf(state, name)
+    const { part, position } = first
+    const epoch = locked.reduce((highest, slot) => (slot.epoch > highest ? slot.epoch : highest), 0n) + 1n
+    const before = slotsOfLane(state, name, first)
+    for (const slot of before) slots.delete(slotName(slot))
+    for (let share = 0; share < shares; share += 1) {
+      const key = slotOfShare(first, share)
+      const known = before.find(({ lane }) => lane === key.lane) ?? { part, lane: key.lane, position, exceptions: 0 }
+      slots.set(slotName(key), { ...known, owner: undefined, token: undefined, epoch, shares })
+    }
+  }
 }
 
 function confirm(name: string, reached: Pick<SlotRow, 'part' | 'lane' | 'position'>): Change {

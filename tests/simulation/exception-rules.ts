@@ -1,15 +1,24 @@
 import type { SetAside, StreamException } from '#crew/exceptions.ts'
 import { type SlotKey, slotName } from '#crew/ownership.ts'
 import type { CrewTransaction } from '#crew/store.ts'
+import { laneOf } from '#crew/sub-streams.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { lockOn, type ServerSession } from './server.ts'
-import { type Change, changeSlot, type ExceptionRow, type State, streamKeyOf, subscriptionOf } from './state.ts'
+import {
+  type Change,
+  changeSlot,
+  type ExceptionRow,
+  type SlotRow,
+  type State,
+  streamKeyOf,
+  subscriptionOf,
+} from './state.ts'
 
 /** Streams that are set aside, from the rules of the statements in src/crew/exceptions.ts. */
 type ExceptionStatements = Pick<
   CrewTransaction,
-  'findExceptions' | 'setAside' | 'waitAside' | 'raiseUntil' | 'moveException' | 'endException'
+  'findExceptions' | 'setAside' | 'keepUntil' | 'waitAside' | 'raiseUntil' | 'moveException' | 'endException'
 >
 
 export function exceptionStatements(session: ServerSession, name: string): ExceptionStatements {
@@ -37,6 +46,14 @@ export function exceptionStatements(session: ServerSession, name: string): Excep
           }
           session.changes.push(put(name, asideOf(failure, before, nowMs)))
           if (before === undefined) session.changes.push(countExceptions(name, failure, 1))
+        }
+      }),
+    keepUntil: (slot, streams, position) =>
+      session.call('keepUntil', [slot, streams, position], async () => {
+        for (const stream of streams) {
+          if (!rows().has(streamKeyOf(slot.part, stream))) continue
+          await lock(slot.part, stream)
+          session.changes.push(keepUntil(name, slot, stream, position))
         }
       }),
     waitAside: (early) =>
@@ -78,14 +95,20 @@ export function exceptionStatements(session: ServerSession, name: string): Excep
 /** What a row waits for in another lane, if anything, is confirmed. */
 export function isHandedOver(state: State, name: string, { part, awaitedLane }: ExceptionRow): boolean {
   if (awaitedLane === undefined) return true
-  const slot = subscriptionOf(state, name).slots.get(slotName({ part, lane: awaitedLane.lane }))
-  return slot !== undefined && slot.position >= awaitedLane.position
+  const slots = slotsOfLane(state, name, { part, lane: awaitedLane.lane })
+  return slots.length > 0 && slots.every(({ position }) => position >= awaitedLane.position)
+}
+
+/** All slots of the lane of a slot, ascending. */
+export function slotsOfLane(state: State, name: string, { part, lane }: SlotKey): SlotRow[] {
+  const rows = [...subscriptionOf(state, name).slots.values()]
+  const ofLane = rows.filter((row) => row.part === part && laneOf(row) === laneOf({ lane }))
+  return ofLane.sort((one, other) => one.lane - other.lane)
 }
 
 export function shown(row: ExceptionRow): StreamException {
-  const { part, lane, stream, state, nextNumber, untilNumber, afterPosition, afterLanes, awaitedLane, attempts } = row
-  const isHandedOver = awaitedLane !== undefined
-  return { part, lane, stream, state, nextNumber, untilNumber, afterPosition, afterLanes, isHandedOver, attempts }
+  const { nextAtMs: _, awaited: __, awaitedLane, ...rest } = row
+  return { ...rest, isHandedOver: awaitedLane !== undefined }
 }
 
 function byPartAndStream(one: ExceptionRow, other: ExceptionRow): number {
@@ -121,9 +144,10 @@ function asideOf(failure: SetAside, before: ExceptionRow | undefined, nowMs: num
   const untilNumber = Math.max(failure.untilNumber, before?.untilNumber ?? 0)
   const attempts = awaited === undefined ? 1 : 0
   const kept = before ?? { part, lane, stream, afterPosition: 0n, afterLanes: [] }
+  const { owedFrom } = failure
   const state = awaited === undefined ? 'retry' : 'blocked'
   const times = { attempts, nextAtMs: nowMs + retryAfterMs, awaited, awaitedLane: undefined }
-  return { ...kept, state, nextNumber, untilNumber, ...times }
+  return { ...kept, state, nextNumber, untilNumber, owedFrom, ...times }
 }
 
 async function waitAsideOne(session: ServerSession, name: string, entry: LaneEntry, nowMs: number): Promise<void> {
@@ -134,7 +158,7 @@ async function waitAsideOne(session: ServerSession, name: string, entry: LaneEnt
   await session.lock(lockOn.exception(name, part, stream))
   if (!subscriptionOf(session.view(), name).exceptions.has(streamKeyOf(part, stream))) {
     const numbers = { nextNumber: number, untilNumber: number + events.length, attempts: 0 }
-    const kept = { afterPosition: 0n, afterLanes: [], awaited: undefined, nextAtMs: nowMs }
+    const kept = { afterPosition: 0n, afterLanes: [], awaited: undefined, nextAtMs: nowMs, owedFrom: undefined }
     session.changes.push(
       put(name, { part, lane, stream, state: 'blocked', ...numbers, ...kept, awaitedLane: waitsFor }),
       countExceptions(name, entry, 1),

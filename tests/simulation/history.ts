@@ -34,6 +34,7 @@ const faults: readonly FaultName[] = [
   'repair',
   'move',
   'replay',
+  'share',
 ]
 
 class Recorder implements Observer {
@@ -66,7 +67,7 @@ class Recorder implements Observer {
 
 /** About `count` operations of a run with many faults, without its healing. */
 export async function recordHistory(seed: number, count: number): Promise<History> {
-  const world = new World({ seed, processes: 2, courses: 3, faults, faultEveryMs: 150 })
+  const world = new World({ seed, processes: 2, courses: 3, faults, faultEveryMs: 150, isDivided: true })
   const recorder = new Recorder()
   world.server.observers.push(recorder)
   await world.disturb(60_000, () => recorder.operations.length >= count)

@@ -1,9 +1,18 @@
+import { StudentOrder } from '#crew/test-student-order.ts'
+import type { EventType } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { kindOfPart } from '#domain/parts.ts'
 import { scanBody } from '#log/codec.ts'
 import type { EffectNote } from './crew-store.ts'
 import type { Observer, ServerSession, SimulatedServer } from './server.ts'
-import type { SlotRow, State } from './state.ts'
+import type { EffectRow, SlotRow, State } from './state.ts'
+
+/** The subscription that is ordered by student. */
+export const divided = 'divided'
+
+function isForAll(type: EventType | undefined): boolean {
+  return type !== 'record_response' && type !== 'create_update_assignment' && type !== 'no_op'
+}
 
 /** Something that must never be. */
 export class Violation extends Error {
@@ -25,6 +34,8 @@ export class Invariants implements Observer {
   readonly #slots = new Map<string, SlotRow>()
   readonly #replays = new Map<string, readonly number[]>()
   #restarts = new Map<string, readonly number[]>()
+  readonly #types = new Map<string, EventType>()
+  readonly #orders = new Map<Uuid, StudentOrder>()
   /** By stream, the uuid under each number. */
   readonly stored = new Map<string, Uuid[]>()
   violation: Violation | undefined
@@ -67,7 +78,10 @@ export class Invariants implements Observer {
         const start = row.next - row.events
         if (start !== uuids.length) this.fail(`B1: ${stream} goes on at ${start} after ${uuids.length}`)
         const place = { kind: kindOfPart(row.part, this.#parts), stream: row.stream, start }
-        for (const { eventUuid } of scanBody(row.body.toString('hex'), place)) uuids.push(eventUuid)
+        for (const { eventUuid, type } of scanBody(row.body.toString('hex'), place)) {
+          this.#types.set(`${row.stream} ${uuids.length}`, type)
+          uuids.push(eventUuid)
+        }
         if (uuids.length !== row.next) this.fail(`B1: the run of ${stream} up to ${row.next} holds something else`)
       })
     }
@@ -75,6 +89,7 @@ export class Invariants implements Observer {
       for (const [key, row] of slots) this.#checkSlot(`${name} ${key}`, row)
       for (const [stream, rows] of effects) {
         this.#eachNew(`effects ${name} ${stream}`, rows, (row, index) => {
+          if (name === divided) return this.#checkStudentOrder(stream, row, index)
           const before = rows[index - 1]?.number ?? -1
           if (row.number !== before + 1 && !this.#mayRestart(`${name} ${stream}`, row.number)) {
             this.fail(`S1, S7: ${name} applied ${stream} ${row.number} after ${before}`)
@@ -84,6 +99,23 @@ export class Invariants implements Observer {
             this.fail(`S4: ${name} applied an event of ${stream} ${row.number} that is not stored`)
         })
       }
+    }
+  }
+
+  /** Events of a stream that the subscription ordered by student applied, after the last replay. */
+  dividedCount(stream: Uuid): number {
+    return this.#orders.get(stream)?.count ?? 0
+  }
+
+  #checkStudentOrder(stream: Uuid, row: EffectRow, index: number): void {
+    const isFirst = index === 0 || (row.number === 0 && this.#mayRestart(`${divided} ${stream}`, 0))
+    const known = isFirst ? undefined : this.#orders.get(stream)
+    const order = known ?? new StudentOrder((number) => isForAll(this.#types.get(`${stream} ${number}`)))
+    this.#orders.set(stream, order)
+    const wrong = order.accept(row)
+    if (wrong !== undefined) this.fail(`per student: ${divided} applied of ${stream} ${wrong}`)
+    if (this.stored.get(stream)?.[row.number] !== row.eventUuid) {
+      this.fail(`S4: ${divided} applied an event of ${stream} ${row.number} that is not stored`)
     }
   }
 

@@ -63,10 +63,11 @@ function ownershipOf(state: State, name: string): SlotOwnership[] {
 async function inBulkOrSingly<Item extends SlotKey>(
   session: ServerSession,
   name: string,
-  items: readonly Item[],
+  given: readonly Item[],
   attempt: (items: readonly Item[]) => SlotGrant[],
 ): Promise<SlotGrant[]> {
-  if (items.length === 0) return []
+  if (given.length === 0) return []
+  const items = given.toSorted((one, other) => one.part - other.part || one.lane - other.lane)
   const locking = async (some: readonly Item[]): Promise<SlotGrant[] | undefined> => {
     try {
       for (const item of some) {
@@ -102,7 +103,7 @@ function acquire(session: ServerSession, name: string, member: Uuid, seen: reado
     const token = session.server.time.uuid()
     const epoch = row.epoch + 1n
     session.changes.push(changeSlot(name, slotName(wanted), { owner: member, token, epoch }))
-    return [{ part: row.part, lane: row.lane, token, epoch, position: row.position }]
+    return [{ part: row.part, lane: row.lane, token, epoch, position: row.position, shares: row.shares }]
   })
 }
 

@@ -11,6 +11,7 @@ import { openLog } from '#log/open.ts'
 import { postgresLogStore } from '#log/postgres-store.ts'
 import type { LogStore, LogWriter } from '#log/store.ts'
 import type { Operation } from './history.ts'
+import { divided } from './invariants.ts'
 
 /*
  * Asks PostgreSQL what a history asked the server in memory, one operation after the other on as many sessions, under
@@ -97,9 +98,19 @@ export class Replay {
 
   static async open(admin: pg.Pool, pool: pg.Pool): Promise<Replay> {
     const replay = new Replay(admin, pool, await openLog(pool, { parts: replayedParts }))
-    for (const name of ['plain', 'fussy']) {
-      const kinds = ['course'] as const
-      const setup = { name, mode: 'embedded' as const, kinds, startsAt: 'beginning' as const, parts: replayedParts }
+    for (const [name, orderedBy] of [
+      ['plain', 'stream'],
+      ['fussy', 'stream'],
+      [divided, 'student'],
+    ] as const) {
+      const setup = {
+        name,
+        orderedBy,
+        mode: 'embedded',
+        kinds: ['course'],
+        startsAt: 'beginning',
+        parts: replayedParts,
+      } as const
       await registerSubscription(pool, setup, async () => new Map())
       const subscription = { name, apply: recordEffects(name) }
       replay.#crews.set(name, postgresCrewStore({ pool, heartbeatPool: pool, subscription, limits, build: '' }))

@@ -1,5 +1,5 @@
 import type { ExceptionState } from '#crew/exceptions.ts'
-import type { StreamKind } from '#domain/events.ts'
+import type { EventType, StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 
 /*
@@ -34,6 +34,7 @@ export interface SlotRow {
   readonly epoch: bigint
   readonly position: bigint
   readonly exceptions: number
+  readonly shares: number
 }
 
 export interface MemberRow {
@@ -51,6 +52,7 @@ export interface ExceptionRow {
   readonly afterPosition: bigint
   readonly afterLanes: readonly { readonly lane: number; readonly position: bigint }[]
   readonly awaitedLane: { readonly lane: number; readonly position: bigint } | undefined
+  readonly owedFrom: readonly number[] | undefined
   readonly attempts: number
   readonly nextAtMs: number
   readonly awaited: { readonly kind: StreamKind; readonly stream: Uuid } | undefined
@@ -61,6 +63,8 @@ export interface EffectRow {
   readonly stream: Uuid
   readonly number: number
   readonly eventUuid: Uuid
+  readonly type: EventType
+  readonly student: Uuid | undefined
 }
 
 export interface SubscriptionState {

@@ -16,6 +16,7 @@ interface Tooth {
   readonly off: { readonly guards?: Partial<Guards>; readonly readsHeadsUnderGate?: boolean }
   readonly faults: readonly FaultName[]
   readonly faultEveryMs: number
+  readonly isDivided?: boolean
   readonly breaks: RegExp
 }
 
@@ -49,6 +50,14 @@ const teeth: readonly Tooth[] = [
     breaks: /S1, S7/,
   },
   {
+    name: 'the barrier',
+    off: { guards: { barrier: false } },
+    faults: ['share', 'move', 'slowNetwork'],
+    faultEveryMs: 300,
+    isDivided: true,
+    breaks: /per student/,
+  },
+  {
     name: 'the reading of heads under the gate',
     off: { readsHeadsUnderGate: false },
     faults: [],
@@ -58,9 +67,9 @@ const teeth: readonly Tooth[] = [
 ]
 
 async function violationOf(tooth: Tooth, seed: number, off: Tooth['off']): Promise<Violation | undefined> {
-  const { faults, faultEveryMs } = tooth
+  const { faults, faultEveryMs, isDivided = false } = tooth
   try {
-    await new World({ seed, faults, faultEveryMs, ...off }).run(roundMs)
+    await new World({ seed, faults, faultEveryMs, isDivided, ...off }).run(roundMs)
     return undefined
   } catch (error) {
     if (error instanceof Violation) return error

@@ -1,5 +1,7 @@
 import { allGuards, type Guards } from '#crew/guards.ts'
+import { shareLane } from '#crew/lanes.ts'
 import { slotName, slotNamed } from '#crew/ownership.ts'
+import { laneOf } from '#crew/sub-streams.ts'
 import { WaitsForStream } from '#crew/subscription.ts'
 import type { StreamEvent, StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
@@ -9,9 +11,9 @@ import { type LaneEntry, LogOverloaded, type OpenedLog } from '#log/log.ts'
 import { openLogOn } from '#log/open.ts'
 import { createEcosystemOf, uuidOf } from '#log/sample-events.ts'
 import { Clients } from './clients.ts'
-import { addSlot, addSubscription } from './crew-store.ts'
+import { addSlot, addSubscription, simulatedCrewStore } from './crew-store.ts'
 import { countExceptions, keepUntil, put } from './exception-rules.ts'
-import { Invariants } from './invariants.ts'
+import { divided, Invariants } from './invariants.ts'
 import { simulatedLogStore } from './log-store.ts'
 import { type Consumer, SimulatedProcess, ttlMs } from './process.ts'
 import { lockOn, type Observer, quietFaults, SimulatedServer, sqlState } from './server.ts'
@@ -30,6 +32,8 @@ export interface WorldOptions {
   readonly processes?: number
   readonly guards?: Partial<Guards>
   readonly readsHeadsUnderGate?: boolean
+  /** With a third subscription, to which the order of each student's events is enough. */
+  readonly isDivided?: boolean
   /** Which faults happen; all when absent. */
   readonly faults?: readonly FaultName[]
   /** Milliseconds of virtual time between two faults, on average. */
@@ -54,6 +58,8 @@ export class World {
   /** The course that waits for it. */
   waiting: Uuid | undefined
   operations = 0
+  /** Slots that a lane was read through, at most. */
+  mostShares = 1
   readonly parts: number
   readonly #options: WorldOptions
   readonly #lastSteps: string[] = []
@@ -68,6 +74,8 @@ export class World {
     this.operator = new ProcessTime(this.time, { offsetMs: 0, drift: 1 })
     this.parts = options.parts ?? 2
     this.operatorLog = this.#openOperatorLog()
+    // A server that fails in the first moments: operators find it closed.
+    this.operatorLog.catch(() => undefined)
     this.courses = Array.from({ length: options.courses ?? 5 }, (_, index) => uuidOf(`simulated course ${index}`))
     this.invariants = new Invariants(this.server, this.parts)
     this.server.observers.push(this.#tracer(), this.invariants)
@@ -78,7 +86,12 @@ export class World {
       log: () => this.#anyLog(),
       storedUuid: (event) => this.#storedUuid(event),
     })
-    for (const name of ['plain', 'fussy']) this.server.prepare((state) => addSubscription(state, name, this.parts))
+    for (const name of this.names) this.server.prepare((state) => addSubscription(state, name, this.parts))
+  }
+
+  /** Of the subscriptions. */
+  get names(): readonly string[] {
+    return ['plain', 'fussy', ...(this.#options.isDivided ? [divided] : [])]
   }
 
   #openOperatorLog(): Promise<OpenedLog> {
@@ -132,7 +145,9 @@ export class World {
     const kinds: readonly StreamKind[] = ['course']
     return [
       { name: 'plain', kinds, eventsMax: 40, check: () => undefined, workMs },
-      { name: 'fussy', kinds, eventsMax: 40, check: (entries) => this.#checkFussy(entries), workMs },
+      ...this.names.slice(1).map((name): Consumer => {
+        return { name, kinds, eventsMax: 40, check: (entries) => this.#checkFussy(entries), workMs }
+      }),
     ]
   }
 
@@ -279,7 +294,8 @@ export class World {
       const head = headOf(this.server.state, partOf('course', course, this.parts), course)
       if (head !== count) return `liveness: ${course} ends at ${head} and not at ${count}`
       for (const [name, { effects, exceptions }] of this.server.state.subscriptions) {
-        const applied = (effects.get(course)?.at(-1)?.number ?? -1) + 1
+        const last = (effects.get(course)?.at(-1)?.number ?? -1) + 1
+        const applied = name === divided ? this.invariants.dividedCount(course) : last
         if (applied !== count) return `liveness: ${name} applied ${applied} of ${count} events of ${course}`
         if (exceptions.size > 0) return `liveness: ${name} has ${exceptions.size} streams set aside`
       }
@@ -294,7 +310,11 @@ export class World {
       const shares = members.map((runner) => runner.status().ownedSlots)
       const owned = shares.reduce((sum, share) => sum + share, 0)
       if (owned !== slots.size) this.invariants.fail(`L4: ${owned} of ${slots.size} slots of ${name} are owned`)
-      if (Math.max(...shares) - Math.min(...shares) > 1)
+      // A lane with several slots is shared out by itself.
+      const lanes = new Set(
+        [...slots.values()].flatMap((slot) => (slot.shares > 1 ? [`${slot.part}/${laneOf(slot)}`] : [])),
+      )
+      if (Math.max(...shares) - Math.min(...shares) > 1 + lanes.size)
         this.invariants.fail(`L4: shares ${shares.join(' ')} of ${name}`)
     }
   }
@@ -323,9 +343,9 @@ async function replay(world: World, log: OpenedLog, name: string, stream: Uuid):
     const untilNumber = status?.contiguousSequenceNumber ?? 0
     const isAside = subscriptionOf(world.server.state, name).exceptions.has(streamKeyOf(part, stream))
     if (untilNumber === 0 || isAside) return void session.rollback()
-    const nextNumber = Math.floor(draw * untilNumber)
+    const nextNumber = name === divided ? 0 : Math.floor(draw * untilNumber)
     const untouched = { attempts: 0, nextAtMs: world.server.nowMs(), awaited: undefined, awaitedLane: undefined }
-    const kept = { afterPosition: 0n, afterLanes: [], ...untouched }
+    const kept = { afterPosition: 0n, afterLanes: [], owedFrom: undefined, ...untouched }
     session.changes.push(
       put(name, { part, lane: 0, stream, state: 'replay', nextNumber, untilNumber, ...kept }),
       countExceptions(name, { part, lane: 0 }, 1),
@@ -342,6 +362,12 @@ async function replay(world: World, log: OpenedLog, name: string, stream: Uuid):
 }
 
 const by = { actor: 'simulation', reason: 'simulation' }
+
+function makeSlots(world: World, part: number, lane: number): void {
+  world.operate('slots of', [{ part, lane }], (state) => {
+    for (const name of state.subscriptions.keys()) addSlot(state, name, part, lane)
+  })
+}
 
 /** What can happen; each is over when its promise is. */
 const faultsByName = {
@@ -410,7 +436,7 @@ const faultsByName = {
     world.waiting ??= world.time.chosen(world.courses)
   },
   async pause(world: World) {
-    const name = world.time.chosen(['plain', 'fussy'])!
+    const name = world.time.chosen(world.names)!
     const set = (isPaused: boolean): void =>
       world.operate('pause', [name, isPaused], (state) => {
         subscriptionOf(state, name).isPaused = isPaused
@@ -427,13 +453,27 @@ const faultsByName = {
     const to = world.time.random() < 0.6 ? 'dedicated' : 'shared'
     const { lane } = await (await process.log).moveStream('course', course, to, by)
     if (world.time.random() < 0.2) return
+    makeSlots(world, partOf('course', course, world.parts), lane)
+  },
+  /** A course has a lane of its own, and that gets another number of slots. */
+  async share(world: World) {
+    if (!world.names.includes(divided)) return
+    const course = world.time.chosen(world.courses)!
     const part = partOf('course', course, world.parts)
-    world.operate('slots of', [{ part, lane }], (state) => {
-      for (const name of state.subscriptions.keys()) addSlot(state, name, part, lane)
-    })
+    const shares = world.time.chosen([1, 2, 4])!
+    const source = await world.operatorLog
+    const { lane } = await source.moveStream('course', course, 'dedicated', by)
+    makeSlots(world, part, lane)
+    const quiet = { idleTimeoutMs: 10_000, beforeEffects: () => undefined, workMs: () => 0 }
+    const options = { server: world.server, process: world.operator, subscription: divided, ...quiet }
+    const connection = await simulatedCrewStore(options).connect(() => undefined)
+    await connection
+      .transaction((transaction) => shareLane({ source }, transaction, { part, lane }, shares))
+      .finally(() => connection.close())
+    world.mostShares = Math.max(world.mostShares, shares)
   },
   async replay(world: World) {
-    const name = world.time.chosen(['plain', 'fussy'])!
+    const name = world.time.chosen(world.names)!
     const course = world.time.chosen(world.courses)!
     await replay(world, await world.operatorLog, name, course)
   },

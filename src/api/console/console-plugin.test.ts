@@ -157,6 +157,7 @@ test('a deed needs the operator token, a reason and a name, and is refused with 
     { ...retry, stream: '7' },
     { deed: 'skip', ...ofCourse, ...by },
     { deed: 'lane', kind: 'course', stream: course, policy: 'mine', ...by },
+    { deed: 'lane', kind: 'course', stream: course, policy: 'dedicated:1', ...by },
   ]) {
     assert.equal((await post(wrong)).statusCode, 400, JSON.stringify(wrong))
   }
@@ -166,9 +167,11 @@ test('a deed needs the operator token, a reason and a name, and is refused with 
   assert.deepEqual(asked, [])
 
   assert.deepEqual((await post(retry)).json(), { status: 'done' })
+  const lane = { deed: 'lane', kind: 'course', stream: course, policy: 'dedicated:4', ...by }
+  assert.equal((await post(lane)).statusCode, 200)
   const refused = await post({ deed: 'skip', ...ofCourse, number: 3, ...by })
   assert.deepEqual([refused.statusCode, refused.json()], [409, { errors: ['it moved on'] }])
-  assert.deepEqual(asked, [retry, { deed: 'skip', ...ofCourse, number: 3, ...by }])
+  assert.deepEqual(asked, [retry, lane, { deed: 'skip', ...ofCourse, number: 3, ...by }])
 })
 
 test('explanations are asked for by course, student and what is explained', async () => {

@@ -1,4 +1,5 @@
 import type { Uuid } from '#domain/ids.ts'
+import type { LanePolicy } from '#log/lane-policy.ts'
 import type { BlockedStreams } from './console-data.ts'
 
 /** What operators look at: who works on what, what was set aside, and how each matrix was made. */
@@ -43,7 +44,7 @@ export interface LaneLine {
   readonly stream: Uuid
   readonly part: number
   readonly lane: number
-  readonly policy: 'auto' | 'shared' | 'dedicated'
+  readonly policy: LanePolicy
   /** Moving average over a minute; `null` when it is too low to be remembered. */
   readonly eventsPerSecond: number | null
 }
@@ -66,6 +67,9 @@ export interface SubscriptionView {
 export interface SlotLine {
   readonly part: number
   readonly lane: number
+  /** Which of the slots of its lane it is, from 0 on, and how many there are. */
+  readonly share: number
+  readonly shares: number
   /** The member that owns it; `null` while nobody does. */
   readonly owner: Uuid | null
   /** How many ownerships there have been. */

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import type { Uuid } from '#domain/ids.ts'
+import { type LanePolicy, lanePolicyPattern } from '#log/lane-policy.ts'
 
 /**
  * What an operator can do from the console; each deed leaves a line of who, what and why in the audit. The shapes are
@@ -38,7 +39,7 @@ export const OperatorDeed = Type.Union([
       ...why,
       kind,
       stream: uuid,
-      policy: Type.Union([Type.Literal('auto'), Type.Literal('shared'), Type.Literal('dedicated')]),
+      policy: Type.Unsafe<LanePolicy>(Type.String({ pattern: lanePolicyPattern })),
     },
     strictly,
   ),

@@ -15,7 +15,7 @@ export function liveDeeds({ pool, log }: Pick<Services, 'pool' | 'log'>): Operat
       if (status?.isKnown !== true) return refused(`nothing is known of ${deed.kind} ${stream}`)
       if (deed.deed !== 'lane') return actOnSubscription({ pool, log }, { ...deed, stream })
       try {
-        await decideLane(pool, { ...deed, stream }, deed)
+        await decideLane({ pool, source: log }, { ...deed, stream }, deed)
         return { kind: 'done' }
       } catch (error) {
         if (error instanceof ConfigurationError) return refused(error.message)

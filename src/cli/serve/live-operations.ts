@@ -111,6 +111,8 @@ function slotLine(slot: SlotLag): SlotLine {
   return {
     part: slot.part,
     lane: slot.lane,
+    share: slot.share,
+    shares: slot.shares,
     owner: slot.owner ?? null,
     epoch: String(slot.epoch),
     position: String(slot.position),

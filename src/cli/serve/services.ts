@@ -274,6 +274,7 @@ async function startLearning(
   shutdown.add('learning', workersMsMax, () => runner.stop())
   const balance = startLaneBalance({
     pool,
+    source: log,
     moved: ({ stream, to, lane }) =>
       say(`course ${stream} has ${to === 'shared' ? 'no' : 'an'} own lane now (${lane})`),
     onError: (error) => say(`measuring the rates of courses failed: ${reasonOf(error)}`),

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { decideLane } from '#crew/lanes.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { type LanePolicy, lanePolicies } from '#log/lane-policy.ts'
+import { type LanePolicy, lanePolicies, parseLanePolicy } from '#log/lane-policy.ts'
 import { jsonText } from './table.ts'
 import {
   type DeedOptions,
@@ -19,7 +19,7 @@ import {
 export function laneCommand(tools: StreamsTools): Command {
   return withKind(deed('lane', 'decide whether a course gets a lane of its own, or leave that to its rate'))
     .argument('<course>', 'uuid of the course', parseUuid)
-    .argument('<policy>', lanePolicies.join(', '), parsePolicy)
+    .argument('<policy>', lanePolicies, parsePolicy)
     .addHelpText(
       'after',
       `
@@ -29,6 +29,9 @@ others wait; in a lane of its own it has its own place in every subscription, an
   auto       (what all have until somebody decides) an own lane above 50 events/s, or above 10 events/s and a quarter
              of its part's traffic, for a minute; back after half an hour below 10 events/s
   dedicated  an own lane from its next event on
+  dedicated:4  the same, and subscriptions to which the order of each student's events is enough read it through 4
+             slots, on up to 4 processes, each for a quarter of the students; what concerns the whole course waits for
+             all of them. Other subscriptions, and all of other programs, read it as "dedicated".
   shared     none from its next event on
 
 The change is safe at any time: order is kept for every subscription, because a run in the new lane waits for the one
@@ -40,7 +43,7 @@ before it in the old lane. At most 16 courses of a part have own lanes. See who 
       withStreams(tools, async ({ pool, log }) => {
         const { kind, json } = options
         await requireStream(log, kind, stream)
-        const { part, lane } = await decideLane(pool, { kind, stream, policy }, reasonOf(options))
+        const { part, lane } = await decideLane({ pool, source: log }, { kind, stream, policy }, reasonOf(options))
         const where = lane === 0 ? 'shares lane 0' : `has lane ${lane}`
         tools.write(
           json ? jsonText({ stream, policy, part, lane }) : `${stream} is ${policy} and ${where} of part ${part}\n`,
@@ -50,7 +53,7 @@ before it in the old lane. At most 16 courses of a part have own lanes. See who 
 }
 
 function parsePolicy(text: string): LanePolicy {
-  const policy = lanePolicies.find((one) => one === text)
-  if (policy === undefined) throw new InvalidArgumentError(`must be ${lanePolicies.join(', ')}.`)
+  const policy = parseLanePolicy(text)
+  if (policy === undefined) throw new InvalidArgumentError(`must be ${lanePolicies}.`)
   return policy
 }

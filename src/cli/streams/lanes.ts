@@ -16,7 +16,7 @@ export function lanesCommand(tools: StreamsTools): Command {
 "lane" 0 is the one that the courses of a part share. "events/s" is a moving average over a minute, shown from 1 on.
 The second table has the lanes that a subscription has not confirmed to the end, and those that nobody works on. Below are
 the first courses that miss numbers ("blocked" has all) and that a reader could not follow ("parked" has all). Change where
-a course goes: "lane".`,
+a course goes: "lane". A lane that is "dedicated:4" has four lines in subscriptions that read it through four slots.`,
     )
     .action(({ json }: Shown) =>
       withStreams(tools, async ({ pool, log }) => {
@@ -67,8 +67,8 @@ function ownersText(owners: readonly LaneOwner[]): string {
 }
 
 function slotsOf({ name, isPaused, slots }: SubscriptionLag) {
-  const lines = slots.map(({ part, lane, owner, epoch, position, head, behind, exceptions }) => {
-    return { part, lane, owner: owner ?? null, epoch, position, head, behind, setAside: exceptions }
+  const lines = slots.map(({ part, lane, share, shares, owner, epoch, position, head, behind, exceptions }) => {
+    return { part, lane, share, shares, owner: owner ?? null, epoch, position, head, behind, setAside: exceptions }
   })
   return { name, isPaused, slots: lines }
 }
@@ -77,8 +77,9 @@ function slotsText(lags: readonly SubscriptionLag[]): string {
   const rows = lags.flatMap(({ name, slots }) =>
     slots
       .filter(({ behind, owner, exceptions }) => behind > 0n || owner === undefined || exceptions > 0)
-      .map(({ part, lane, owner, behind, oldestAt, exceptions }) => [
-        ...[name, String(part), String(lane), owner ?? 'nobody', behind],
+      .map(({ part, lane, share, shares, owner, behind, oldestAt, exceptions }) => [
+        ...[name, String(part), shares === 1 ? String(lane) : `${lane} (${share + 1} of ${shares})`],
+        ...[owner ?? 'nobody', behind],
         ...[oldestAt === undefined ? '-' : ageText(Date.now() - oldestAt.getTime()), exceptions],
       ]),
   )

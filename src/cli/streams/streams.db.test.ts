@@ -233,6 +233,9 @@ test('lane gives a course a lane of its own, with slots for every subscription; 
   await append(course, 0)
   await assert.rejects(run('lane', course, 'dedicated'), /--reason/)
   await assert.rejects(run('lane', course, 'mine', ...by), /must be auto, shared, dedicated/)
+  for (const wrong of ['dedicated:', 'dedicated:1', 'dedicated:33', 'dedicated:4.5', 'dedicated:x', 'shared:4']) {
+    await assert.rejects(run('lane', course, wrong, ...by), /dedicated:K with K from 2 to 32/, wrong)
+  }
   const part = partOf('course', course)
   assert.equal(await run('lane', course, 'dedicated', ...by), `${course} is dedicated and has lane 1 of part ${part}\n`)
   await append(course, 1, 2)
@@ -246,10 +249,13 @@ test('lane gives a course a lane of its own, with slots for every subscription; 
   const read = JSON.parse(await run('lanes', '--json'))
   assert.deepEqual(read.courses[0].stream, course)
   assert.equal(await run('lane', course, 'auto', ...by), `${course} is auto and has lane 1 of part ${part}\n`)
+  const four = await run('lane', course, 'dedicated:4', ...by)
+  assert.equal(four, `${course} is dedicated:4 and has lane 1 of part ${part}\n`)
+  assert.match(await run('lanes'), new RegExp(`^${part} +1 +${course} +dedicated:4 +-$`, 'm'))
   assert.equal(await run('lane', course, 'shared', ...by), `${course} is shared and shares lane 0 of part ${part}\n`)
   const lines = await log.audits('course', course, 9)
   assert.deepEqual(
     lines.map(({ action, actor, reason }) => `${action} ${actor} ${reason}`).filter((line) => line.startsWith('lane')),
-    Array(3).fill('lane policy ada a test'),
+    Array(4).fill('lane policy ada a test'),
   )
 })
