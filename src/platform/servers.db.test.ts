@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import { freePort } from './embedded.ts'
 import { isPassing, openPool, withRetry } from './postgres.ts'
@@ -36,6 +38,29 @@ test('a host that does not answer is passed over', async () => {
   const answer = await withRetry(() => pool.query('select 1 as one'), { budgetMs: 5000 })
   assert.equal(answer.rows[0]?.one, 1)
   await pool.end()
+})
+
+test('the only host was given up after two seconds, however busy its machine was', async () => {
+  const target = Number(new URL(database.url).port)
+  const slow = createServer((near) => {
+    near.on('error', () => undefined)
+    setTimeout(() => {
+      const far = connect(target, '127.0.0.1')
+      far.on('error', () => undefined)
+      near.pipe(far).pipe(near)
+      near.on('close', () => far.destroy())
+    }, 2200).unref()
+  })
+  slow.listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  const address = slow.address()
+  const url = new URL(database.url)
+  url.port = String(typeof address === 'object' ? address?.port : 0)
+  slow.unref()
+  const client = await connectWriter(url.toString(), {})
+  assert.equal((await client.query('select 1 as one')).rows[0]?.one, 1)
+  await client.end()
+  slow.close()
 })
 
 test('[OP-P5] a server that accepts no writes any more costs the whole pool, not one connection', async () => {

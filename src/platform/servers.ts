@@ -24,8 +24,8 @@ class StandbyError extends Error {
   }
 }
 
-/** Longer than any handshake on a busy machine, short enough to try another host while a request waits. */
-const handshakeMsMax = 2000
+/** Short enough to try another host while a request waits; without another one, a starved machine gets more time. */
+const handshakeMsMax = { ofSeveralHosts: 2000, ofTheOnlyHost: 5000 }
 
 class RoutedClient extends pg.Client {
   isStandby = false
@@ -33,7 +33,8 @@ class RoutedClient extends pg.Client {
   readonly #route: Route
 
   constructor(config: pg.ClientConfig, route: Route, demoted: () => void) {
-    super({ ...config, connectionTimeoutMillis: handshakeMsMax })
+    const { ofSeveralHosts, ofTheOnlyHost } = handshakeMsMax
+    super({ ...config, connectionTimeoutMillis: route.addresses.length > 1 ? ofSeveralHosts : ofTheOnlyHost })
     this.#address = route.current
     this.#route = route
     let isReady = false
