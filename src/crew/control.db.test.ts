@@ -92,6 +92,7 @@ test('a replay repeats everything that was delivered, also what came while it wa
   await eventually('live', async () => (await crew.slot('while', 0)).position === 1n)
   const source = {
     laneHeads: () => lanes.laneHeads(),
+    readLanes: (...words: Parameters<TestLanes['readLanes']>) => lanes.readLanes(...words),
     async statuses(...words: Parameters<TestLanes['statuses']>) {
       const answer = await lanes.statuses(...words)
       lanes.add(stream, 2)
@@ -105,6 +106,22 @@ test('a replay repeats everything that was delivered, also what came while it wa
   await eventually('joined', async () => (await crew.slot('while', 0)).exceptions === 0)
   await eventually('all', async () => (await crew.slot('while', 0)).position === 2n)
   assert.deepEqual((await crew.effects('while')).get(stream), [0, 1, 2, 1, 2, 3, 4])
+})
+
+test('a replay from beyond what its lane had delivered lost what lay between', async () => {
+  const lanes = new TestLanes(1)
+  const [stream, other] = [newStream(), newStream()]
+  lanes.add(stream, 2)
+  const runner = await crew.run(recording('behind'), lanes)
+  await eventually('live', async () => (await crew.slot('behind', 0)).position === 1n)
+  await runner.stop()
+  for (let run = 0; run < 1200; run += 1) lanes.add(other)
+  lanes.add(stream, 3)
+  assert.ok(await replayStream(crew.admin, lanes, deed('behind'), { kind: 'course', stream, parts: 1 }, 4))
+  await crew.run(recording('behind'), lanes)
+  await eventually('all', async () => (await crew.slot('behind', 0)).position === 1202n)
+  await eventually('joined', async () => (await crew.slot('behind', 0)).exceptions === 0)
+  assert.deepEqual((await crew.effects('behind')).get(stream), [0, 1, 2, 3, 4])
 })
 
 test('a new subscription from now gets only what comes later, one from the beginning gets everything', async () => {

@@ -6,8 +6,9 @@ import { partOf, partsDefault } from '#domain/parts.ts'
 import type { Log } from '#log/log.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import { countExceptions, type ExceptionState, keepUntil } from './exceptions.ts'
-import { slotName, slotNamed } from './ownership.ts'
-import { slotOfShare } from './sub-streams.ts'
+import { readLanePositions } from './hand-over.ts'
+import { type SlotKey, slotName, slotNamed } from './ownership.ts'
+import { lanePosition, slotOfShare } from './sub-streams.ts'
 
 /*
  * What an operator can do to a subscription. Each deed is one transaction that takes the same locks as the workers
@@ -90,12 +91,12 @@ export interface StreamChoice {
 }
 
 /**
- * One stream again from `from`, then live, while the other streams of its lane go on. False when it is set aside
- * already (retry or skip that first) or when there is nothing to replay.
+ * One stream again from `from`, or from where its lane is if that is behind, then live, while other streams of the
+ * lane go on. False when it is set aside already (retry or skip that first) or when there is nothing to replay.
  */
 export async function replayStream(
   pool: pg.Pool,
-  source: Pick<Log, 'statuses' | 'laneHeads'>,
+  source: Pick<Log, 'statuses' | 'laneHeads' | 'readLanes'>,
   deed: Deed,
   choice: StreamChoice,
   from: number,
@@ -110,23 +111,61 @@ export async function replayStream(
     const [status] = await source.statuses([{ kind, stream }], 0)
     const heads = await source.laneHeads()
     const until = status?.contiguousSequenceNumber ?? 0
-    if (until <= from) return false
+    const lanes = [...heads.keys()].map(slotNamed).filter(({ part }) => part === slot.part)
+    const positions = await readLanePositions(transaction, deed.subscription, [slot.part])
+    const first = await replayStart(source, { lanes, positions, stream, from })
+    if (until <= first) return false
     const added = await transaction.query(
       `insert into course_exception
          (part, stream, subscription, lane, state, next_number, until_number)
        values ($1, $2, $3, $4, 'replay', $5, $6)
        on conflict (part, stream, subscription) do nothing`,
-      [slot.part, stream, deed.subscription, slot.lane, from, until],
+      [slot.part, stream, deed.subscription, slot.lane, first, until],
     )
     if (added.rowCount === 0) return false
     await countExceptions(transaction, deed.subscription, slot, 1)
-    for (const [name, head] of heads) {
-      const lane = slotNamed(name)
-      if (lane.part === slot.part) await keepUntil(transaction, deed.subscription, lane, [stream], head)
+    for (const lane of lanes) {
+      await keepUntil(transaction, deed.subscription, lane, [stream], heads.get(slotName(lane)) ?? 0n)
     }
-    await audit(transaction, deed, 'replay', { stream, from })
+    await audit(transaction, deed, 'replay', { stream, from: first })
     return true
   })
+}
+
+const lookedAtOnce = 1000
+const looksMax = 100
+
+export interface ReplayPlace {
+  /** Of the stream's part. */
+  readonly lanes: readonly SlotKey[]
+  /** Confirmed, by slot. */
+  readonly positions: ReadonlyMap<string, bigint>
+  readonly stream: Uuid
+  readonly from: number
+}
+
+/**
+ * `from`, or the first number that a lane still has to deliver: what the lane passes over and the replay does not owe
+ * would never come. 0 where a lane is so far behind that nobody looks that far.
+ */
+export async function replayStart(
+  source: Pick<Log, 'readLanes'>,
+  { lanes, positions, stream, from }: ReplayPlace,
+): Promise<number> {
+  let first = from
+  for (const lane of lanes) {
+    let after = lanePosition(positions, lane)
+    for (let look = 0; first > 0; look += 1) {
+      if (look === looksMax) return 0
+      const entries = await source.readLanes([{ ...lane, after }], lookedAtOnce)
+      const run = entries.find(({ events }) => events[0]?.stream === stream)
+      first = Math.min(first, run?.events[0]?.number ?? first)
+      const last = entries.at(-1)
+      if (run !== undefined || last === undefined) break
+      after = last.position
+    }
+  }
+  return first
 }
 
 export interface SetAsideStream {

@@ -176,7 +176,7 @@ export class Replay {
     const deed = { subscription, actor: 'replay', reason: 'replay' }
     const choice = { kind: 'course' as const, stream, parts: replayedParts }
     // What it read before others went on.
-    const source = { statuses: async () => [status], laneHeads: async () => heads }
+    const source = { statuses: async () => [status], laneHeads: async () => heads, readLanes: async () => [] }
     const isReplayed = await replayStream(this.#pool, source, deed, choice, nextNumber)
     return isReplayed ? answer : undefined
   }

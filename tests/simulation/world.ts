@@ -1,3 +1,4 @@
+import { replayStart } from '#crew/control.ts'
 import { allGuards, type Guards } from '#crew/guards.ts'
 import { shareLane } from '#crew/lanes.ts'
 import { slotName, slotNamed } from '#crew/ownership.ts'
@@ -243,9 +244,15 @@ export class World {
       await this.#runUntil(looksMs)
     }
     this.clients.checkAcknowledged()
-    await this.#runUntil(this.time.nowMs + 2 * ttlMs)
+    await this.#runUntil(this.time.nowMs + this.#longestLeaseMs() + 2 * ttlMs)
     this.#checkBalance()
     if (this.invariants.violation !== undefined) throw this.invariants.violation
+  }
+
+  /** Where the clock of the server was set back, the leases of the dead last for longer. */
+  #longestLeaseMs(): number {
+    const members = [...this.server.state.subscriptions.values()].flatMap((one) => [...one.members.values()])
+    return Math.max(0, ...members.map(({ leaseUntilMs }) => leaseUntilMs - this.server.nowMs()))
   }
 
   async #bringAwaited(): Promise<void> {
@@ -343,7 +350,10 @@ async function replay(world: World, log: OpenedLog, name: string, stream: Uuid):
     const untilNumber = status?.contiguousSequenceNumber ?? 0
     const isAside = subscriptionOf(world.server.state, name).exceptions.has(streamKeyOf(part, stream))
     if (untilNumber === 0 || isAside) return void session.rollback()
-    const nextNumber = name === divided ? 0 : Math.floor(draw * untilNumber)
+    const from = name === divided ? 0 : Math.floor(draw * untilNumber)
+    const lanes = [...heads.keys()].map(slotNamed).filter((lane) => lane.part === part)
+    const positions = new Map(slots.map((slot) => [slotName(slot), slot.position]))
+    const nextNumber = await replayStart(log, { lanes, positions, stream, from })
     const untouched = { attempts: 0, nextAtMs: world.server.nowMs(), awaited: undefined, awaitedLane: undefined }
     const kept = { afterPosition: 0n, afterLanes: [], owedFrom: undefined, ...untouched }
     session.changes.push(
