@@ -52,7 +52,7 @@ const triggers = ['immutable on experiment_assignment', 'immutable on experiment
 const statementsOverParts: readonly (readonly [RegExp, string])[] = [
   [/^select l\.part, l\.lane, h\.position as head/, 'how far lanes are, for reads that want to be fresh'],
   [/^with recursive blocked as/, 'what a killed fold left behind, at the start and twice a minute'],
-  [/^select part, lane, owner, epoch/, 'who owns what: each process looks once a tick'],
+  [/^select part, lane, (?:shares, )?owner, epoch/, 'who owns what: each process looks once a tick'],
   [/^select stream, array_agg\(number\) as numbers from subscription_skip/, 'skips, when slots come'],
   [/^select exists \(select from pick_result\)/, 'whether remote algorithms left anything at all, now and then'],
   [/^select null as place, who\.student/, 'a read knows the student and not yet the course, which has the part'],
