@@ -211,7 +211,8 @@ test('something for the whole course that fails is tried again and holds up nobo
   await append(eventsOf(other, 1, 20))
   await eventually('others', async () => (await numbers('bad roster', other)).length === 21)
   isBroken = false
-  assert.equal(await retryStream(crew.admin, deed('bad roster'), choiceOf(course)), true)
+  // It may have been tried again by itself already.
+  await retryStream(crew.admin, deed('bad roster'), choiceOf(course))
   await expectInOrder('bad roster', course, events)
 })
 
