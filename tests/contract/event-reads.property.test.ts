@@ -91,14 +91,30 @@ function assertSameOutcome(actual: AppendResult, wanted: AppendResult): void {
   for (const conflict of actual.conflicts) assert.ok(taken.has(placeOf(conflict)), placeOf(conflict))
 }
 
+function nameOf({ stream, number, eventUuid }: StreamEvent): string {
+  return `${stream}/${number}/${eventUuid}`
+}
+
+function isDoubledIn(event: StreamEvent, _: number, group: readonly StreamEvent[]): boolean {
+  const isOther = ({ stream, number, eventUuid }: StreamEvent): boolean =>
+    stream === event.stream && number !== event.number && eventUuid === event.eventUuid
+  return group.some(isOther)
+}
+
 async function sameAnswers(
   log: Log,
   model: MemoryLog,
   groups: readonly StreamEvent[][],
   asked: AskedOf,
 ): Promise<void> {
-  for (const group of groups) {
-    assertSameOutcome(await log.append(group), await model.append(group))
+  const doubled = new Set<string>()
+  for (const given of groups) {
+    const group = given.filter((event) => !doubled.has(nameOf(event)))
+    if (group.length === 0) continue
+    const wanted = await model.append(group)
+    assertSameOutcome(await log.append(group), wanted)
+    // Sent later and alone, the same uuid under two numbers is found at the fold and not at the append (design D4).
+    if (wanted.kind !== 'stored') for (const event of group.filter(isDoubledIn)) doubled.add(nameOf(event))
   }
   const { lines, limits, streams } = asked
   const strip = ({ events, ...flags }: Awaited<ReturnType<Log['readStreams']>>[number]) => ({
