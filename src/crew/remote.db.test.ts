@@ -441,6 +441,21 @@ test('an instance that loses a slot while it fetches gets nothing of it that com
   assert.deepEqual(numbersOf(answer), [], 'number 1 of a stream is owed, and number 0 of another is in another lane')
 })
 
+test('an instance that hung up kept slots that it was given afterwards, until its lease ended', async () => {
+  const { remote, instance } = await open('hung_up', 2)
+  const caller = instance()
+  const request = { subscription: 'hung_up', leaseMs: 30_000, waitMs: 0, eventsMax: 500, received: [] }
+  const hangUp = () => remote.fetch({ ...request, instance: caller.id, gone: AbortSignal.abort() })
+  await hangUp()
+  const owned = async () =>
+    (await crew.admin.query(`select from slot where subscription = 'hung_up' and owner = $1`, [caller.id])).rowCount
+  assert.equal(await owned(), 0)
+  await caller.fetch()
+  const held = await owned()
+  await hangUp()
+  assert.equal(await owned(), held, 'what it had before it knows of')
+})
+
 test('[S46] remote: a stream is replayed from the start while others go on', async () => {
   const { lanes, instance } = await open('replay', 1)
   const [stream, consumer] = [newStream(), instance()]

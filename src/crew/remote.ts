@@ -139,12 +139,13 @@ export class RemoteSubscriptions {
   async fetch(request: FetchRequest): Promise<FetchAnswer> {
     const untilMs = this.#time.monotonicMs() + request.waitMs
     const waiting: Waiting = { wake: new Wake(), parts: new Set() }
+    const gained: SlotGrant[] = []
     const wake = (): void => waiting.wake.call()
     request.gone?.addEventListener('abort', wake)
     this.#waiting.add(waiting)
     try {
       for (;;) {
-        const answer = await this.#fetchOnce(request)
+        const answer = await this.#fetchOnce(request, gained)
         if (answer.kind !== 'fetched') return answer
         const leftMs = untilMs - this.#time.monotonicMs()
         const hasWork = answer.batches.length > 0 || answer.retries.length > 0
@@ -156,14 +157,22 @@ export class RemoteSubscriptions {
     } finally {
       request.gone?.removeEventListener('abort', wake)
       this.#waiting.delete(waiting)
+      // It may have given back all it had while this was on its way: what was taken since then nobody knows of.
+      if (request.gone?.aborted) await this.#storeOf(request.subscription).release(gained)
     }
   }
 
-  async #fetchOnce(request: FetchRequest): Promise<FetchAnswer> {
+  #storeOf(subscription: string) {
+    return createOwnershipStore({ pool: this.#pool, subscription, build: 'remote' })
+  }
+
+  async #fetchOnce(request: FetchRequest, allGained: SlotGrant[]): Promise<FetchAnswer> {
     const { subscription, instance, leaseMs } = request
     const found = await readRemote(this.#pool, subscription)
     if (found === undefined) return { kind: 'unknown_subscription' }
-    const slots = await this.#balance(subscription, instance, leaseMs)
+    const { held, gained } = await this.#balance(subscription, instance, leaseMs)
+    allGained.push(...gained)
+    const slots = [...held, ...gained]
     if (slots.length === 0) return { kind: 'fetched', isPaused: found.isPaused, slots, batches: [], retries: [] }
     const batches = await this.#readBatches(request, slots)
     const wanted = wantedBy(found.eventTypes)
@@ -180,8 +189,8 @@ export class RemoteSubscriptions {
   }
 
   /** The instance's turn to renew, hand back and take, as a member's tick. */
-  async #balance(subscription: string, instance: Uuid, leaseMs: number): Promise<SlotGrant[]> {
-    const store = createOwnershipStore({ pool: this.#pool, subscription, build: 'remote' })
+  async #balance(subscription: string, instance: Uuid, leaseMs: number) {
+    const store = this.#storeOf(subscription)
     const view = await store.beat(instance, leaseMs)
     const slots = await readGrants(this.#pool, subscription)
     const held = slots.flatMap((slot) => (slot.owner === instance ? (slot.grant ?? []) : []))
@@ -189,7 +198,7 @@ export class RemoteSubscriptions {
     const releasing = new Set(moves.release.map(slotName))
     await store.release(held.filter((grant) => releasing.has(slotName(grant))))
     const gained = await store.acquire(instance, moves.acquire)
-    return [...held.filter((grant) => !releasing.has(slotName(grant))), ...gained]
+    return { held: held.filter((grant) => !releasing.has(slotName(grant))), gained }
   }
 
   async #readBatches(request: FetchRequest, slots: readonly SlotGrant[]): Promise<RemoteReading[]> {
