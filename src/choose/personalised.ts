@@ -1,10 +1,10 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
-import { allocate, type PickedExercise } from './allocate.ts'
-import { type Candidates, gatherCandidates, rankCandidates } from './candidates.ts'
-import { demandOf } from './demand.ts'
+import type { PickedExercise } from './allocate.ts'
+import { type Candidates, gatherCandidates } from './candidates.ts'
 import type { EcosystemIndex } from './ecosystem-index.ts'
 import { type GroupOf, ownGroups, type StudentExclusions } from './exclusions.ts'
+import { fillSlots } from './fill-slots.ts'
 import { seededOrder, seedOf } from './random.ts'
 import type { Ranking } from './ranking.ts'
 import { type Shortage, shortageOf } from './shortage.ts'
@@ -60,14 +60,11 @@ export function choosePersonalised(input: PersonalisedInput): PersonalisedChoice
   const offering = containers.filter((container) => candidates.byContainer.get(container)?.isEmpty === false)
   const goal = assignment.goalPes ?? pesPerContainer * offering.length
   const slots = [{ count: goal, displacement: new Map(containers.map((container) => [container, 0])) }]
-  const picks = allocate({
+  const picks = fillSlots({
     slots,
-    candidates: rankCandidates({
-      candidates,
-      ranking: input.ranking,
-      seed: drawn,
-      demand: demandOf(slots, candidates),
-    }),
+    candidates,
+    ranking: input.ranking,
+    seed: drawn,
     containerOrder: seededOrder(drawn, containers),
   })
   const exercises = picks.map(({ exercise }) => exercise.uuid)

@@ -1,9 +1,9 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { Assignment } from '#domain/student.ts'
-import { allocate, type PickedExercise, type SlotGroup } from './allocate.ts'
-import { type Candidates, gatherCandidates, rankCandidates } from './candidates.ts'
-import { demandOf } from './demand.ts'
+import type { PickedExercise, SlotGroup } from './allocate.ts'
+import { type Candidates, gatherCandidates } from './candidates.ts'
 import { ownGroups } from './exclusions.ts'
+import { fillSlots } from './fill-slots.ts'
 import type { HistoryEntry, HistoryType } from './history.ts'
 import type { AssignmentContext } from './personalised.ts'
 import { goalSpesDefault, type PlanEntry, randomAgoFrom, spacedPlan } from './plan.ts'
@@ -76,14 +76,11 @@ export function chooseSpaced(input: SpacedInput): SpacedChoice {
   const kOf = kAgoOf(entries)
   const drawn = seedOf(seed, assignment.uuid, historyType)
   const slots = plan.map((entry) => slotOf(entry, kOf, input.fallback ?? 'spaced_first'))
-  const allocated = allocate({
+  const allocated = fillSlots({
     slots,
-    candidates: rankCandidates({
-      candidates,
-      ranking: input.ranking,
-      seed: drawn,
-      demand: demandOf(slots, candidates),
-    }),
+    candidates,
+    ranking: input.ranking,
+    seed: drawn,
     containerOrder: seededOrder(drawn, kOf.keys()),
   })
   const picks = allocated.map((pick): SpacedPick => {

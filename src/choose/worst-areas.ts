@@ -1,10 +1,10 @@
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { allocate, type PickedExercise } from './allocate.ts'
-import { Candidates, gatherCandidates, rankCandidates } from './candidates.ts'
-import { demandOf } from './demand.ts'
+import type { PickedExercise } from './allocate.ts'
+import { Candidates, gatherCandidates } from './candidates.ts'
 import type { EcosystemIndex } from './ecosystem-index.ts'
 import type { StudentExclusions } from './exclusions.ts'
+import { fillSlots } from './fill-slots.ts'
 import type { Offer } from './offers.ts'
 import { seedOf } from './random.ts'
 import type { Ranking } from './ranking.ts'
@@ -96,14 +96,11 @@ export function choosePractice(input: PracticeInput): PracticeChoice {
     count,
     displacement: new Map(containers.map((container, at) => [container, Math.abs(at - own)])),
   }))
-  const allocated = allocate({
+  const allocated = fillSlots({
     slots,
-    candidates: rankCandidates({
-      candidates,
-      ranking: input.ranking,
-      seed: drawn,
-      demand: demandOf(slots, candidates),
-    }),
+    candidates,
+    ranking: input.ranking,
+    seed: drawn,
     // Not drawn: between equals the worse area comes first.
     containerOrder: containers,
   })
