@@ -456,6 +456,15 @@ test('an instance that hung up kept slots that it was given afterwards, until it
   assert.equal(await owned(), held, 'what it had before it knows of')
 })
 
+test('an instance that hung up and holds nothing was counted as a member, and others got no more than their share', async () => {
+  const { remote, instance } = await open('hung_up_and_left', 2)
+  const [gone, another] = [instance(), instance()]
+  await gone.release((await gone.fetch()).slots)
+  const request = { subscription: 'hung_up_and_left', leaseMs: 30_000, waitMs: 0, eventsMax: 500, received: [] }
+  await remote.fetch({ ...request, instance: gone.id, gone: AbortSignal.abort() })
+  assert.equal((await another.fetch()).slots.length, 2)
+})
+
 test('[S46] remote: a stream is replayed from the start while others go on', async () => {
   const { lanes, instance } = await open('replay', 1)
   const [stream, consumer] = [newStream(), instance()]

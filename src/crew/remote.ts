@@ -157,9 +157,19 @@ export class RemoteSubscriptions {
     } finally {
       request.gone?.removeEventListener('abort', wake)
       this.#waiting.delete(waiting)
-      // It may have given back all it had while this was on its way: what was taken since then nobody knows of.
-      if (request.gone?.aborted) await this.#storeOf(request.subscription).release(gained)
+      if (request.gone?.aborted) await this.#takeBack(request, gained)
     }
+  }
+
+  /**
+   * The instance may have given back all it had while its call was on the way, and left: what it gained since then it
+   * does not know of, and as a member it would keep slots from others until its lease ends.
+   */
+  async #takeBack({ subscription, instance }: FetchRequest, gained: readonly SlotGrant[]): Promise<void> {
+    const store = this.#storeOf(subscription)
+    await store.release(gained)
+    const slots = await store.slots()
+    if (slots.every(({ owner }) => owner !== instance)) await store.leave(instance)
   }
 
   #storeOf(subscription: string) {

@@ -11,7 +11,12 @@ let server: ContractServer
 before(async () => {
   server = await startContractServer('program')
 })
-after(() => server.stop())
+/** Those that a failed test left behind would go on for ever. */
+const leftBehind = new AbortController()
+after(() => {
+  leftBehind.abort()
+  return server.stop()
+})
 
 test('the samples of docs/api.md are answered as printed', async () => {
   const text = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8')
@@ -27,6 +32,7 @@ test('the samples of docs/api.md are answered as printed', async () => {
 })
 
 const settings = { mode: 'remote', kinds: ['course'], start: 'now' } as const
+/** Less than the lease of 30 s of a consumer that is gone: nothing here may wait for one. */
 const limitMs = 20_000
 
 /** Numbers by course, in the order in which they took effect; an event that is known already has none. */
@@ -66,7 +72,7 @@ function startConsumer(name: string, handle: (delivery: Delivered) => void) {
   const running = consumeSubscription({
     subscription: createClient({ url: server.url }).subscription(name),
     handle: async (delivery) => handle(delivery),
-    signal: stop.signal,
+    signal: AbortSignal.any([stop.signal, leftBehind.signal]),
     onProblem: (problem) => problems.push(problem),
   })
   return { problems, stop: () => stop.abort(), running }
@@ -90,10 +96,8 @@ test('a consumer that comes after another goes on where that one stopped, at onc
 
   await Promise.all(courses.map((uuid) => record(uuid, 4, 7)))
   assert.deepEqual(await client.create(settings), { status: 'exists' })
-  const started = performance.now()
   const second = startConsumer('resumed', count)
   await effects.holds(courses, 7)
-  assert.ok(performance.now() - started < 15_000, 'the slots were given back, nobody waits for a lease of 30 s')
   second.stop()
   await second.running
   assert.equal(delivered, 5 * 7, 'what was confirmed does not come again')
