@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import type { Audience } from '#choose/visible-answers.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
@@ -13,6 +13,8 @@ import { createLearnerKeeper } from './learners.ts'
 import { openStudentRecords, type StudentRecord, type StudentRecords } from './student-records.ts'
 
 const { pool } = await openTestDatabase()
+const log = await openLog(pool)
+after(() => log.close())
 
 const book = uuidOf(2, 1)
 const period = uuidOf(10, 1)
@@ -36,6 +38,13 @@ function classOf(n: number): Made {
   const students = [1, 2, 3].map((one) => uuidOf(3, 10 * n + one))
   const course = new TestStream(uuidOf(1, n)).create(book)
   return { course: roster(course, students), students }
+}
+
+/** Appends what the course has written; the answer is to fold it afterwards. */
+async function append(course: TestStream): Promise<{ fold(): Promise<unknown> }> {
+  const events = course.take()
+  await log.append(events)
+  return { fold: () => foldEntries(pool, [entryOf(events)]) }
 }
 
 function roster(course: TestStream, students: readonly Uuid[], container = period): TestStream {
@@ -148,12 +157,6 @@ test('a class is its active students, also after some have gone', async () => {
 test('records wait for events of their course that are readable and not applied', async () => {
   const { course, students } = classOf(5)
   const [ann] = students as [Uuid]
-  const log = await openLog(pool)
-  const append = async () => {
-    const events = course.take()
-    await log.append(events)
-    return { fold: () => foldEntries(pool, [entryOf(events)]) }
-  }
   const waits: string[] = []
   const records = kept()
   const looking = (apply: () => Promise<unknown>) =>
@@ -170,26 +173,19 @@ test('records wait for events of their course that are readable and not applied'
       },
       behind: () => waits.push('behind'),
     })
-  const announced = await append()
+  const announced = await append(course)
   assert.ok((await looking(announced.fold)).has(ann), 'nobody knew the student')
   answer(course, ann, 51)
-  const answered = await append()
+  const answered = await append(course)
   assert.equal((await looking(answered.fold)).get(ann)?.answers.length, 1)
   await looking(async () => assert.fail('nothing is late'))
   assert.deepEqual(waits, ['all', `${partOf('course', course.stream)}/0 true`])
-  await log.close()
 })
 
 test('a record that lacks what was in the log is told to be behind, also when its course is set aside', async () => {
   const { course, students } = classOf(9)
   const [ann] = students as [Uuid]
-  const log = await openLog(pool)
-  const append = async () => {
-    const events = course.take()
-    await log.append(events)
-    return { fold: () => foldEntries(pool, [entryOf(events)]) }
-  }
-  const announced = await append()
+  const announced = await append(course)
   const records = kept()
   const isBehind = async (isInTime: boolean, meanwhile = async (): Promise<unknown> => undefined) => {
     const told: string[] = []
@@ -205,7 +201,7 @@ test('a record that lacks what was in the log is told to be behind, also when it
   assert.equal(await isBehind(false, announced.fold), false, 'applied just then')
   const answered = await (async () => {
     answer(course, ann, 91)
-    return append()
+    return append(course)
   })()
   assert.equal(await isBehind(false), true, 'time was up')
   assert.equal(await isBehind(true), true, 'the slot has passed a course that is set aside')
@@ -213,11 +209,10 @@ test('a record that lacks what was in the log is told to be behind, also when it
   const whileAnswered = async () => {
     await answered.fold()
     answer(course, ann, 92)
-    another.fold = (await append()).fold
+    another.fold = (await append(course)).fold
   }
   assert.equal(await isBehind(false, whileAnswered), false, 'what came after the question is none of it')
   assert.equal(await isBehind(true, another.fold), false)
-  await log.close()
 })
 
 /** Small numbers from a seed. */

@@ -30,13 +30,7 @@ after(async () => {
 async function run(seed: number, guards: Guards): Promise<{ disorder: string | undefined; waits: number }> {
   const name = `seed ${seed} ${guards.handOver}`
   const world = new HandOverWorld({ crew, log, name, random: seededRandom(seed), guards })
-  await world.open()
-  try {
-    for (let step = 0; step < stepsPerSeed; step += 1) await world.step()
-    await world.drain()
-  } finally {
-    world.close()
-  }
+  await world.run(stepsPerSeed)
   const effects = await crew.effects(name)
   const wrong = world.streams.find((stream) => {
     return String(effects.get(stream) ?? []) !== String(upTo(world.countOf(stream)))

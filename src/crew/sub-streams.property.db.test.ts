@@ -33,13 +33,7 @@ after(async () => {
 async function run(seed: number, guards: Guards): Promise<{ wrong: string | undefined; changes: number }> {
   const name = `divided ${seed} ${guards.barrier}`
   const world = new HandOverWorld({ crew, log, name, random: seededRandom(seed), guards, isDivided: true })
-  await world.open()
-  try {
-    for (let step = 0; step < stepsPerSeed; step += 1) await world.step()
-    await world.drain()
-  } finally {
-    world.close()
-  }
+  await world.run(stepsPerSeed)
   return { wrong: wrongIn(world, await crew.effects(name)), changes: world.changes }
 }
 

@@ -74,7 +74,7 @@ export class HandOverWorld {
     this.streams = coursesOfPart(options.name, 3)
   }
 
-  async open(): Promise<void> {
+  async #open(): Promise<void> {
     const { crew, log, name } = this.#options
     const orderedBy = this.#options.isDivided ? 'student' : 'stream'
     const setup = { name, mode: 'embedded', kinds: ['course'], startsAt: 'now', parts, orderedBy } as const
@@ -89,12 +89,18 @@ export class HandOverWorld {
     }
   }
 
-  close(): void {
-    for (const { connection } of this.#workers) connection.close()
+  /** So many things that can happen, then to the end. */
+  async run(steps: number): Promise<void> {
+    try {
+      await this.#open()
+      for (let step = 0; step < steps; step += 1) await this.#step()
+      await this.#drain()
+    } finally {
+      for (const { connection } of this.#workers) connection.close()
+    }
   }
 
-  /** One thing that can happen. */
-  async step(): Promise<void> {
+  async #step(): Promise<void> {
     const { isDivided = false, random } = this.#options
     if (isDivided && random() < 0.08) return this.#share()
     const draw = random()
@@ -108,7 +114,7 @@ export class HandOverWorld {
   }
 
   /** Nothing fails any more: everything that is owed is delivered. */
-  async drain(): Promise<void> {
+  async #drain(): Promise<void> {
     const { log, crew, name } = this.#options
     this.#poisoned.clear()
     if (this.#held.length > 0) await log.append(this.#held.splice(0))
