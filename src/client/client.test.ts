@@ -150,6 +150,18 @@ test('the furthest position of the writes is kept, and goes with the reads that 
   assert.deepEqual(sent, ['A/0', 'A/0', undefined])
 })
 
+test('the caller is told of answers that were behind', async (context) => {
+  const behind: string[] = []
+  const line = { request_uuid: 'r', student_uuid: 's', book_container_uuid: 'b', algorithm_name: 'biglearn_sparfa' }
+  const body = { student_clue_responses: [{ request_uuid: 'r' }] }
+  const answer = (_: Received, index: number) =>
+    index === 0 ? { headers: { 'biglearn-behind': '1' }, body } : { body }
+  const { client } = await serve(context, answer, { onBehind: (endpoint) => behind.push(endpoint) })
+  await client.fetchStudentClues([line])
+  await client.fetchStudentClues([line])
+  assert.deepEqual(behind, ['fetch_student_clues'])
+})
+
 test('Retry-After is honoured', async (context) => {
   const busy = { status: 503, headers: { 'retry-after': '90' }, body: { errors: [] } }
   const { client, slept, retries } = await serve(context, (_, index) => (index === 0 ? busy : created))

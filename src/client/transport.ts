@@ -23,6 +23,8 @@ export interface TransportOptions {
   readonly attemptMsMax?: number
   readonly backoff?: Backoff
   readonly onRetry?: (retry: Retry) => void
+  /** An answer was made without what had been acknowledged before, because learning was late: ask again. */
+  readonly onBehind?: (endpoint: string) => void
   readonly fetch?: typeof globalThis.fetch
   readonly clock?: Clock
   /** Uniform in 0…1, for the jitter. */
@@ -148,6 +150,7 @@ function placeOf(position: string): string {
 }
 
 const positionHeader = 'Biglearn-Position'
+const behindHeader = 'Biglearn-Behind'
 
 interface AttemptContext {
   readonly call: CallOptions
@@ -177,6 +180,7 @@ async function attempt(request: TransportRequest, options: TransportOptions, con
   if (response.ok && reply !== undefined) {
     const position = response.headers.get(positionHeader)
     if (position !== null) context.seen(position)
+    if (response.headers.has(behindHeader)) options.onBehind?.(request.endpoint)
     return reply
   }
   // Biglearn's own refusals are JSON. An HTML 404 comes from a proxy and may be gone with the next deploy; only "too
