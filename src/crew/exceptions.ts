@@ -2,9 +2,9 @@ import type pg from 'pg'
 import type { StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
-import { type SlotKey, slotName } from './ownership.ts'
+import { laneOf, type SlotKey, slotName } from './ownership.ts'
 import type { CrewTransaction } from './store.ts'
-import { laneOf, lanePosition } from './sub-streams.ts'
+import { lanePosition } from './sub-streams.ts'
 
 /*
  * Streams that are set aside for one subscription: a failing course waits with its own row while its lane goes on

@@ -1,7 +1,7 @@
 import type pg from 'pg'
-import { type SlotKey, slotName } from './ownership.ts'
+import { laneOf, type SlotKey, slotName } from './ownership.ts'
 import type { SlotGrant } from './slots.ts'
-import { laneOf, slotOfShare } from './sub-streams.ts'
+import { slotOfShare } from './sub-streams.ts'
 
 /*
  * The proof of ownership. The first statement of each effect transaction locks the slot rows by their tokens and the

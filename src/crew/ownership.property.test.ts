@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { toUuid, type Uuid } from '#domain/ids.ts'
-import { decideOwnership, lostSlots, quotaOf, type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
-import { laneOf, slotOfShare } from './sub-streams.ts'
+import { decideOwnership, laneOf, lostSlots, quotaOf, type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
+import { slotOfShare } from './sub-streams.ts'
 
 const memberCount = fc.integer({ min: 1, max: 16 })
 const slotCount = fc.integer({ min: 0, max: 256 })

@@ -34,6 +34,11 @@ export interface OwnershipMoves {
   readonly acquire: readonly SlotOwnership[]
 }
 
+/** The lane of the log that a slot reads. */
+export function laneOf(slot: Pick<SlotKey, 'lane'>): number {
+  return slot.lane % laneNumbers
+}
+
 export function slotName(slot: SlotKey): string {
   return `${slot.part}/${slot.lane}`
 }
@@ -102,8 +107,8 @@ function lanesOfSeveralSlots(slots: readonly SlotKey[]): Set<string> {
   return new Set(slots.flatMap((slot) => (slot.lane >= laneNumbers ? [laneName(slot)] : [])))
 }
 
-function laneName({ part, lane }: SlotKey): string {
-  return slotName({ part, lane: lane % laneNumbers })
+function laneName(slot: SlotKey): string {
+  return slotName({ part: slot.part, lane: laneOf(slot) })
 }
 
 /**

@@ -2,9 +2,9 @@ import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { LaneCursor, Log } from '#log/log.ts'
 import { systemTime, type Time } from '#platform/time.ts'
-import { type SlotKey, slotName } from './ownership.ts'
+import { laneOf, type SlotKey, slotName } from './ownership.ts'
 import type { SubscriptionRunner } from './run-subscription.ts'
-import { laneOf, shareOf } from './sub-streams.ts'
+import { shareOf } from './sub-streams.ts'
 import type { SubscriptionProgress } from './subscription.ts'
 
 /*

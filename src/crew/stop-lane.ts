@@ -2,9 +2,9 @@ import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
 import type { SetAside, StreamException } from './exceptions.ts'
 import type { LaneSlot } from './fence.ts'
-import type { SlotKey } from './ownership.ts'
+import { laneOf, type SlotKey } from './ownership.ts'
 import type { CrewTransaction } from './store.ts'
-import { laneOf, shareOf, slotOfShare } from './sub-streams.ts'
+import { shareOf, slotOfShare } from './sub-streams.ts'
 
 /*
  * Brings all slots of a lane to one position, in one transaction that holds their locks: when something fails, and when

@@ -6,8 +6,8 @@ import { shareOfStudent } from '#domain/parts.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { uuidOf } from '#log/sample-events.ts'
 import { dutyOf, type StreamException } from './exceptions.ts'
-import { slotName } from './ownership.ts'
-import { isBarrier, isWithinReach, laneOf, lanePosition, ofShare, shareOf, slotOfShare } from './sub-streams.ts'
+import { laneOf, slotName } from './ownership.ts'
+import { isBarrier, isWithinReach, lanePosition, ofShare, shareOf, slotOfShare } from './sub-streams.ts'
 
 const course = uuidOf('course')
 

@@ -1,7 +1,7 @@
 import { type StoredEvent, studentOf } from '#domain/events.ts'
 import { shareOfStudent } from '#domain/parts.ts'
 import type { LaneEntry } from '#log/log.ts'
-import { laneNumbers, type SlotKey, slotName } from './ownership.ts'
+import { laneNumbers, laneOf, type SlotKey, slotName } from './ownership.ts'
 
 /*
  * A lane of its own, read through several slots: each delivers the events of its share of the students, for
@@ -14,11 +14,6 @@ import { laneNumbers, type SlotKey, slotName } from './ownership.ts'
 
 /** Entries that a slot may be ahead of the slowest one of its lane: what a failure or a new number of shares leaves. */
 const entriesAheadMax = 256
-
-/** The lane of the log that a slot reads. */
-export function laneOf(slot: Pick<SlotKey, 'lane'>): number {
-  return slot.lane % laneNumbers
-}
 
 export function shareOf(slot: Pick<SlotKey, 'lane'>): number {
   return Math.floor(slot.lane / laneNumbers)

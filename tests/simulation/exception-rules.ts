@@ -1,7 +1,6 @@
 import type { SetAside, StreamException } from '#crew/exceptions.ts'
-import { type SlotKey, slotName } from '#crew/ownership.ts'
+import { laneOf, type SlotKey, slotName } from '#crew/ownership.ts'
 import type { CrewTransaction } from '#crew/store.ts'
-import { laneOf } from '#crew/sub-streams.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { lockOn, type ServerSession } from './server.ts'
