@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { RequestGivenUp } from '#client/errors.ts'
 import { readTokens } from '#platform/config.ts'
+import { integerFrom } from '../integer.ts'
 import { terminalProgress } from './progress.ts'
 import { renderReport } from './report.ts'
 import { runDemo } from './run.ts'
@@ -28,9 +29,9 @@ export function demoCommand(): Command {
     .option('--sparfa-token <secret>', 'token for matrices (default: BIGLEARN_SPARFA_TOKEN)')
     .option('--operator-token <secret>', 'token for the status (default: BIGLEARN_OPERATOR_TOKEN)')
     .option('--answers <file>', 'CSV, also .gz, with the columns learner,question,concept,correct,order')
-    .option('--students <count>', 'size of the simulated class, or the first so many of the file', positiveInteger)
-    .option('--seed <number>', 'of the simulated class and of all uuids', nonNegativeInteger, 1)
-    .option('--wait <seconds>', 'how long the server may take to learn', nonNegativeInteger, 300)
+    .option('--students <count>', 'size of the simulated class, or the first so many of the file', integerFrom(1))
+    .option('--seed <number>', 'of the simulated class and of all uuids', integerFrom(0), 1)
+    .option('--wait <seconds>', 'how long the server may take to learn', integerFrom(0), 300)
     .option('--json', 'print the report as JSON')
     .action(demo)
 }
@@ -66,17 +67,6 @@ async function demo(flags: DemoFlags): Promise<void> {
     }
     process.exitCode = 1
   }
-}
-
-function nonNegativeInteger(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('an integer from 0 is needed')
-  return Number(text)
-}
-
-function positiveInteger(text: string): number {
-  const value = nonNegativeInteger(text)
-  if (value === 0) throw new InvalidArgumentError('an integer from 1 is needed')
-  return value
 }
 
 function httpUrl(text: string): string {

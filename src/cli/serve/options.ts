@@ -4,6 +4,7 @@ import { ConfigurationError } from '#platform/config.ts'
 import { lagMsMaxDefault } from '#platform/readers.ts'
 import { addressesOf } from '#platform/servers.ts'
 import { storageCheckMsDefault } from '#platform/storage.ts'
+import { integerFrom } from '../integer.ts'
 import type { ReplicaSettings } from './replicas.ts'
 import type { StorageSettings } from './storage.ts'
 
@@ -25,17 +26,8 @@ export function parseRoles(text: string): ReadonlySet<Role> {
   return known
 }
 
-export function parsePort(text: string): number {
-  const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('must be 0 to 65535.')
-  return port
-}
-
-export function parseThreads(text: string): number {
-  const threads = Number(text)
-  if (Number.isInteger(threads) && threads >= 1 && threads <= threadsMax) return threads
-  throw new InvalidArgumentError(`must be 1 to ${threadsMax}.`)
-}
+export const parsePort = integerFrom(0, 65_535)
+export const parseThreads = integerFrom(1, threadsMax)
 
 export function requireDatabaseUrl(environment: NodeJS.ProcessEnv): string {
   const url = environment['DATABASE_URL']

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { type AnswerKind, answerKinds } from '#choose/experiment.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
@@ -10,6 +10,7 @@ import { openStreamReader } from '#log/open.ts'
 import { openReaderConnections } from '#platform/postgres.ts'
 import { type Progress, terminalProgress } from '../demo/progress.ts'
 import { parseKinds, parseTime } from '../experiments/tools.ts'
+import { integerFrom } from '../integer.ts'
 import { requireDatabaseUrl } from '../serve/options.ts'
 import { parseUuids } from '../streams/tools.ts'
 import { parseShadowAlgorithm, type ShadowAlgorithm } from './algorithms.ts'
@@ -56,8 +57,13 @@ export function shadowCommand(): Command {
         .default(kindsDefault, kindsDefault.join(',')),
     )
     .option('--course <uuid>', 'only this course; may be repeated', parseUuids)
-    .option('--courses <number>', 'how many courses to draw where none is named', parseCount, 50)
-    .option('--sample <number>', 'how many answers, and how many assignments, to look at at most', parseCount, 500)
+    .option('--courses <number>', 'how many courses to draw where none is named', integerFrom(1, 9_999_999), 50)
+    .option(
+      '--sample <number>',
+      'how many answers, and how many assignments, to look at at most',
+      integerFrom(1, 9_999_999),
+      500,
+    )
     .option('--seed <text>', 'what is drawn depends on it alone', '1')
     .option('--from <time>', 'look at what was recorded from then on, such as 2026-09-01T08:00:00Z', parseTime)
     .option('--to <time>', 'and before then', parseTime)
@@ -142,9 +148,4 @@ export async function runShadow(url: string, flags: ShadowFlags, progress: Progr
   } finally {
     await pool.end()
   }
-}
-
-function parseCount(text: string): number {
-  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('must be a number from 1 on.')
 }

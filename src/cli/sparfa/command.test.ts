@@ -99,7 +99,7 @@ test('both kernels and any number of threads write the same matrix, to the last 
   assert.equal(written[1], written[0])
   assert.equal(written[2], written[0])
   await assert.rejects(sparfa('fit', answers, '--kernel', 'fast'), /plain or wasm is needed/)
-  await assert.rejects(sparfa('fit', answers, '--threads', '0'), /must be 1 to 64/)
+  await assert.rejects(sparfa('fit', answers, '--threads', '0'), /from 1 to 64/)
 })
 
 test('mistakes name the file, the line and the column, and end with code 1', async () => {

@@ -4,9 +4,10 @@ import { FitThreads, threadsFor } from '#due/block-threads.ts'
 import type { FitOptions, FitProgress } from '#estimate/sparfa/fit.ts'
 import { storeMatrix } from '#estimate/sparfa/matrix.ts'
 import type { KernelName } from '#estimate/sparfa/workspace.ts'
+import { integerFrom } from '../integer.ts'
 import { readAnswersData, wholeInput } from './data-set.ts'
 import { renderProgress } from './measuring.ts'
-import { fileExplanation, fileHelp, kernelOption, presetOption, seed, threadsOption } from './options.ts'
+import { fileExplanation, fileHelp, kernelOption, presetOption, threadsOption } from './options.ts'
 import { drawPlots } from './plots.ts'
 import type { SparfaPreset } from './protocol.ts'
 import { renderMatrix } from './report.ts'
@@ -33,7 +34,7 @@ export function fitCommand(): Command {
     .option(
       '--seed <number>',
       'which answers are kept back to decide when to stop; the same seed, the same matrix',
-      seed,
+      integerFrom(0),
       1,
     )
     .option('--out <file>', 'write the matrix as JSON, in the form the server stores and hands out')

@@ -84,8 +84,3 @@ export function seedList(text: string): number[] {
   if (new Set(seeds).size < seeds.length) throw new InvalidArgumentError('a seed comes twice')
   return seeds
 }
-
-export function seed(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('an integer from 0 is needed')
-  return Number(text)
-}
