@@ -13,6 +13,7 @@ import { replay } from './replay.ts'
 import { soak, soakDefaults } from './soak.ts'
 import { sparfa } from './sparfa.ts'
 import { printLine } from './support/figures.ts'
+import { removeLeftovers } from './support/product.ts'
 import { takeover } from './takeover.ts'
 
 /*
@@ -163,7 +164,22 @@ bench(
     printLine(await soak({ ...options, interrupted: interrupting.signal }))
   })
 
+let isInterrupted = false
+program.hook('preAction', (_, command) => {
+  // Ends by itself, and prints what it saw.
+  if (command.name() === 'soak') return
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, async () => {
+      isInterrupted = true
+      process.stderr.write('bench: interrupted, removing what it started\n')
+      await removeLeftovers()
+      process.exit(130)
+    })
+  }
+})
+
 program.parseAsync().catch((error: unknown) => {
+  if (isInterrupted) return
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   process.exit(1)
 })

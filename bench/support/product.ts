@@ -27,10 +27,23 @@ const benchSettings = {
   jit: 'off',
 }
 
+/** What outlives this process: servers, and folders of databases. */
+const left = new Set<() => Promise<void>>()
+
+/** For a benchmark that is interrupted. */
+export async function removeLeftovers(): Promise<void> {
+  await Promise.allSettled(Array.from(left, (remove) => remove()))
+}
+
 export async function startBenchDatabase(settings: Readonly<Record<string, string>> = {}): Promise<BenchDatabase> {
   // Beside the code, not in the system's temporary folder, which may live in memory.
   const dataDir = await mkdtemp(join(process.cwd(), '.bench-'))
   const cluster: EmbeddedDatabase = await startEmbedded({ dataDir, settings: { ...benchSettings, ...settings } })
+  const remove = async (): Promise<void> => {
+    await cluster.stop()
+    await rm(dataDir, { recursive: true, force: true })
+  }
+  left.add(remove)
   await migrate(cluster.url, await readMigrations())
   const pool = new pg.Pool({ connectionString: cluster.url, max: 4, statement_timeout: 600_000 })
   pool.on('error', () => undefined)
@@ -41,8 +54,8 @@ export async function startBenchDatabase(settings: Readonly<Record<string, strin
     cpuSeconds: () => cpuSecondsOfServer(join(dataDir, 'postgres')),
     stop: async () => {
       await pool.end()
-      await cluster.stop()
-      await rm(dataDir, { recursive: true, force: true })
+      left.delete(remove)
+      await remove()
     },
   }
 }
@@ -82,8 +95,11 @@ export async function startProduct(
     env: { ...process.env, ...settings, DATABASE_URL: databaseUrl, BIGLEARN_LAME_DUCK_MS: '0' },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
+  const kill = (): Promise<void> => endChild(child, 'SIGKILL')
+  left.add(kill)
+  child.once('exit', () => left.delete(kill))
   await untilReady(port, child).catch(async (error) => {
-    await endChild(child, 'SIGKILL')
+    await kill()
     throw error
   })
   return {
@@ -91,7 +107,7 @@ export async function startProduct(
     pid: child.pid ?? 0,
     hasEnded: () => hasEnded(child),
     stop: () => endChild(child, 'SIGTERM'),
-    kill: () => endChild(child, 'SIGKILL'),
+    kill,
   }
 }
 
