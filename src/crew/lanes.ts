@@ -4,10 +4,10 @@ import { balanceLanes, type MovedStream, type PolicyChange, readSharedLanes, set
 import type { Reason } from '#log/log.ts'
 import { jittered, systemTime } from '#platform/time.ts'
 import type { SlotKey } from './ownership.ts'
-import { transactionOn } from './postgres-store.ts'
+import { positionsOn } from './postgres-store.ts'
 import { createSlotsOfLanes, isLockTimeout } from './slots.ts'
 import { type LaneReader, stopLane } from './stop-lane.ts'
-import type { CrewTransaction } from './store.ts'
+import type { PositionsTransaction } from './store.ts'
 import { runTransactionOn, type TransactionLimits } from './transaction.ts'
 
 /*
@@ -50,8 +50,7 @@ async function shareLanes({ pool, source }: LanePlace): Promise<void> {
   )
   for (const { subscription: name, shares, ...slot } of found.rows) {
     await runTransactionOn(pool, shareLimits, (client) => {
-      const apply = (): Promise<void> => Promise.reject(new Error('nothing is applied here'))
-      return shareLane({ source }, transactionOn(client, { name, apply }), slot, shares)
+      return shareLane({ source }, positionsOn(client, name), slot, shares)
     }).catch((error: unknown) => {
       if (!isLockTimeout(error)) throw error
     })
@@ -64,7 +63,7 @@ async function shareLanes({ pool, source }: LanePlace): Promise<void> {
  */
 export async function shareLane(
   place: { readonly source: LaneReader },
-  transaction: CrewTransaction,
+  transaction: PositionsTransaction,
   slot: SlotKey,
   shares: number,
 ): Promise<void> {

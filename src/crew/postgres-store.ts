@@ -14,7 +14,7 @@ import { confirmSlots, lockLane, lockSlots, readPositions, resizeLane } from './
 import { readLanePositions } from './hand-over.ts'
 import { readSkips } from './skips.ts'
 import { createOwnershipStore, createSlots } from './slots.ts'
-import type { CrewConnection, CrewStore, CrewTransaction } from './store.ts'
+import type { CrewConnection, CrewStore, CrewTransaction, PositionsTransaction } from './store.ts'
 import type { Subscription } from './subscription.ts'
 import { runTransaction, type TransactionLimits } from './transaction.ts'
 
@@ -57,8 +57,7 @@ function connectionOn(client: pg.PoolClient, crew: PostgresCrew, close: () => vo
   }
 }
 
-export function transactionOn(client: pg.ClientBase, subscription: PostgresCrew['subscription']): CrewTransaction {
-  const { name } = subscription
+export function positionsOn(client: pg.ClientBase, name: string): PositionsTransaction {
   return {
     lockSlots: (grants, byToken) => lockSlots(client, name, grants, byToken),
     findExceptions: (streams, isLocked) => findExceptions(client, name, streams, isLocked),
@@ -72,6 +71,12 @@ export function transactionOn(client: pg.ClientBase, subscription: PostgresCrew[
     moveException: (exception, progress) => moveException(client, name, exception, progress),
     endException: (exception) => endException(client, name, exception),
     confirmSlots: (positions) => confirmSlots(client, name, positions),
+  }
+}
+
+function transactionOn(client: pg.ClientBase, subscription: PostgresCrew['subscription']): CrewTransaction {
+  return {
+    ...positionsOn(client, subscription.name),
     apply: (entries) => subscription.apply(client, entries),
     async attempt(entries) {
       await client.query('savepoint attempt')

@@ -3,7 +3,7 @@ import type { LaneEntry, Log } from '#log/log.ts'
 import type { SetAside, StreamException } from './exceptions.ts'
 import type { LaneSlot } from './fence.ts'
 import { laneOf, type SlotKey } from './ownership.ts'
-import type { CrewTransaction } from './store.ts'
+import type { PositionsTransaction } from './store.ts'
 import { shareOf, slotOfShare } from './sub-streams.ts'
 
 /*
@@ -27,7 +27,7 @@ export interface StoppedLane {
 /** At the highest position of `slots`, or at `until` if that is higher. */
 export async function stopLane(
   { source }: { readonly source: LaneReader },
-  transaction: CrewTransaction,
+  transaction: PositionsTransaction,
   slots: readonly LaneSlot[],
   until: bigint,
   reason: StopReason,

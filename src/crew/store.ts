@@ -32,7 +32,8 @@ export interface CrewConnection {
 }
 
 /** Locks live to the end of the transaction and are taken in one order: slots ascending, exceptions, effects. */
-export interface CrewTransaction {
+/** Positions and exceptions of one subscription. */
+export interface PositionsTransaction {
   /** Locks what is still held under these tokens; slots absent from the answer are lost. By `part/lane`. */
   lockSlots(grants: readonly SlotGrant[], byToken: boolean): Promise<Map<string, FencedSlot>>
   /** Locks all slots of the slot's lane, whoever owns them; comes before `lockSlots`. */
@@ -53,6 +54,9 @@ export interface CrewTransaction {
   endException(exception: StreamException): Promise<void>
   /** Positions never go back here. */
   confirmSlots(positions: readonly (SlotKey & { readonly position: bigint })[]): Promise<void>
+}
+
+export interface CrewTransaction extends PositionsTransaction {
   /** The consumer's effects. */
   apply(entries: readonly LaneEntry[]): Promise<void>
   /** The same under a savepoint: when it throws, the transaction goes on as if it had not been tried. */

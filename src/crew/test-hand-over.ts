@@ -12,7 +12,7 @@ import { allGuards, type Guards } from './guards.ts'
 import { shareLane } from './lanes.ts'
 import { laneOf, type SlotKey, slotName } from './ownership.ts'
 import { runPass, type SlotBatch, startsAtBarrier } from './pass.ts'
-import { postgresCrewStore, transactionOn } from './postgres-store.ts'
+import { positionsOn, postgresCrewStore } from './postgres-store.ts'
 import { createOwnershipStore, createSlotsOfLanes, registerSubscription, type SlotGrant } from './slots.ts'
 import type { CrewConnection } from './store.ts'
 import { slotOfShare } from './sub-streams.ts'
@@ -185,10 +185,7 @@ export class HandOverWorld {
     const lanes = (await this.#slots()).filter(({ lane }) => lane > 0)
     if (lanes.length === 0) return
     const [slot, shares] = [slotOfShare(this.#any(lanes), 0), this.#any([1, 2, 4])]
-    const apply = (): Promise<void> => Promise.reject(new Error('nothing is applied here'))
-    await inTransaction(crew.admin, (client) => {
-      return shareLane({ source: log }, transactionOn(client, { name, apply }), slot, shares)
-    })
+    await inTransaction(crew.admin, (client) => shareLane({ source: log }, positionsOn(client, name), slot, shares))
     this.changes += 1
   }
 
