@@ -78,21 +78,27 @@ async function armsFor(
 ): Promise<(subject: Uuid) => Assigned> {
   const asOf = view?.asOf
   const byDefault: Assigned = { algorithm: ports.algorithmDefault, experiment: undefined }
-  const running = await ports.experiments.running(kind, asOf ?? ports.clock.now())
-  if (running === undefined) return () => byDefault
   // A subject that was acknowledged before must be found, or it would be answered apart from its course.
   const waits = asOf === undefined ? ports.freshness.begin(view?.behind) : undefined
-  const units = await unitsOf(ports.unitsAt(asOf), { kind, subjects, running, waits })
-  const wanted = [...new Set(units.values())]
   const look = asOf === undefined ? ports.experiments.arms : ports.experiments.armsThen
-  const arms = wanted.length === 0 ? new Map<Uuid, string>() : await look(running, wanted)
-  const experiment = { name: running.experiment.name, version: running.version.version }
-  return (subject) => {
-    const unit = units.get(subject)
-    const algorithm = unit && arms.get(unit)
-    return algorithm === undefined ? byDefault : { algorithm, experiment }
+  for (let turn = 1; ; turn += 1) {
+    const running = await ports.experiments.running(kind, asOf ?? ports.clock.now())
+    if (running === undefined) return () => byDefault
+    const units = await unitsOf(ports.unitsAt(asOf), { kind, subjects, running, waits })
+    const wanted = [...new Set(units.values())]
+    const arms = wanted.length === 0 ? new Map<Uuid, string>() : await look(running, wanted)
+    // The experiment got another version, or ended, and this process had not noticed.
+    if (arms.size < wanted.length && turn < turnsMax) continue
+    const experiment = { name: running.experiment.name, version: running.version.version }
+    return (subject) => {
+      const unit = units.get(subject)
+      const algorithm = unit && arms.get(unit)
+      return algorithm === undefined ? byDefault : { algorithm, experiment }
+    }
   }
 }
+
+const turnsMax = 2
 
 interface UnitsAsked {
   readonly kind: AnswerKind

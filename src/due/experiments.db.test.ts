@@ -151,6 +151,18 @@ test('a running experiment is found for its kinds and its time, at most a second
   assert.equal((await experiments.running('spe', startsAt))?.experiment.name, 'found', 'the past stays')
 })
 
+test('a process that is told of another version looks for it at once', async () => {
+  const { startsAt } = await created('noticed')
+  const experiments = openExperiments(pool, { freshMs: 60_000 })
+  const first = await experiments.running('pe', startsAt)
+  assert.ok(first)
+  assert.equal(problemsOf(await reweighExperiment(pool, 'noticed', { arms: arms.toReversed(), actor: 'ada' })), '')
+  assert.equal((await experiments.running('pe', Date.now()))?.version.version, 1)
+  assert.equal((await experiments.arms(first, newUnits(2))).size, 0)
+  assert.equal((await experiments.running('pe', Date.now()))?.version.version, 2)
+  await endExperiment(pool, 'noticed', undefined)
+})
+
 test('of experiments that overlap, created at once, one is refused', async () => {
   const outcomes = await Promise.all(
     ['a', 'b', 'c', 'd'].map((name) =>

@@ -25,7 +25,10 @@ import { inTransaction } from '#platform/postgres.ts'
  */
 export interface Experiments {
   running(kind: AnswerKind, instant: Instant): Promise<RunningExperiment | undefined>
-  /** The arm of each unit, recorded now if it was not. Units are absent when the experiment has just ended. */
+  /**
+   * The arm of each unit, recorded now if it was not. Units are absent when the experiment has just ended or got
+   * another version: `running` says so from then on.
+   */
   arms(running: RunningExperiment, units: readonly Uuid[]): Promise<Map<Uuid, string>>
   /** The same for looking back: what is not recorded is what would have been drawn. */
   armsThen(running: RunningExperiment, units: readonly Uuid[]): Promise<Map<Uuid, string>>
@@ -68,11 +71,12 @@ export function openExperiments(pool: pg.Pool, options: ExperimentOptions = {}):
       if (others.length === 0) return known
       const recorded = await readArms(pool, running, others)
       const fresh = others.filter((unit) => !recorded.has(unit))
-      const written = fresh.length === 0 ? [] : await record(pool, running, fresh)
+      const written = fresh.length === 0 ? new Map<Uuid, string>() : await record(pool, running, fresh)
       for (const [unit, arm] of [...recorded, ...written]) {
         known.set(unit, arm)
         kept.set(keyOf(unit), arm)
       }
+      if (written.size < fresh.length) list = undefined
       return known
     },
     armsThen: async (running, units) => {
