@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { StreamKind } from './events.ts'
 import type { Uuid } from './ids.ts'
 
@@ -11,8 +11,8 @@ export const partsDefault = 64
 
 /** First 16 bits (big-endian) of SHA-256 of the 16 raw uuid bytes, modulo P (streams.md R3). */
 export function partOf(kind: StreamKind, stream: Uuid, parts: number = partsDefault): number {
-  const hash = hashOf(stream) % parts
-  return kind === 'course' ? hash : hash + parts
+  const part = hashOf(stream) % parts
+  return kind === 'course' ? part : part + parts
 }
 
 /** Which of `shares` sub-streams of a course holds the events of a student (streams.md §5.5). */
@@ -20,11 +20,12 @@ export function shareOfStudent(student: Uuid, shares: number): number {
   return hashOf(student) % shares
 }
 
+const raw = Buffer.alloc(16)
+
+/** In one call and without objects, which takes 40 % of the time: whoever polls for work asks for hundreds. */
 function hashOf(uuid: Uuid): number {
-  const digest = createHash('sha256')
-    .update(Buffer.from(uuid.replaceAll('-', ''), 'hex'))
-    .digest()
-  return digest.readUInt16BE(0)
+  raw.write(uuid.replaceAll('-', ''), 'hex')
+  return Number.parseInt(hash('sha256', raw, 'hex').slice(0, 4), 16)
 }
 
 export function kindOfPart(part: number, parts: number = partsDefault): StreamKind {

@@ -59,18 +59,20 @@ export async function readCourseDetails(
 ): Promise<Map<Uuid, CourseDetails>> {
   const keys = [...new Set(courses)].map((course) => ({ part: partOf('course', course, parts), course }))
   const states = await readCourses(pool, keys)
-  const lists = await pool.query<{ course: string; exercises: string[]; exercise_groups: string[] }>(
-    `select stored.*
-     from unnest($1::smallint[], $2::uuid[]) as asked (part, course)
-     cross join lateral (
-       select course, exercises::text[] as exercises, exercise_groups::text[] as exercise_groups
-       from learning_exclusion
-       where part = asked.part
-         and course = asked.course
-       order by scope
-     ) as stored`,
-    [keys.map(({ part }) => part), keys.map(({ course }) => course)],
-  )
+  const lists = await pool.query<{ course: string; exercises: string[]; exercise_groups: string[] }>({
+    name: 'learning_exclusions',
+    text: `
+      select stored.*
+      from unnest($1::smallint[], $2::uuid[]) as asked (part, course)
+      cross join lateral (
+        select course, exercises::text[] as exercises, exercise_groups::text[] as exercise_groups
+        from learning_exclusion
+        where part = asked.part
+          and course = asked.course
+        order by scope
+      ) as stored`,
+    values: [keys.map(({ part }) => part), keys.map(({ course }) => course)],
+  })
   const exclusions = new Map(
     states.map(({ course }) => [course, { exercises: new Set<Uuid>(), groups: new Set<Uuid>() }]),
   )
@@ -152,14 +154,16 @@ export async function readContainer(pool: pg.Pool, container: Uuid): Promise<Cou
 }
 
 export async function readContainersOf(pool: pg.Pool, course: Uuid, parts: number): Promise<CourseContainer[]> {
-  const found = await pool.query<ContainerRow>(
-    `select course, container, parent, is_archived, is_active
-     from learning_course_container
-     where part = $1
-       and course = $2
-     order by container`,
-    [partOf('course', course, parts), course],
-  )
+  const found = await pool.query<ContainerRow>({
+    name: 'learning_containers_of',
+    text: `
+      select course, container, parent, is_archived, is_active
+      from learning_course_container
+      where part = $1
+        and course = $2
+      order by container`,
+    values: [partOf('course', course, parts), course],
+  })
   return found.rows.map(containerOf)
 }
 

@@ -226,6 +226,29 @@ async function bookLike(groups: readonly string[]): Promise<string> {
   return ecosystem
 }
 
+test('more than a poll hands out comes in the next ones, and all of it', async () => {
+  const large = await AlgorithmWorld.start(44, 40)
+  try {
+    const responses = large.classroom.students.map((student) => large.classroom.response(student, 0, 0, true))
+    await large.application.post('/record_responses', { responses })
+    await large.settle()
+    const seen = new Map<string, number>()
+    for (let polls = 0; polls < 10; polls += 1) {
+      const work = await large.clues('many')
+      if (work.length === 0) break
+      assert.ok(work.filter((one) => one.student_uuids.length === 1).length <= 50)
+      for (const one of work) {
+        seen.set(one.student_uuids.join(), (seen.get(one.student_uuids.join()) ?? 0) + 1)
+        await large.estimate('many', one.calculation_uuid, 0.5)
+      }
+    }
+    // The page and the book around it, each once, for 40 students and for the class.
+    assert.deepEqual([...seen.values()], new Array(41).fill(2))
+  } finally {
+    await large.application.stop()
+  }
+})
+
 test('79: without the scheduler’s token 400 with errors; the API’s token does not open', async () => {
   const tokens = { api: ['api'], scheduler: ['secret'], sparfa: [], operator: [] }
   const server = await startMemoryServer({ tokens })

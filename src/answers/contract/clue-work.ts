@@ -22,8 +22,9 @@ import { type Examined, rotated, type WalkedCourse } from './walk.ts'
  */
 const itemsMax: Readonly<Record<SubmittedClueKind, number>> = { student_clues: 50, teacher_clues: 50 }
 const audiences: Readonly<Record<SubmittedClueKind, Audience>> = { student_clues: 'student', teacher_clues: 'teacher' }
-/** Of a student a handful of containers is due at once, so that this many fill most polls and few are read in vain. */
-const studentsPerLook = 20
+/** How many subjects are looked at first; then as many as should fill the poll by what the first ones had. */
+const firstLook: Readonly<Record<SubmittedClueKind, number>> = { student_clues: 4, teacher_clues: 1 }
+const subjectsPerLook = 20
 
 export interface ClueWork {
   readonly kind: SubmittedClueKind
@@ -47,16 +48,15 @@ interface Look {
 }
 
 export async function fetchClueCalculations(ports: ContractPorts, algorithm: string): Promise<ClueItem[]> {
-  const work: ClueWork[] = []
-  for (const kind of ['student_clues', 'teacher_clues'] as const) {
-    const found = await ports.walk.find<ClueWork>({
+  const findAll = (kind: SubmittedClueKind): Promise<ClueWork[]> =>
+    ports.walk.find<ClueWork>({
       kind,
       algorithm,
       itemsMax: itemsMax[kind],
       examine: (course, room) => examine(ports, { kind, algorithm, course, room }),
     })
-    work.push(...found)
-  }
+  // At once, because most of a poll is waiting for the database.
+  const work = (await Promise.all([findAll('student_clues'), findAll('teacher_clues')])).flat()
   await ports.states.writeHandedOut(
     work.map(({ item, ...rest }) => ({ ...rest, calculation: item.calculation, ecosystem: item.ecosystem })),
   )
@@ -67,9 +67,11 @@ async function examine(ports: ContractPorts, look: Look): Promise<Examined<ClueW
   const { kind, algorithm, course, room } = look
   if (course.edition === undefined) return { items: [], nextAt: undefined }
   const subjects = await subjectsOf(ports, look)
-  const states = await statesOf(ports, course, subjects)
   const known = subjects.map(({ uuid }) => uuid)
-  const answered = await ports.states.readAnswered(kind, algorithm, known)
+  const [states, answered] = await Promise.all([
+    statesOf(ports, course, subjects),
+    ports.states.readAnswered(kind, algorithm, known),
+  ])
   const now = ports.clock.now()
   const isCurrent = ({ uuid }: ClueSubject): boolean => {
     const before = answered.get(uuid)
@@ -78,10 +80,12 @@ async function examine(ports: ContractPorts, look: Look): Promise<Examined<ClueW
   const stale = rotated(subjects.filter((subject) => !isCurrent(subject)))
   const nextTimes = subjects.filter(isCurrent).map(({ uuid }) => answered.get(uuid)?.nextAt)
   const items: ClueWork[] = []
-  for (let from = 0; from < stale.length && items.length < room; from += studentsPerLook) {
-    const some = stale.slice(from, from + studentsPerLook)
-    const due = await dueOf(ports, look, some)
-    const settled = some.filter(({ uuid }) => (due.get(uuid)?.work.length ?? 0) === 0)
+  let size = firstLook[kind]
+  for (let from = 0, isFull = false; from < stale.length && !isFull; ) {
+    const some = stale.slice(from, from + size)
+    from += some.length
+    const due = await dueOf(ports, { ...look, room: room - items.length }, some)
+    const settled = some.filter(({ uuid }) => due.get(uuid)?.work.length === 0)
     await ports.states.writeAnswered(
       kind,
       algorithm,
@@ -93,6 +97,8 @@ async function examine(ports: ContractPorts, look: Look): Promise<Examined<ClueW
       items.push(...work)
       nextTimes.push(nextAt)
     }
+    isFull = due.size < some.length || items.length >= room
+    size = Math.min(subjectsPerLook, 4 * size, Math.ceil(((room - items.length) * from) / items.length))
   }
   return { items: items.slice(0, room), nextAt: earliest(nextTimes) }
 }
@@ -103,9 +109,11 @@ function earliest(times: readonly (Instant | undefined)[]): Instant | undefined 
 }
 
 async function subjectsOf(ports: ContractPorts, { kind, course }: Look): Promise<ClueSubject[]> {
-  const students = await ports.reader.studentsOf(course.course)
+  const [students, containers] = await Promise.all([
+    ports.reader.studentsOf(course.course),
+    kind === 'student_clues' ? [] : ports.reader.containersOf(course.course),
+  ])
   if (kind === 'student_clues') return students.map((student) => ({ uuid: student.uuid, students: [student] }))
-  const containers = await ports.reader.containersOf(course.course)
   return containers
     .filter(({ uuid, isActive }) => isActive && uuid !== course.course)
     .map(({ uuid }) => ({ uuid, students: students.filter(({ containers: own }) => own.includes(uuid)) }))
@@ -136,16 +144,20 @@ interface DueClues {
   readonly nextAt: Instant | undefined
 }
 
+/** Of these subjects, as far as there is room; the others are absent. */
 async function dueOf(ports: ContractPorts, look: Look, subjects: readonly ClueSubject[]): Promise<Map<Uuid, DueClues>> {
   const { kind, algorithm, course } = look
   const { edition } = course
   if (edition === undefined) return new Map()
   const uuids = subjects.map(({ uuid }) => uuid)
-  const submitted = await ports.clues.ofSubjects(kind, algorithm, uuids)
+  const [submitted, recordOf] = await Promise.all([
+    ports.clues.ofSubjects(kind, algorithm, uuids),
+    ports.records.load(subjects.flatMap(({ students }) => students.map((student) => student.uuid))),
+  ])
   const calculations = new Map(submitted.map((clue) => [`${clue.subject} ${clue.bookContainer}`, clue.calculation]))
-  const recordOf = await ports.records.load(subjects.flatMap(({ students }) => students.map((student) => student.uuid)))
   const due = new Map<Uuid, DueClues>()
   const breath = createBreath()
+  let room = look.room
   for (const { uuid, students } of subjects) {
     await breath.take()
     const records = students.flatMap((student) => recordOf.get(student.uuid) ?? [])
@@ -154,6 +166,9 @@ async function dueOf(ports: ContractPorts, look: Look, subjects: readonly ClueSu
       return calculations.get(`${uuid} ${bookContainer}`) !== item.calculation
     })
     due.set(uuid, { work: open, nextAt })
+    room -= open.length
+    // The next subject may have as much as this one, for which nobody would be asked.
+    if (room < Math.max(1, open.length)) break
   }
   return due
 }

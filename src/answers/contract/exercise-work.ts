@@ -51,17 +51,23 @@ interface Look {
 async function examine(ports: ContractPorts, look: Look): Promise<Examined<Work>> {
   const { algorithm, course, room } = look
   const students = await ports.reader.studentsOf(course.course)
-  const versions = await ports.reader.studentVersions(students)
   const subjects = students.map(({ uuid }) => uuid)
-  const answered = await ports.states.readAnswered(kind, algorithm, subjects)
+  const [versions, answered] = await Promise.all([
+    ports.reader.studentVersions(students),
+    ports.states.readAnswered(kind, algorithm, subjects),
+  ])
   const stateOf = ({ uuid }: Student): string => {
     const { answer, assignment } = versionOf(versions, uuid)
     return `${answer} ${assignment} ${course.edition?.ecosystem}`
   }
   const stale = rotated(students.filter((student) => answered.get(student.uuid)?.state !== stateOf(student)))
   const items: Work[] = []
-  for (let from = 0; from < stale.length && items.length < room; from += studentsPerLook) {
-    const some = stale.slice(from, from + studentsPerLook)
+  // Whoever has changed mostly has one.
+  let size = room
+  for (let from = 0; from < stale.length && items.length < room; ) {
+    const some = stale.slice(from, from + size)
+    from += some.length
+    size = studentsPerLook
     const due = await dueOf(ports, look, some, versions)
     const settled = some.filter(({ uuid }) => !due.has(uuid))
     const states = settled.map((student): AnsweredState => {

@@ -33,9 +33,11 @@ export function matricesUpdated(ports: ContractPorts, updates: readonly Calculat
 /** Items are students that were counted or could not be yet: a course without any is settled. */
 async function countCourse(ports: ContractPorts, { course }: WalkedCourse, room: number): Promise<Examined<Uuid>> {
   const students = await ports.reader.studentsOf(course)
-  const versions = await ports.reader.studentVersions(students)
   const uuids = students.map(({ uuid }) => uuid)
-  const counted = await ports.states.readAnswered(kind, '', uuids)
+  const [versions, counted] = await Promise.all([
+    ports.reader.studentVersions(students),
+    ports.states.readAnswered(kind, '', uuids),
+  ])
   const stale = students.filter(({ uuid }) => {
     const answer = versions.get(uuid)?.answer ?? -1
     return answer >= 0 && counted.get(uuid)?.state !== String(answer)
@@ -84,18 +86,21 @@ async function countOf(
 
 /** New ecosystems and those with a group that has grown enough, unless it was their turn a moment ago. */
 async function startUpdates(ports: ContractPorts): Promise<void> {
-  const states = await ports.matrixUpdates.states()
+  const [states, ecosystems, triggered] = await Promise.all([
+    ports.matrixUpdates.states(),
+    ports.reader.ecosystems(),
+    ports.matrixUpdates.triggeredGroups(),
+  ])
   const isRested = (ecosystem: Uuid): boolean =>
     (states.get(ecosystem)?.ageMs ?? Number.POSITIVE_INFINITY) >= ports.matrixIntervalMs
   const due = new Set<Uuid>()
-  for (const ecosystem of await ports.reader.ecosystems()) {
+  for (const ecosystem of ecosystems) {
     if (states.has(ecosystem)) continue
     for (const sharing of await ports.reader.ecosystemsSharingGroups(ecosystem)) due.add(sharing)
     due.add(ecosystem)
   }
-  const triggered = await ports.matrixUpdates.triggeredGroups()
-  for (const ecosystems of (await ports.reader.ecosystemsOfGroups(triggered)).values()) {
-    if (ecosystems.every(isRested)) for (const ecosystem of ecosystems) due.add(ecosystem)
+  for (const sharing of (await ports.reader.ecosystemsOfGroups(triggered)).values()) {
+    if (sharing.every(isRested)) for (const ecosystem of sharing) due.add(ecosystem)
   }
   if (due.size === 0) return
   const groups = new Set<Uuid>()

@@ -57,13 +57,13 @@ class World {
   }
 
   /** What a poll finds; nothing while it rests. */
-  poll(itemsMax = 10): Promise<Uuid[]> {
+  poll(itemsMax = 10, itemsPerCourse = 1): Promise<Uuid[]> {
     return this.walk.find({
       kind: 'exercises',
       algorithm: 'any',
       itemsMax,
       examine: async ({ course }, room) => ({
-        items: this.due.has(course) && room > 0 ? [course] : [],
+        items: this.due.has(course) ? new Array<Uuid>(Math.min(room, itemsPerCourse)).fill(course) : [],
         nextAt: undefined,
       }),
     })
@@ -97,6 +97,21 @@ test('few courses are passed in one poll, each item once, and once more as long 
     assert.deepEqual((await world.poll()).sort(), [uuid(5), uuid(6), uuid(599)])
   }
   assert.equal((await world.poll(2)).length, 2)
+})
+
+test('where everything is due a poll looks at the first few courses, and at none that would not fit', async () => {
+  const world = new World(600)
+  for (let n = 0; n < 600; n += 1) world.change(n)
+  const found = await world.poll(50, 20)
+  assert.equal(found.length, 40)
+  assert.equal(new Set(found).size, 2)
+  assert.ok(world.passed <= 100, `it read the states of ${world.passed} courses`)
+})
+
+test('a course with more than a poll takes is handed out as far as there is room', async () => {
+  const world = new World(600)
+  for (const n of [5, 6]) world.change(n)
+  assert.equal((await world.poll(50, 200)).length, 50)
 })
 
 test('what is never answered keeps nothing else waiting', async () => {

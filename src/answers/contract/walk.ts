@@ -50,7 +50,8 @@ export interface CourseWalk {
   find<Item>(order: WalkOrder<Item>): Promise<Item[]>
 }
 
-const coursesPerPage = 250
+/** Where much is due the first few courses fill a poll; where little is, each page is larger than the one before. */
+const coursesPerPage = { first: 16, most: 256, growth: 4 }
 /**
  * What one poll may cost, in courses passed: some 30 µs each. One that has to be looked into costs as much as fifty. So
  * a poll takes some 30 to 60 ms, and what it finds does not depend on how busy the machine is.
@@ -129,25 +130,31 @@ class Poll<Item> {
   readonly #order: WalkOrder<Item>
   readonly #bases = new Map<Uuid, Promise<{ edition: Edition | undefined; basis: string }>>()
   readonly #startedAt = performance.now()
+  #pageSize = coursesPerPage.first
   #effort = 0
+  /** Items of the last course that had any. */
+  #lastFound = 0
 
   constructor(ports: WalkPorts, order: WalkOrder<Item>) {
     this.#ports = ports
     this.#order = order
   }
 
+  /** Another course with as much as the last one would be worked out for items that nobody gets. */
   get isOver(): boolean {
     const isTired = this.#effort >= effortMax || performance.now() - this.#startedAt >= walkMsMax
-    return isTired || this.items.length >= this.#order.itemsMax
+    return isTired || this.items.length + Math.max(1, this.#lastFound) > this.#order.itemsMax
   }
 
   /** Takes the round on; true when it is complete, false when the poll is over before. */
   async walk(round: Round): Promise<boolean> {
     for (;;) {
-      const page = await this.#ports.reader.courseHeads(round.at, coursesPerPage)
+      const size = this.#pageSize
+      this.#pageSize = Math.min(coursesPerPage.most, size * coursesPerPage.growth)
+      const page = await this.#ports.reader.courseHeads(round.at, size)
       const heads = round.hasWrapped ? page.filter((head) => !isAfter(head, round.start)) : page
       if (!(await this.#look(heads, round))) return false
-      const isAtEnd = heads.length < coursesPerPage
+      const isAtEnd = heads.length < size
       if (isAtEnd && round.hasWrapped) return true
       if (isAtEnd) Object.assign(round, { at: beginning, hasWrapped: true })
     }
@@ -173,6 +180,7 @@ class Poll<Item> {
       this.#effort += lookEffort
       const found = await examine({ ...head, edition, basis }, itemsMax - this.items.length)
       this.items.push(...found.items)
+      this.#lastFound = found.items.length || this.#lastFound
       round.hasFound ||= found.items.length > 0
       round.nextAt = Math.min(round.nextAt, found.nextAt ?? round.nextAt)
       if (found.items.length === 0) settled.push({ subject: head.course, state, nextAt: found.nextAt })
