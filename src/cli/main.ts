@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { useSmallSlabs } from '#platform/buffer-slabs.ts'
 import { ConfigurationError, exitConfiguration } from '#platform/config.ts'
 import { createProgram } from './program.ts'
 
@@ -6,6 +7,7 @@ import { createProgram } from './program.ts'
  * The one entry point. Configuration that can not work ends with code 78 and the next step; everything unexpected ends
  * with code 1 and its stack.
  */
+useSmallSlabs()
 try {
   await createProgram().parseAsync()
 } catch (error) {
