@@ -8,6 +8,7 @@ import { ingest, ingestShapes } from './ingest.ts'
 import { lanes } from './lanes.ts'
 import { peers } from './peers.ts'
 import { picks, picksShapes } from './picks.ts'
+import { picksLayouts } from './picks-assignments.ts'
 import { projection } from './projection.ts'
 import { replay } from './replay.ts'
 import { soak, soakDefaults } from './soak.ts'
@@ -109,7 +110,9 @@ bench('peers', 'ingest beside message-db, Emmett and pg-boss, and COPY, on the s
 
 bench('picks', 'personalised and spaced exercises at a fixed rate, and CLUEs of a class of 300', 'class')
   .option('--seconds <n>', 'measured time of the picks', positive, 8)
+  .option('--warm-up <n>', 'seconds of the same before', positive, 15)
   .option('--rate <n>', 'fetches of exercises a second', positive, 200)
+  .option('--layout <name>', `of the processes, one of ${picksLayouts.join(', ')}; all when absent`)
   .option('--shape <name>', `one of ${picksShapes.join(', ')}; all when absent`)
   .action((options) => picks({ ...options, shapes: options.shape === undefined ? picksShapes : [options.shape] }))
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Classroom, type ClassroomStudent } from '../tests/support/classroom.ts'
 import type { PicksOptions } from './picks.ts'
 import { loadAverage, percentile, round } from './support/figures.ts'
-import { roles, startWithClass } from './support/learnt-class.ts'
+import { roles, sendClass } from './support/learnt-class.ts'
 import { runOpenLoop } from './support/open-loop.ts'
 import { type Post, poster } from './support/post.ts'
 import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase, startProduct } from './support/product.ts'
@@ -32,44 +32,81 @@ interface Pick {
 
 type Kind = 'pe' | 'spe'
 
-export async function assignmentPicks(options: PicksOptions): Promise<object> {
+/** Which processes there are; the first one answers. */
+interface Layout {
+  readonly roles: readonly string[]
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+const layouts: Readonly<Record<string, Layout>> = {
+  two_processes: { roles: ['api', 'learning,due,trainer'] },
+  one_process: { roles: [roles] },
+  // What keeping records of students is worth.
+  without_kept_records: { roles: [roles], settings: { BIGLEARN_STUDENTS_KEPT: '0' } },
+}
+
+export const picksLayouts: readonly string[] = Object.keys(layouts)
+
+export async function assignmentPicks(options: PicksOptions): Promise<readonly object[]> {
+  const names = options.layout === undefined ? picksLayouts : [options.layout]
   const database = await startBenchDatabase()
   const size = { pages, exercisesPerPage, assignedPerPage: 20, courses: 5, studentsPerCourse: 30 }
   const classroom = new Classroom({ seed: options.seed, ...size })
   try {
-    const product = await startWithClass(database.url, classroom, answersPerStudent)
-    const kept = await measureOn({ product, database, classroom, options })
-    // The same with nothing kept in memory: what keeping records of students is worth.
-    const bare = await startProduct(database.url, roles, { BIGLEARN_STUDENTS_KEPT: '0' })
-    // At rates that only kept records can serve it answers too late to be counted, and says so.
-    const unkept = await measureOn({ product: bare, database, classroom, options }).catch((error: Error) => ({
-      refused: error.message,
-    }))
-    return { ...kept, without_kept_records: unkept, seed: options.seed, ...database.settings }
+    await sendClass(database.url, classroom, answersPerStudent)
+    const lines: object[] = []
+    for (const name of names) {
+      const layout = layouts[name]
+      if (layout === undefined) throw new Error(`there is no layout ${name}; there are ${picksLayouts.join(', ')}`)
+      process.stderr.write(`picks: ${name}\n`)
+      const figures = await measureOn(layout, { database, classroom, options }).catch((error: Error) => {
+        // At rates that only kept records can serve it answers too late to be counted, and says so.
+        if (layout.settings === undefined) throw error
+        return { refused: error.message }
+      })
+      const isRecommended = name === picksLayouts[0]
+      const described = { bench: 'picks', shape: 'assignments', layout: name, roles: layout.roles }
+      const budget = isRecommended ? { p99_ms_budget: 10 } : {}
+      lines.push({ ...described, ...figures, ...budget, seed: options.seed, ...database.settings })
+    }
+    return lines
   } finally {
     await database.stop()
   }
 }
 
 interface PicksWorld {
-  readonly product: Product
   readonly database: BenchDatabase
   readonly classroom: Classroom
   readonly options: PicksOptions
 }
 
-async function measureOn(world: PicksWorld): Promise<object> {
+async function measureOn({ roles: all, settings }: Layout, world: PicksWorld): Promise<object> {
+  const products: Product[] = []
   try {
-    const bench = new PicksBench(world)
+    for (const one of all) products.push(await startProduct(world.database.url, one, settings))
+    const bench = new PicksBench(products, world)
     await bench.prepare()
     return await bench.measure()
   } finally {
-    await world.product.stop()
+    for (const product of products) await product.stop()
   }
 }
 
+/** Counters so far. */
+interface Used {
+  readonly server: number
+  readonly postgres: number
+  /** That ended. */
+  readonly fits: number
+  readonly isFitting: boolean
+  /** How records of students were found. */
+  readonly records: ReadonlyMap<string, number>
+}
+
 class PicksBench {
-  readonly #product: Product
+  readonly #products: readonly Product[]
+  readonly #port: number
   readonly #database: BenchDatabase
   readonly #options: PicksOptions
   readonly #post: Post
@@ -81,6 +118,8 @@ class PicksBench {
   /** Fetches whose answer was sent while the fetch before was under way: that one may have contained it already. */
   readonly #blurred = new Set<number>()
   readonly #sending: Promise<unknown>[] = []
+  /** By which the measured fetches were answered: a fit in that time shows. */
+  readonly #matrices = new Set<string | null>()
   #answersSent = 0
   /** Requests of answers that are acknowledged, from the first one on without a hole. */
   #acknowledged = 0
@@ -88,11 +127,12 @@ class PicksBench {
   #late = 0
   #candidates = 0
 
-  constructor({ product, database, classroom, options }: PicksWorld) {
-    this.#product = product
+  constructor(products: readonly Product[], { database, classroom, options }: PicksWorld) {
+    this.#products = products
+    this.#port = products[0]?.port ?? 0
     this.#database = database
     this.#options = options
-    this.#post = poster(product.port)
+    this.#post = poster(this.#port)
     this.#class = classroom
   }
 
@@ -135,7 +175,7 @@ class PicksBench {
   }
 
   /** `isDue`: the answer came after the fetch before and was acknowledged before this one, so it has to show. */
-  #check(student: ClassroomStudent, kind: Kind, answer: unknown, isDue = true): void {
+  #check(student: ClassroomStudent, kind: Kind, answer: unknown, isDue = true): Pick {
     const [pick] = (answer as Record<string, readonly Pick[]>)[`${kind}_responses`] ?? []
     const assignment = this.#assignments.get(student)
     assert.ok(pick !== undefined && assignment !== undefined)
@@ -152,6 +192,7 @@ class PicksBench {
       assert.notEqual(pick.calculation_uuid, this.#calculations.get(key), 'the same calculation as before the answer')
     }
     this.#calculations.set(key, pick.calculation_uuid)
+    return pick
   }
 
   #keyOf(student: ClassroomStudent, kind: Kind): string {
@@ -193,31 +234,36 @@ class PicksBench {
     }
   }
 
-  async #cpuSeconds(): Promise<{ readonly server: number; readonly postgres: number }> {
-    return { server: await cpuSecondsOf(this.#product.pid), postgres: await this.#database.cpuSeconds() }
-  }
-
-  /** How records of students were found so far. */
-  async #recordsFound(): Promise<Map<string, number>> {
-    const text = await (await fetch(`http://127.0.0.1:${this.#product.port}/metrics`)).text()
-    const lines = text.matchAll(/^biglearn_student_records_total\{outcome="(\w+)"\} (\d+)$/gm)
-    return new Map([...lines].map(([, outcome = '', count]) => [outcome, Number(count)]))
+  async #used(): Promise<Used> {
+    const seconds = await Promise.all(this.#products.map(({ pid }) => cpuSecondsOf(pid)))
+    const { rows } = await this.#database.pool.query<{ fits: number; isFitting: boolean }>(
+      'select sum(fits)::int as fits, bool_or(claimed_until > now()) is true as "isFitting" from training',
+    )
+    const text = await (await fetch(`http://127.0.0.1:${this.#port}/metrics`)).text()
+    const records = text.matchAll(/^biglearn_student_records_total\{outcome="(\w+)"\} (\d+)$/gm)
+    return {
+      server: seconds.reduce((sum, one) => sum + one, 0),
+      postgres: await this.#database.cpuSeconds(),
+      fits: rows[0]?.fits ?? 0,
+      isFitting: rows[0]?.isFitting ?? false,
+      records: new Map([...records].map(([, outcome = '', count]) => [outcome, Number(count)])),
+    }
   }
 
   async measure(): Promise<object> {
     const perSecond = this.#options.rate
     process.stderr.write(`picks: ${perSecond} requests/s\n`)
-    const warmUp = perSecond
+    const warmUp = Math.round(this.#options.warmUp * perSecond)
     const count = warmUp + Math.round(this.#options.seconds * perSecond)
     this.#answer(answersAhead + answersPerRequest)
     await Promise.all(this.#sending)
-    const cpuBefore = await this.#cpuSeconds()
-    const foundBefore = await this.#recordsFound()
+    let atFirst: Promise<Used> | undefined
     const result = await runOpenLoop({
-      port: this.#product.port,
+      port: this.#port,
       perSecond,
       count,
       make: (index) => {
+        if (index === warmUp) atFirst = this.#used()
         this.#answer(index + answersAhead + answersPerRequest)
         const { student, kind } = this.#turn(index)
         const isDue = index < this.#acknowledged && !this.#blurred.has(index)
@@ -228,7 +274,8 @@ class PicksBench {
           ...this.#request(student, kind),
           answered: (status, body) => {
             assert.equal(status, 200, `fetch_assignment_${kind}s answered ${status}: ${body.subarray(0, 300)}`)
-            this.#check(student, kind, JSON.parse(body.toString()), isDue)
+            const pick = this.#check(student, kind, JSON.parse(body.toString()), isDue)
+            if (index >= warmUp) this.#matrices.add(pick.ecosystem_matrix_uuid)
             this.#underWay.set(key, this.#underWayOf(key) - 1)
           },
         }
@@ -237,37 +284,39 @@ class PicksBench {
     await Promise.all(this.#sending)
     if (this.#late > 0)
       throw new Error(`${this.#late} fetches were due before their answers, or the fetch before, were done: too slow`)
-    const cpuAfter = await this.#cpuSeconds()
-    const found = await this.#recordsFound()
+    const before = await (atFirst ?? this.#used())
+    const after = await this.#used()
+    const counted = count - warmUp
     const share = (outcome: string): number =>
-      round(((found.get(outcome) ?? 0) - (foundBefore.get(outcome) ?? 0)) / count, 3)
+      round(((after.records.get(outcome) ?? 0) - (before.records.get(outcome) ?? 0)) / counted, 3)
     const measured = (wanted?: Kind): Float64Array =>
       result.latencies.filter(
         (_, index) => index >= warmUp && (wanted ?? this.#turn(index).kind) === this.#turn(index).kind,
       )
     const ms = (share: number, kind?: Kind): number => round(percentile(measured(kind), share), 2)
     return {
-      bench: 'picks',
-      shape: 'assignments',
       containers,
       candidates: this.#candidates,
       answers_per_student: answersPerStudent,
       students: this.#class.students.length,
       requests_per_second: perSecond,
       answers_per_second: perSecond,
+      warm_up_seconds: this.#options.warmUp,
       fetches: measured().length,
       made_cold_by: 'an answer of the student, sent 100 fetches before each fetch; every calculation_uuid was new',
       p50_ms: ms(0.5),
       p99_ms: ms(0.99),
-      p99_ms_budget: 10,
       max_ms: ms(1),
       pes_p50_ms: ms(0.5, 'pe'),
       pes_p99_ms: ms(0.99, 'pe'),
       spes_p50_ms: ms(0.5, 'spe'),
       spes_p99_ms: ms(0.99, 'spe'),
-      server_cpu_ms_per_fetch_and_answer: round(((cpuAfter.server - cpuBefore.server) * 1000) / count, 2),
-      postgres_cpu_ms_per_fetch_and_answer: round(((cpuAfter.postgres - cpuBefore.postgres) * 1000) / count, 2),
+      server_cpu_ms_per_fetch_and_answer: round(((after.server - before.server) * 1000) / counted, 2),
+      postgres_cpu_ms_per_fetch_and_answer: round(((after.postgres - before.postgres) * 1000) / counted, 2),
       records: { current: share('current'), continued: share('continued'), read: share('read') },
+      fits_ended: after.fits - before.fits,
+      fit_under_way_at_the_ends: [before.isFitting, after.isFitting],
+      matrices_used: this.#matrices.size,
       in_flight_max: result.inFlightMax,
       load_average: loadAverage(),
     }

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Classroom } from '../tests/support/classroom.ts'
 import type { PicksOptions } from './picks.ts'
 import { loadAverage, percentile, round } from './support/figures.ts'
-import { startWithClass } from './support/learnt-class.ts'
+import { roles, sendClass } from './support/learnt-class.ts'
 import { type Post, poster } from './support/post.ts'
-import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase } from './support/product.ts'
+import { type BenchDatabase, cpuSecondsOf, type Product, startBenchDatabase, startProduct } from './support/product.ts'
 
 /*
  * CLUEs of a whole class: 40 pages for 300 students in one request. Cold: every student has answered since the last
@@ -25,16 +25,17 @@ interface ClueLines {
   }[]
 }
 
-export async function classClues(options: PicksOptions): Promise<object> {
+export async function classClues(options: PicksOptions): Promise<readonly object[]> {
   const database = await startBenchDatabase()
   const size = { pages, exercisesPerPage: 20, assignedPerPage: 9, courses: 1, studentsPerCourse: students }
   const classroom = new Classroom({ seed: options.seed, ...size })
   try {
-    const product = await startWithClass(database.url, classroom, answersPerStudent)
+    await sendClass(database.url, classroom, answersPerStudent)
+    const product = await startProduct(database.url, roles)
     process.stderr.write('picks: reading CLUEs of the class\n')
     try {
       const figures = await measure(product, database, classroom)
-      return { bench: 'picks', shape: 'class_clues', ...figures, seed: options.seed, ...database.settings }
+      return [{ bench: 'picks', shape: 'class_clues', ...figures, seed: options.seed, ...database.settings }]
     } finally {
       await product.stop()
     }

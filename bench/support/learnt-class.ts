@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Classroom, ClassroomStudent } from '../../tests/support/classroom.ts'
 import { type Post, poster } from './post.ts'
-import { type Product, startProduct } from './product.ts'
+import { startProduct } from './product.ts'
 
 /*
  * Sends a classroom with all its answers to the product, and waits until everything is learnt and fitted. The trainer
  * comes last, so that there is one fit of all answers and none a minute later.
  */
-/** A class with `count` answers of each student in the product, which is returned as a process just started. */
-export async function startWithClass(url: string, classroom: Classroom, count: number): Promise<Product> {
+/** Leaves a class with `count` answers of each student, learnt and fitted, in the database. */
+export async function sendClass(url: string, classroom: Classroom, count: number): Promise<void> {
   process.stderr.write(`picks: sending a book, ${classroom.students.length} students and their answers\n`)
   const first = await startProduct(url, 'api,learning,due')
   try {
@@ -26,7 +26,6 @@ export async function startWithClass(url: string, classroom: Classroom, count: n
   } finally {
     await second.stop()
   }
-  return startProduct(url, roles)
 }
 
 export const roles = 'api,learning,due,trainer'
