@@ -4,7 +4,6 @@ import { nothingExcluded } from '#choose/exclusions.ts'
 import type { Audience } from '#choose/visible-answers.ts'
 import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { remembered } from '#domain/remembered.ts'
 import { createBreath } from '#platform/breath.ts'
 import type { ClueAnswer, ForecastAnswer, ForecastQuestion, StudentClueLine, TeacherClueLine } from './answers.ts'
 import { calculationUuid } from './calculation.ts'
@@ -77,10 +76,13 @@ async function answerLines(
     const basis = bases.get(key)
     const records = subjects.get(line.subject)
     // A class is asked about page after page: its learners are the same for all of them.
-    const learners =
-      records === undefined || basis === undefined
-        ? []
-        : remembered(classes, `${line.subject} ${key}`, () => learnersOf(ports, { records, basis, audience }))
+    const classKey = `${line.subject} ${key}`
+    if (records !== undefined && basis !== undefined && !classes.has(classKey)) {
+      const all = learnersOf(ports, { records, basis, audience })
+      await basis.fitted.prepare(all)
+      classes.set(classKey, all)
+    }
+    const learners = classes.get(classKey) ?? []
     const answered = answer(line, { ecosystem, records, basis, learners, audience })
     const isExplained = explains && answered.status === 'ready' && records !== undefined && basis !== undefined
     answers.push(isExplained ? explained(ports, line, answered, { records, basis, learners, audience }) : answered)
@@ -219,6 +221,7 @@ export async function forecast(ports: AnswerPorts, question: ForecastQuestion): 
   const answers = records.reduce((sum, record) => sum + record.answers.length, 0)
   if (basis === undefined) return { clues: bookContainers.map(() => unknownClue), matrix: undefined, answers }
   const learners = learnersOf(ports, { records, basis, audience })
+  await basis.fitted.prepare(learners)
   const clues: Clue[] = []
   const breath = createBreath()
   for (const container of bookContainers) {

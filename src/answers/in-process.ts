@@ -2,7 +2,8 @@ import type { Learner } from '#choose/clue-inputs.ts'
 import type { Clue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { remembered } from '#domain/remembered.ts'
-import type { Algorithm, ClueOptions, RankCandidates } from '#estimate/algorithm.ts'
+import type { Algorithm, ClueOptions, LearnerAnswer, RankCandidates } from '#estimate/algorithm.ts'
+import { createBreath } from '#platform/breath.ts'
 
 /*
  * Algorithms that run inside this program, each with what it learnt for an ecosystem. What a model or an algorithm's
@@ -18,6 +19,8 @@ export interface FittedAlgorithm {
   readonly name: string
   /** Names what was learnt: another uuid, another model. */
   readonly model: Uuid
+  /** Comes to know a class, so that `clue` need not do it in one go: others have the event loop meanwhile. */
+  prepare(learners: readonly Learner[]): Promise<void>
   clue(learners: readonly Learner[], pool: readonly Uuid[]): Clue
   /** Exercise groups, best first. */
   rank(learner: Learner, candidates: RankCandidates): Iterable<Uuid>
@@ -42,9 +45,19 @@ interface KnownClass<Knowledge> {
   readonly clues: Map<readonly Uuid[], Clue>
 }
 
+/** As `Algorithm.know` of each. */
+export type KnowTogether<Model, Knowledge> = (
+  named: NamedModel<Model>,
+  answers: readonly (readonly LearnerAnswer[])[],
+) => Promise<readonly Knowledge[]>
+
+/** Fewer are known sooner than another thread hears of them. */
+const togetherMin = 16
+
 export function inProcess<Model, Knowledge>(
   algorithm: Algorithm<Model, Knowledge>,
   modelOf: (ecosystem: Uuid) => Promise<NamedModel<Model> | undefined>,
+  knowTogether?: KnowTogether<Model, Knowledge>,
 ): InProcessAlgorithm {
   // Models follow each other; what was computed with an older one is not asked for again.
   const kept = new WeakMap<Learner, { readonly model: Uuid; readonly knowledge: Knowledge }>()
@@ -55,6 +68,23 @@ export function inProcess<Model, Knowledge>(
     const knowledge = algorithm.know(model, learner.inputs.answers)
     kept.set(learner, { model: uuid, knowledge })
     return knowledge
+  }
+
+  async function prepare(named: NamedModel<Model>, learners: readonly Learner[]): Promise<void> {
+    const unknown = learners.filter((learner) => kept.get(learner)?.model !== named.uuid)
+    if (knowTogether !== undefined && unknown.length >= togetherMin) {
+      const known = await knowTogether(
+        named,
+        unknown.map(({ inputs }) => inputs.answers),
+      )
+      for (const [at, learner] of unknown.entries()) kept.set(learner, { model: named.uuid, knowledge: known[at]! })
+      return
+    }
+    const breath = createBreath()
+    for (const learner of unknown) {
+      await breath.take()
+      know(named, learner)
+    }
   }
 
   // A class is asked about page after page, and comes back as the same list while nobody has answered.
@@ -77,6 +107,7 @@ export function inProcess<Model, Knowledge>(
       return {
         name: algorithm.name,
         model: named.uuid,
+        prepare: (learners) => prepare(named, learners),
         clue: (learners, pool) => {
           const { known, clues } = knowClass(named, learners)
           return remembered(clues, pool, () => algorithm.clue(named.model, known, pool, clueOptions))

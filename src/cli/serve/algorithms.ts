@@ -1,9 +1,11 @@
-import { type InProcessAlgorithm, inProcess } from '#answers/in-process.ts'
+import { type InProcessAlgorithm, inProcess, type NamedModel } from '#answers/in-process.ts'
+import type { LearnerThreads } from '#answers/learner-threads.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { namedUuid } from '#domain/named-uuid.ts'
 import type { NamedMatrix } from '#due/matrix-store.ts'
 import { localQuery } from '#estimate/local-query/algorithm.ts'
 import { sparfa } from '#estimate/sparfa/algorithm.ts'
+import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
 import type { AlgorithmName } from './options.ts'
 
 /*
@@ -15,6 +17,7 @@ const localQueryModels = toUuid('6d1c6a55-52a7-5a4e-8f0c-6b41d2f3a7c2')
 export function openAlgorithms(
   names: readonly AlgorithmName[],
   matrixOf: (ecosystem: Uuid) => Promise<NamedMatrix | undefined>,
+  threads?: LearnerThreads,
 ): InProcessAlgorithm[] {
   return names.map((name) => {
     if (name === 'local_query') {
@@ -23,9 +26,10 @@ export function openAlgorithms(
         return { uuid, model: { seed: Number.parseInt(uuid.slice(0, 8), 16) } }
       })
     }
-    return inProcess(sparfa, async (ecosystem) => {
+    const modelOf = async (ecosystem: Uuid): Promise<NamedModel<SparfaMatrix> | undefined> => {
       const named = await matrixOf(ecosystem)
       return named && { uuid: named.uuid, model: named.matrix }
-    })
+    }
+    return inProcess(sparfa, modelOf, threads && ((named, answers) => threads.know(named, answers)))
   })
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type pg from 'pg'
 import type { Answers, Forecasts } from '#answers/answers.ts'
 import { withAssigned } from '#answers/assigned.ts'
@@ -6,6 +7,7 @@ import { openAlgorithmContract } from '#answers/contract/open.ts'
 import type { Explanations } from '#answers/explain.ts'
 import { openFreshness } from '#answers/freshness.ts'
 import { openKeptViews } from '#answers/kept-views.ts'
+import { LearnerThreads } from '#answers/learner-threads.ts'
 import { openAnswers, type Past } from '#answers/open.ts'
 import type { RecordCounters } from '#answers/student-records.ts'
 import { withUploaded } from '#answers/uploaded.ts'
@@ -136,9 +138,12 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const clock = { now: () => Date.now() }
   const views = openKeptViews(reader, { ...viewOptions, studentsMax: options.studentsMax })
   const past = (instant: Instant) => pastAt({ reader, log, matrixStore }, instant, options.algorithms)
+  // Half of the cores answer for a class; the others are for other requests, and for the database.
+  const threads = new LearnerThreads({ helpers: Math.min(3, Math.floor(availableParallelism() / 2)) })
+  shutdown.add('the threads that estimate learners', 1000, () => threads.stop())
   const computed = openAnswers({
     ...{ reader, views, clock, freshness, past, matrices: matrixStore },
-    algorithms: openAlgorithms(options.algorithms, (ecosystem) => matrixStore.current(ecosystem)),
+    algorithms: openAlgorithms(options.algorithms, (ecosystem) => matrixStore.current(ecosystem), threads),
     submitted: { orderings, clues, uploads: results },
   })
   const receipts = openReceiptWriting(options, shutdown)

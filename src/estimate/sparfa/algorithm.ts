@@ -36,11 +36,14 @@ export const sparfa: Algorithm<SparfaMatrix, SparfaKnowledge> = {
   },
 }
 
+/** What an estimate is made from: question indices, ascending and without duplicates, and whether each was right. */
+export interface LatestAnswers {
+  readonly answered: Int32Array
+  readonly isCorrect: Uint8Array
+}
+
 /** Sorted by question. Unknown groups are dropped; should a group come twice, its last answer counts. */
-function latestByQuestion(
-  matrix: SparfaMatrix,
-  answers: readonly LearnerAnswer[],
-): { answered: Int32Array; isCorrect: Uint8Array } {
+export function latestByQuestion(matrix: SparfaMatrix, answers: readonly LearnerAnswer[]): LatestAnswers {
   // Question and place in one number: sorting numbers is several times faster than sorting records.
   const keys = new Float64Array(answers.length)
   let known = 0

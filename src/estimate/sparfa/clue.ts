@@ -7,7 +7,6 @@ import { remembered } from '#domain/remembered.ts'
 import type { ClueOptions } from '../algorithm.ts'
 import type { SparfaKnowledge } from './learner.ts'
 import type { SparfaMatrix } from './matrix.ts'
-import { probabilityOf } from './predict.ts'
 import { logit, normalQuantile, sigmoid } from './scalar.ts'
 import { solveForward } from './skyline.ts'
 
@@ -46,14 +45,19 @@ export interface Share {
 
 /** Working space for all learners of a CLUE: making it anew for each of a class costs more than using it. */
 export interface ShareScratch {
-  /** One number per concept. */
+  /** One number per concept, as `ability`: what the learner knows of each. */
   readonly gradient: Float64Array
+  readonly ability: Float64Array
   /** One per coordinate of a learner, at most. */
   readonly projected: Float64Array
 }
 
 export function makeScratch({ conceptIds }: SparfaMatrix): ShareScratch {
-  return { gradient: new Float64Array(conceptIds.length), projected: new Float64Array(conceptIds.length + 1) }
+  return {
+    gradient: new Float64Array(conceptIds.length),
+    ability: new Float64Array(conceptIds.length),
+    projected: new Float64Array(conceptIds.length + 1),
+  }
 }
 
 const keptShares = new WeakMap<SparfaKnowledge, Map<Int32Array, Share>>()
@@ -70,7 +74,7 @@ export function shareOf(
 ): Share {
   const ofLearner = remembered(keptShares, learner, () => new Map<Int32Array, Share>())
   return remembered(ofLearner, pool, () => {
-    const mean = meanProbability(matrix, learner, pool, scratch.gradient.fill(0))
+    const mean = meanProbability(matrix, learner, pool, scratch)
     return { mean, variance: posteriorVariance(matrix, learner, scratch) }
   })
 }
@@ -91,23 +95,29 @@ function interval(mean: number, variance: number, confidence: number): Clue {
   }
 }
 
-/** Mean over the pool of P(right); adds its derivative by u to `gradient` (one entry per concept). */
+/** Mean over the pool of P(right), with its derivative by u in `gradient`. */
 function meanProbability(
   matrix: SparfaMatrix,
-  learner: SparfaKnowledge,
+  { position, mean, general }: SparfaKnowledge,
   pool: Int32Array,
-  gradient: Float64Array,
+  { gradient, ability }: ShareScratch,
 ): number {
   const { start, concept } = matrix.weights
-  const { weights } = matrix.bounded
+  const { weights, easiness } = matrix.bounded
+  gradient.fill(0)
+  for (let at = 0; at < ability.length; at++) {
+    const place = position[at]!
+    ability[at] = (place === -1 ? 0 : mean[place]!) + general
+  }
   let sum = 0
   for (const question of pool) {
-    const p = probabilityOf(matrix, learner, question)
+    const [begin, end] = [start[question]!, start[question + 1]!]
+    let z = easiness[question]!
+    for (let entry = begin; entry < end; entry++) z += weights[entry]! * ability[concept[entry]!]!
+    const p = sigmoid(z)
     const slope = (p * (1 - p)) / pool.length
     sum += p
-    for (let entry = start[question]!; entry < start[question + 1]!; entry++) {
-      gradient[concept[entry]!]! += slope * weights[entry]!
-    }
+    for (let entry = begin; entry < end; entry++) gradient[concept[entry]!]! += slope * weights[entry]!
   }
   return sum / pool.length
 }
