@@ -12,6 +12,7 @@ import { type FitInput, prepareFit } from '#estimate/sparfa/input.ts'
 import { type SparfaMatrix, storeMatrix } from '#estimate/sparfa/matrix.ts'
 import { type LearningReader, openLearningReader, type TrainingAnswer } from '#learning/reader.ts'
 import { openPool, openReaderConnections } from '#platform/postgres.ts'
+import { letOthersGoFirst } from '#platform/priority.ts'
 import type { FitOrder, FitReply } from './fit-thread.ts'
 
 /*
@@ -116,6 +117,8 @@ function reply(message: FitReply): void {
   parentPort?.postMessage(message)
 }
 
+// A second more of a fit is nothing to anybody; of a request it is.
+letOthersGoFirst()
 try {
   const { matrix, ...rest } = await fit(workerData as FitOrder)
   reply({ matrix: storeMatrix(matrix), ...rest })
