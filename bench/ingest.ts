@@ -5,9 +5,10 @@ import { measureCopy } from './support/copy-yardstick.ts'
 import { type EchoFigures, measureEcho } from './support/echo-yardstick.ts'
 import { printLine, round } from './support/figures.ts'
 import { type IngestResult, Sender, type Shape, shapes } from './support/ingest-load.ts'
-import { type IngestOptions, report, withProducts } from './support/ingest-report.ts'
+import { type IngestOptions, report, warmUpSeconds, withProducts } from './support/ingest-report.ts'
 import { measureUse } from './support/meter.ts'
 import { startBenchDatabase } from './support/product.ts'
+import { recycleWal, recyclingSettings } from './support/recycled-wal.ts'
 import { verifyStored } from './support/verify.ts'
 
 /*
@@ -49,8 +50,9 @@ async function printShape(
 }
 
 async function measureShape(name: string, shape: Shape, options: IngestOptions) {
-  const database = await startBenchDatabase()
+  const database = await startBenchDatabase(recyclingSettings)
   try {
+    await recycleWal(database)
     const world = createWorld(options.seed, shape.courses)
     const sender = new Sender(world, shape, options.seed)
     const measured = await withProducts(database, options, async (products) => {
@@ -58,7 +60,7 @@ async function measureShape(name: string, shape: Shape, options: IngestOptions) 
       // No checkpoint inside: what the warm-up writes to pages for the first time since is not measured.
       await database.pool.query('checkpoint')
       process.stderr.write(`ingest ${name}: warming up\n`)
-      const warm = await sender.run(ports, 2)
+      const warm = await sender.run(ports, warmUpSeconds)
       sender.makeAhead(Math.min(2 * (warm.answers / warm.seconds) * options.seconds, aheadMax))
       process.stderr.write(`ingest ${name}: measuring\n`)
       const result = await measureUse(database, products, () => sender.run(ports, options.seconds))

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { runLoad } from './http-load.ts'
+import { runOpenLoop } from './open-loop.ts'
 import { cpuSecondsOf } from './product.ts'
 
 /*
@@ -13,40 +14,69 @@ export interface EchoFigures {
   readonly cpuMicrosPerRequest: number
 }
 
-const warmUpSeconds = 1
+const warmUpSeconds = 3
 
-export async function measureEcho(
-  bodies: readonly Buffer[],
-  connections: number,
-  seconds: number,
-): Promise<EchoFigures> {
+export function measureEcho(bodies: readonly Buffer[], connections: number, seconds: number): Promise<EchoFigures> {
+  return withEcho(async (port, cpuSeconds) => {
+    await runFor(warmUpSeconds, { port, bodies, connections })
+    const cpu = await cpuSeconds()
+    const result = await runFor(seconds, { port, bodies, connections })
+    return {
+      requestsPerSecond: result.requests / result.seconds,
+      cpuMicrosPerRequest: (((await cpuSeconds()) - cpu) * 1e6) / result.requests,
+    }
+  })
+}
+
+/** What a request costs the echo, in microseconds of CPU, when so many come a second. */
+export function measureEchoAtRate(bodies: readonly Buffer[], perSecond: number, seconds: number): Promise<number> {
+  return withEcho(async (port, cpuSeconds) => {
+    await runFor(warmUpSeconds, { port, bodies, connections: 20 })
+    const cpu = await cpuSeconds()
+    const count = Math.round(perSecond * seconds)
+    const make = (index: number) => requestOf(bodies[index % bodies.length] ?? Buffer.alloc(0))
+    await runOpenLoop({ port, perSecond, count, make })
+    return (((await cpuSeconds()) - cpu) * 1e6) / count
+  })
+}
+
+async function withEcho<Result>(
+  work: (port: number, cpuSeconds: () => Promise<number>) => Promise<Result>,
+): Promise<Result> {
   const child = fork(fileURLToPath(new URL('./echo-server.ts', import.meta.url)))
   try {
     const [port] = await once(child, 'message')
-    const run = (runSeconds: number) => {
-      const until = performance.now() + runSeconds * 1000
-      let sent = 0
-      return runLoad({
-        host: '127.0.0.1',
-        port,
-        connections,
-        next: () => {
-          const body = bodies[sent++ % bodies.length]
-          if (body === undefined || performance.now() >= until) return undefined
-          return { path: '/record_responses', body, answered: (status, echo) => check(status, echo, body) }
-        },
-      })
-    }
-    await run(warmUpSeconds)
-    const cpu = await cpuSecondsOf(child.pid ?? 0)
-    const result = await run(seconds)
-    const used = (await cpuSecondsOf(child.pid ?? 0)) - cpu
-    return {
-      requestsPerSecond: result.requests / result.seconds,
-      cpuMicrosPerRequest: (used * 1e6) / result.requests,
-    }
+    return await work(port, () => cpuSecondsOf(child.pid ?? 0))
   } finally {
     child.disconnect()
+  }
+}
+
+interface EchoLoad {
+  readonly port: number
+  readonly bodies: readonly Buffer[]
+  readonly connections: number
+}
+
+function runFor(seconds: number, { port, bodies, connections }: EchoLoad) {
+  const until = performance.now() + seconds * 1000
+  let sent = 0
+  return runLoad({
+    host: '127.0.0.1',
+    port,
+    connections,
+    next: () => {
+      const body = bodies[sent++ % bodies.length]
+      return body === undefined || performance.now() >= until ? undefined : requestOf(body)
+    },
+  })
+}
+
+function requestOf(body: Buffer) {
+  return {
+    path: '/record_responses',
+    body,
+    answered: (status: number, echo: Buffer) => check(status, echo, body),
   }
 }
 

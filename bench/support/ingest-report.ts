@@ -20,6 +20,9 @@ export interface IngestOptions {
   readonly checkpointSeconds: number
 }
 
+/** Until the compiler has seen the hot path and rests; its threads count as the server's CPU. */
+export const warmUpSeconds = 6
+
 export async function withProducts<Result>(
   database: BenchDatabase,
   { roles, processes }: Pick<IngestOptions, 'roles' | 'processes'>,

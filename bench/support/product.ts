@@ -61,7 +61,7 @@ export async function startBenchDatabase(settings: Readonly<Record<string, strin
 }
 
 async function readSettings(pool: pg.Pool): Promise<Record<string, string | number>> {
-  const names = ['fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'server_version']
+  const names = ['fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'min_wal_size', 'server_version']
   const values: Record<string, string | number> = { cores: availableParallelism() }
   for (const name of names) {
     const answer = await pool.query<{ value: string }>('select current_setting($1) as value', [name])
