@@ -22,29 +22,31 @@ export async function lockSlots(
   grants: readonly SlotGrant[],
   byToken = true,
 ): Promise<Map<string, FencedSlot>> {
-  const locked = await transaction.query<SlotKey & FencedSlot & { readonly has_others: boolean }>(
-    `select slot.part, slot.lane, slot.position, slot.exceptions,
-            exists (select
-                      from slot other
-                     where other.part = slot.part
-                       and other.lane <> slot.lane
-                       and other.subscription = $1) as has_others
-       from unnest($2::smallint[], $3::int[], $4::uuid[]) as held (part, lane, token)
-       join slot
-         on slot.part = held.part
-        and slot.lane = held.lane
-        and slot.subscription = $1
-        and (slot.token = held.token or not $5)
-      order by slot.part, slot.lane
-        for no key update of slot`,
-    [
+  const locked = await transaction.query<SlotKey & FencedSlot & { readonly has_others: boolean }>({
+    name: 'crew lock slots',
+    text: `
+      select slot.part, slot.lane, slot.position, slot.exceptions,
+             exists (select
+                       from slot other
+                      where other.part = slot.part
+                        and other.lane <> slot.lane
+                        and other.subscription = $1) as has_others
+        from unnest($2::smallint[], $3::int[], $4::uuid[]) as held (part, lane, token)
+        join slot
+          on slot.part = held.part
+         and slot.lane = held.lane
+         and slot.subscription = $1
+         and (slot.token = held.token or not $5)
+       order by slot.part, slot.lane
+         for no key update of slot`,
+    values: [
       subscription,
       grants.map((grant) => grant.part),
       grants.map((grant) => grant.lane),
       grants.map((grant) => grant.token),
       byToken,
     ],
-  )
+  })
   const shared = locked.rows.filter((slot) => slot.has_others).map(({ part }) => part)
   const ofParts = await exceptionsOfParts(transaction, subscription, shared)
   return new Map(
@@ -133,21 +135,23 @@ export async function readPositions(
   subscription: string,
   grants: readonly SlotGrant[],
 ): Promise<Map<string, bigint>> {
-  const found = await client.query<SlotKey & { position: bigint }>(
-    `select slot.part, slot.lane, slot.position
-       from unnest($2::smallint[], $3::int[], $4::uuid[]) as held (part, lane, token)
-       join slot
-         on slot.part = held.part
-        and slot.lane = held.lane
-        and slot.subscription = $1
-        and slot.token = held.token`,
-    [
+  const found = await client.query<SlotKey & { position: bigint }>({
+    name: 'crew positions',
+    text: `
+      select slot.part, slot.lane, slot.position
+        from unnest($2::smallint[], $3::int[], $4::uuid[]) as held (part, lane, token)
+        join slot
+          on slot.part = held.part
+         and slot.lane = held.lane
+         and slot.subscription = $1
+         and slot.token = held.token`,
+    values: [
       subscription,
       grants.map((grant) => grant.part),
       grants.map((grant) => grant.lane),
       grants.map((grant) => grant.token),
     ],
-  )
+  })
   return new Map(found.rows.map((row) => [slotName(row), row.position]))
 }
 
@@ -157,19 +161,21 @@ export async function confirmSlots(
   subscription: string,
   positions: readonly (SlotKey & { readonly position: bigint })[],
 ): Promise<void> {
-  await transaction.query(
-    `update slot
-        set position = reached.position, confirmed_at = now()
-       from unnest($2::smallint[], $3::int[], $4::bigint[]) as reached (part, lane, position)
-      where slot.part = reached.part
-        and slot.lane = reached.lane
-        and slot.subscription = $1
-        and slot.position < reached.position`,
-    [
+  await transaction.query({
+    name: 'crew confirm slots',
+    text: `
+      update slot
+         set position = reached.position, confirmed_at = now()
+        from unnest($2::smallint[], $3::int[], $4::bigint[]) as reached (part, lane, position)
+       where slot.part = reached.part
+         and slot.lane = reached.lane
+         and slot.subscription = $1
+         and slot.position < reached.position`,
+    values: [
       subscription,
       positions.map((slot) => slot.part),
       positions.map((slot) => slot.lane),
       positions.map((slot) => slot.position),
     ],
-  )
+  })
 }

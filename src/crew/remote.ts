@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { EventType, StoredEvent, StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { kindOfPart, partsDefault } from '#domain/parts.ts'
+import { eventDataBytes } from '#log/body/event-text.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { jittered, systemTime, type Time } from '#platform/time.ts'
 import { chunkBatches } from './batches.ts'
@@ -330,7 +331,7 @@ function withinBytes(batches: readonly SlotBatch[]): SlotBatch[] {
   for (const batch of batches) {
     const entries: LaneEntry[] = []
     for (const entry of batch.entries) {
-      for (const event of entry.events) bytes += Buffer.byteLength(JSON.stringify(event.data))
+      for (const event of entry.events) bytes += eventDataBytes(event)
       if (bytes > bytesMax && (entries.length > 0 || chosen.length > 0)) break
       entries.push(entry)
     }

@@ -151,12 +151,12 @@ export function faultyPool(
           const value = Reflect.get(target, name)
           return typeof value === 'function' ? value.bind(target) : value
         }
-        return async (text: string, values?: unknown[]) => {
-          const fault = await decide(text)
+        return async (query: string | pg.QueryConfig, values?: unknown[]) => {
+          const fault = await decide((typeof query === 'string' ? query : query.text).trimStart())
           const killed = Reflect.get(target, 'processID')
           const kill = () => admin.query('select pg_terminate_backend($1, 1000)', [killed])
           if (fault === 'kill') await kill()
-          const answer = await target.query(text, values)
+          const answer = await target.query(query, values)
           if (fault === 'go') return answer
           await kill()
           throw new Error('Connection terminated unexpectedly')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isPassing, isStorageFull, withRetry } from './postgres.ts'
+import pg from 'pg'
+import { isPassing, isStorageFull, parseTime, withRetry } from './postgres.ts'
 
 test('[S63] a full disk passes, so nobody is blamed for it, but no request waits for it', async () => {
   const full = Object.assign(new Error('could not extend file: No space left on device'), { code: '53100' })
@@ -20,4 +21,17 @@ test('a connection that broke or did not answer passes; a wrong statement does n
     assert.ok(isPassing(new Error(message)), message)
   }
   assert.ok(!isPassing(Object.assign(new Error('syntax error'), { code: '42601' })))
+})
+
+test('times are those that the driver finds in the same text', () => {
+  const ofDriver = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ, 'text') as (text: string) => Date
+  const millis = Array.from({ length: 1000 }, (_, ms) => `.${String(ms).padStart(3, '0')}`.replace(/\.?0+$/, ''))
+  const fractions = [...millis, '.000001', '.999999', '.1234', '.00009']
+  const texts = [
+    ...fractions.map((fraction) => `2026-11-21 21:31:29${fraction}+00`),
+    ...['1969-12-31 23:59:59.999999+00', '2024-02-29 00:00:00.1+00', '2026-11-21 21:31:29.5-03:30'],
+    ...['2026-11-21 21:31:29+02', '0099-03-15 10:00:00+00', '0044-03-15 10:00:00+00 BC', '12026-11-21 21:31:29.12+00'],
+    ...['infinity', '-infinity'],
+  ]
+  for (const text of texts) assert.deepEqual(parseTime(text), ofDriver(text), text)
 })

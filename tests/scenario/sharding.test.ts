@@ -194,9 +194,9 @@ async function partsWhile(work: () => Promise<void>): Promise<PartCounts> {
   const prototype = pg.Client.prototype as unknown as { query(...words: unknown[]): unknown }
   const original = prototype.query
   prototype.query = function (...words) {
-    const [config, values] = words
+    const [config] = words
     if (isAppend(config)) counts.appends.push(elementsOf(config.values.find((value) => Buffer.isBuffer(value))))
-    if (isPass(config) && Array.isArray(values)) counts.passes.push(new Set(values[1]).size)
+    if (isPass(config)) counts.passes.push(new Set(config.values[1]).size)
     return original.apply(this, words)
   }
   try {
@@ -213,8 +213,13 @@ function isAppend(config: unknown): config is { values: unknown[] } {
   )
 }
 
-function isPass(text: unknown): boolean {
-  return typeof text === 'string' && text.includes('for no key update of slot')
+function isPass(config: unknown): config is { values: Iterable<unknown>[] } {
+  return (
+    typeof config === 'object' &&
+    config !== null &&
+    'text' in config &&
+    String(config.text).includes('for no key update of slot')
+  )
 }
 
 /** Of a one-dimensional array in PostgreSQL's binary form. */

@@ -24,6 +24,12 @@ export interface Body extends BodyContext {
 export const jsonHeaderBytes = 1 + 16 + 4
 
 /**
+ * The data that was worked out last. Readers take what they need of one event and go on to the next; data kept with
+ * every event of a pass would live until its end, and the garbage collector took a fifth of a replay for that.
+ */
+let inHand: { readonly event: DecodedEvent | undefined; readonly data: EventData } = { event: undefined, data: {} }
+
+/**
  * One event of a body. It knows where its parts stand and works them out when asked: most readers want a few of its
  * fields, and the wire wants its text, which needs none of them. Keeps its body in memory.
  */
@@ -35,7 +41,6 @@ export class DecodedEvent implements StoredEvent, ResponseEvent {
   readonly at: number
   readonly ecosystemAt: number
   readonly studentAt: number
-  #data: EventData | undefined
 
   constructor(body: Body, number: number, code: number, places: PackedResponse) {
     this.#body = body
@@ -64,7 +69,7 @@ export class DecodedEvent implements StoredEvent, ResponseEvent {
 
   get eventUuid(): Uuid {
     const from = this.at + 2
-    if (this.isPacked && this.#data !== undefined) return this.#data['response_uuid'] as Uuid
+    if (this.isPacked && inHand.event === this) return inHand.data['response_uuid'] as Uuid
     // Bodies with packed responses are small, others may have megabytes: too much to copy for one uuid, and to keep.
     return (this.isPacked ? uuidAt(digitsOf(this.hex), from) : uuidFromHex(this.hex, from)) as Uuid
   }
@@ -74,12 +79,13 @@ export class DecodedEvent implements StoredEvent, ResponseEvent {
   }
 
   get data(): EventData {
-    if (this.#data === undefined) {
-      this.#data = this.isPacked
+    if (inHand.event !== this) {
+      const data = this.isPacked
         ? responseData(this.hex, this, this.stream, this.number)
         : (JSON.parse(Buffer.from(this.jsonDigits, 'hex').toString()) as EventData)
+      inHand = { event: this, data }
     }
-    return this.#data
+    return inHand.data
   }
 
   /** UTF-8 bytes of `event_data` as it is sent (design D16). */
