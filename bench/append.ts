@@ -144,7 +144,7 @@ async function counters(database: BenchDatabase) {
        (select array_agg(pid) from pg_stat_activity where application_name = 'biglearn append') as pids`,
   )
   const { stored, pids } = answer.rows[0]!
-  const backends = await Promise.all(pids.map(cpuSecondsOf))
+  const backends = await Promise.all(pids.map((pid) => cpuSecondsOf(pid)))
   return {
     wal: await walPosition(database.pool),
     stored,

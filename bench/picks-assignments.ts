@@ -39,8 +39,8 @@ interface Layout {
 }
 
 const layouts: Readonly<Record<string, Layout>> = {
-  two_processes: { roles: ['api', 'learning,due,trainer'] },
   one_process: { roles: [roles] },
+  two_processes: { roles: ['api', 'learning,due,trainer'] },
   // What keeping records of students is worth.
   without_kept_records: { roles: [roles], settings: { BIGLEARN_STUDENTS_KEPT: '0' } },
 }

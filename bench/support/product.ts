@@ -15,7 +15,7 @@ export interface BenchDatabase {
   readonly url: string
   readonly settings: Readonly<Record<string, string | number>>
   readonly pool: pg.Pool
-  /** CPU seconds so far of the server's processes that are alive. */
+  /** CPU seconds so far of the server's processes. */
   cpuSeconds(): Promise<number>
   stop(): Promise<void>
 }
@@ -136,11 +136,12 @@ export async function endChild(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL
   await once(child, 'exit')
 }
 
-/** CPU seconds so far of one process, from /proc. */
-export async function cpuSecondsOf(pid: number): Promise<number> {
+/** CPU seconds so far of one process, and of its children that have ended, from /proc. */
+export async function cpuSecondsOf(pid: number, { withEnded = false } = {}): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
+  const ticks = fields.slice(11, withEnded ? 15 : 13).map(Number)
+  return ticks.reduce((sum, one) => sum + one, 0) / 100
 }
 
 /** Bytes of a process that are in memory, from /proc. */
@@ -149,10 +150,10 @@ export async function residentBytesOf(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? Number.NaN) * 1024
 }
 
-/** CPU seconds so far of the processes of one PostgreSQL server that are alive; the server is their parent. */
+/** CPU seconds so far of the processes of one PostgreSQL server, also of those that have ended; it is their parent. */
 async function cpuSecondsOfServer(folder: string): Promise<number> {
   const [server] = (await readFile(join(folder, 'postmaster.pid'), 'utf8')).split('\n')
-  let seconds = 0
+  let seconds = await cpuSecondsOf(Number(server), { withEnded: true })
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue
     const status = await readFile(`/proc/${name}/status`, 'utf8').catch(() => '')

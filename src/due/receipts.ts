@@ -70,7 +70,7 @@ const putSql = `
 async function put(pool: pg.Pool, receipts: readonly Receipt[], place: (calculation: Uuid) => number): Promise<void> {
   // In one order, so that processes that write the same receipts do not wait for each other in a circle.
   const sorted = [...receipts].sort((a, b) => (a.calculation < b.calculation ? -1 : 1))
-  await pool.query(putSql, [
+  const values = [
     sorted.map(({ calculation }) => place(calculation)),
     sorted.map(({ calculation }) => calculation),
     sorted.map(({ kind }) => kind),
@@ -84,7 +84,8 @@ async function put(pool: pg.Pool, receipts: readonly Receipt[], place: (calculat
     sorted.map(({ exercises }) => `{${exercises.join(',')}}`),
     sorted.map(({ experiment }) => experiment?.name ?? null),
     sorted.map(({ experiment }) => experiment?.version ?? null),
-  ])
+  ]
+  await pool.query({ name: 'due_put_receipts', text: putSql, values })
 }
 
 interface ReceiptRow {
