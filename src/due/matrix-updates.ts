@@ -65,7 +65,9 @@ const groupsMax = 10_000
 
 export function openMatrixUpdates(pool: pg.Pool, parts: number = partsDefault): MatrixUpdates {
   return {
-    countTrials: (counts) => inTransaction(pool, (client) => countTrials(client, counts, parts)),
+    countTrials: async (counts) => {
+      if (counts.length > 0) await inTransaction(pool, (client) => countTrials(client, counts, parts))
+    },
     triggeredGroups: () => readTriggered(pool),
     states: () => readStates(pool),
     start: (ecosystems, groups) => inTransaction(pool, (client) => start(client, { ecosystems, groups, parts })),
@@ -75,6 +77,8 @@ export function openMatrixUpdates(pool: pg.Pool, parts: number = partsDefault): 
 }
 
 async function countTrials(client: pg.ClientBase, counts: readonly TrialCount[], parts: number): Promise<void> {
+  // Students and groups are lost together in a crash of the server, and counted again.
+  await client.query('set local synchronous_commit = off')
   const rows = [...counts].sort((a, b) => (a.student < b.student ? -1 : 1))
   const counted = await client.query<{ subject: string }>({
     name: 'due_count_students',

@@ -16,12 +16,14 @@ const studentsMax = 100
 const studentsPerLook = 50
 
 export async function fetchMatrixUpdates(ports: ContractPorts, algorithm: string): Promise<MatrixUpdateItem[]> {
+  const counts = new Map<Uuid, TrialCount>()
   await ports.walk.find<Uuid>({
     kind,
     algorithm: '',
     itemsMax: studentsMax,
-    examine: (course, room) => countCourse(ports, course, room),
+    examine: (course, room) => countCourse(ports, course, room, counts),
   })
+  await ports.matrixUpdates.countTrials([...counts.values()].filter(({ before, after }) => before !== after))
   await startUpdates(ports)
   return ports.matrixUpdates.due(algorithm)
 }
@@ -31,7 +33,12 @@ export function matricesUpdated(ports: ContractPorts, updates: readonly Calculat
 }
 
 /** Items are students that were counted or could not be yet: a course without any is settled. */
-async function countCourse(ports: ContractPorts, { course }: WalkedCourse, room: number): Promise<Examined<Uuid>> {
+async function countCourse(
+  ports: ContractPorts,
+  { course }: WalkedCourse,
+  room: number,
+  counts: Map<Uuid, TrialCount>,
+): Promise<Examined<Uuid>> {
   const students = await ports.reader.studentsOf(course)
   const uuids = students.map(({ uuid }) => uuid)
   const [versions, counted] = await Promise.all([
@@ -46,12 +53,10 @@ async function countCourse(ports: ContractPorts, { course }: WalkedCourse, room:
   for (let from = 0; from < some.length; from += studentsPerLook) {
     const chunk = some.slice(from, from + studentsPerLook)
     const answers = await ports.reader.answersOfMany(chunk)
-    const counts: TrialCount[] = []
     for (const { uuid } of chunk) {
       const newest = versions.get(uuid)?.answer ?? -1
-      counts.push(await countOf(ports, { uuid, newest }, answers.get(uuid) ?? [], counted.get(uuid)?.state))
+      counts.set(uuid, await countOf(ports, { uuid, newest }, answers.get(uuid) ?? [], counted.get(uuid)?.state))
     }
-    await ports.matrixUpdates.countTrials(counts.filter(({ before, after }) => before !== after))
   }
   return { items: some.map(({ uuid }) => uuid), nextAt: undefined }
 }

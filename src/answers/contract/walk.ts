@@ -124,6 +124,12 @@ function newRound(progress: string): Round {
   return { start, progress, at: start, hasWrapped: false, hasFound: false, nextAt: Number.POSITIVE_INFINITY }
 }
 
+interface PageOfCourses {
+  readonly heads: readonly CourseHead[]
+  /** How many were asked for: fewer came when there are no more. */
+  readonly size: number
+}
+
 class Poll<Item> {
   readonly items: Item[] = []
   readonly #ports: WalkPorts
@@ -148,16 +154,28 @@ class Poll<Item> {
 
   /** Takes the round on; true when it is complete, false when the poll is over before. */
   async walk(round: Round): Promise<boolean> {
-    for (;;) {
-      const size = this.#pageSize
-      this.#pageSize = Math.min(coursesPerPage.most, size * coursesPerPage.growth)
-      const page = await this.#ports.reader.courseHeads(round.at, size)
-      const heads = round.hasWrapped ? page.filter((head) => !isAfter(head, round.start)) : page
+    let ahead: Promise<PageOfCourses> | undefined
+    for (let pages = 0; ; pages += 1) {
+      const page = await (ahead ?? this.#page(round.at, 0))
+      const heads = round.hasWrapped ? page.heads.filter((head) => !isAfter(head, round.start)) : page.heads
+      const isAtEnd = heads.length < page.size
+      const last = heads.at(-1)
+      // Where little is due the database finds the next page while it looks into this one.
+      const goesOn = pages > 0 && !isAtEnd && this.#effort + heads.length < effortMax
+      ahead = goesOn && last !== undefined ? this.#page(last, heads.length) : undefined
+      // Awaited in the next turn, or by nobody.
+      ahead?.catch(() => undefined)
       if (!(await this.#look(heads, round))) return false
-      const isAtEnd = heads.length < size
       if (isAtEnd && round.hasWrapped) return true
       if (isAtEnd) Object.assign(round, { at: beginning, hasWrapped: true })
     }
+  }
+
+  /** The next courses, more than the time before and no more than are left of the poll after `unpassed` others. */
+  async #page(after: CourseCursor, unpassed: number): Promise<PageOfCourses> {
+    const size = Math.max(1, Math.min(this.#pageSize, effortMax - this.#effort - unpassed))
+    this.#pageSize = Math.min(coursesPerPage.most, this.#pageSize * coursesPerPage.growth)
+    return { heads: await this.#ports.reader.courseHeads(after, size), size }
   }
 
   /** Looks at these courses and moves the round behind them; false when the poll is over before. */
