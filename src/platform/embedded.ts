@@ -204,6 +204,12 @@ function run(installation: Installation, program: string, words: readonly string
   return command([...installation.prefix, join(installation.bin, program), ...words])
 }
 
+/**
+ * By default glibc gives a session's memory back to the system after each transaction and asks for it again in the next
+ * one, page by page: a fifth of the CPU of small appends. So a session keeps up to so many bytes that it is done with.
+ */
+const keptMemory = { MALLOC_TRIM_THRESHOLD_: '8388608', MALLOC_MMAP_THRESHOLD_: '4194304', MALLOC_TOP_PAD_: '1048576' }
+
 interface CommandResult {
   readonly code: number
   readonly output: string
@@ -211,7 +217,7 @@ interface CommandResult {
 
 function command(words: readonly string[]): Promise<CommandResult> {
   return new Promise((done) => {
-    const environment = { ...process.env, LC_ALL: 'C', PGCTLTIMEOUT: '60' }
+    const environment = { ...process.env, ...keptMemory, LC_ALL: 'C', PGCTLTIMEOUT: '60' }
     const child = spawn(words[0] ?? '', words.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: environment,
