@@ -106,3 +106,16 @@ async function fill(): Promise<void> {
     await pool.query(`insert into ${statement} from generate_series(1, ${rows}) as n`)
   }
 }
+
+test('what a read asks first of a student is not planned each time', async () => {
+  const text = `
+    select name
+    from pg_prepared_statements
+    where name in ('learning_student_news', 'learning_assignment_news')
+      and generic_plans > 0`
+  const kept = await pool.query<{ name: string }>(`${text} order by name`)
+  assert.deepEqual(
+    kept.rows.map(({ name }) => name),
+    ['learning_assignment_news', 'learning_student_news'],
+  )
+})

@@ -159,8 +159,13 @@ const studentRow = (student: string): string => `
     order by is_active desc, course
     limit 1`
 
+/**
+ * Planning takes longer than running. PostgreSQL keeps a plan when one for these very arrays would be no cheaper; it can
+ * not look into the sub-select, so it believes all arrays to be equally long.
+ */
 const asked = `
-    as asked (subject, student, course, changed, answer, assignment, place)`
+    unnest((select $1::uuid[]), $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::int[])
+      with ordinality as asked (subject, student, course, changed, answer, assignment, place)`
 
 /** Students that no roster ever named are absent. */
 export async function readStudentNews(
@@ -172,7 +177,7 @@ export async function readStudentNews(
     name: 'learning_student_news',
     text: `
       select null as place, ${columns}
-      from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::int[]) with ordinality ${asked}
+      from ${asked}
       cross join lateral (${studentRow('asked.subject')}) as who
       ${from}`,
     values: [uuidArray(students), ...lookedArrays(students.map(looked))],
@@ -190,7 +195,7 @@ export async function readAssignmentNews(
     name: 'learning_assignment_news',
     text: `
       select asked.place, ${columns}
-      from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::int[]) with ordinality ${asked}
+      from ${asked}
       cross join lateral (
         select student
         from learning_assignment
