@@ -160,8 +160,8 @@ const studentRow = (student: string): string => `
     limit 1`
 
 /**
- * Planning takes longer than running. PostgreSQL keeps a plan when one for these very arrays would be no cheaper; it can
- * not look into the sub-select, so it believes all arrays to be equally long.
+ * Planning takes longer than running. PostgreSQL keeps a plan when one for these very arrays would be no cheaper; it
+ * can not look into the sub-select, so it believes all arrays to be equally long.
  */
 const asked = `
     unnest((select $1::uuid[]), $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::int[])
