@@ -68,7 +68,7 @@ export interface SoakFigures {
 }
 
 export async function soak(options: SoakOptions): Promise<SoakFigures> {
-  const database = await startBenchDatabase({ shared_buffers: '512MB' })
+  const database = await startBenchDatabase()
   const run = new SoakRun(options, database)
   try {
     await run.start()
