@@ -8,6 +8,7 @@ import { openLog } from '#log/open.ts'
 import { ConfigurationError } from '#platform/config.ts'
 import { openPool } from '#platform/postgres.ts'
 import { currentUser } from '../current-user.ts'
+import { integerFrom } from '../integer.ts'
 import { requireDatabaseUrl } from '../serve/options.ts'
 
 /** What every command below `biglearn streams` works with; tests give others. */
@@ -101,11 +102,8 @@ export function parseUuids(text: string, before: readonly Uuid[] | undefined): U
   return [...(before ?? []), parseUuid(text)]
 }
 
-export function parseNumber(text: string): number {
-  const number = Number(text)
-  if (!/^\d+$/.test(text) || number >= 2 ** 31) throw new InvalidArgumentError('must be a sequence number.')
-  return number
-}
+/** A sequence number. */
+export const parseNumber = integerFrom(0, 2 ** 31 - 1)
 
 function parseReason(text: string): string {
   if (text.trim() === '' || text.length > 500) throw new InvalidArgumentError('must be 1 to 500 characters.')
