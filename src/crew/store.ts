@@ -31,8 +31,10 @@ export interface CrewConnection {
   close(): void
 }
 
-/** Locks live to the end of the transaction and are taken in one order: slots ascending, exceptions, effects. */
-/** Positions and exceptions of one subscription. */
+/**
+ * Positions and exceptions of one subscription. Locks live to the end of the transaction and are taken in one order:
+ * slots ascending, exceptions, effects.
+ */
 export interface PositionsTransaction {
   /** Locks what is still held under these tokens; slots absent from the answer are lost. By `part/lane`. */
   lockSlots(grants: readonly SlotGrant[], byToken: boolean): Promise<Map<string, FencedSlot>>
