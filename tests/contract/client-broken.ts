@@ -14,7 +14,12 @@ export const rules: Readonly<Record<string, (path: string, body: string) => stri
     path.endsWith('_events') ? body.replaceAll('"is_gap":true,"is_end":false', '"is_gap":false,"is_end":true') : body,
   'an unknown container is unready': (_path, body) => body.replaceAll('"book_container_unknown"', '"clue_unready"'),
   'a repeated creation is another course': (path, body) =>
-    path === '/create_course' ? body.replace(/"created_course_uuid":"./, '"created_course_uuid":"0') : body,
+    path === '/create_course' ? body.replace(/(?<="created_course_uuid":")./, otherDigit) : body,
+}
+
+/** Never the digit itself: a fixed one would leave every sixteenth uuid as it was. */
+function otherDigit(digit: string): string {
+  return (Number.parseInt(digit, 16) ^ 1).toString(16)
 }
 
 function breaking(fetch: typeof globalThis.fetch, rule: string): typeof globalThis.fetch {

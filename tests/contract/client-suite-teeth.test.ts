@@ -28,3 +28,12 @@ for (const server of ['fake', 'server']) {
     })
   }
 }
+
+test('the uuid of a repeated creation is spoiled whatever its first digit', () => {
+  const spoil = rules['a repeated creation is another course']!
+  for (const digit of '0123456789abcdef') {
+    const body = `{"created_course_uuid":"${digit}c5b1f3e-0000-4000-8000-000000000000"}`
+    assert.match(spoil('/create_course', body), /^\{"created_course_uuid":"[0-9a-f]c5b1f3e-/)
+    assert.notEqual(spoil('/create_course', body), body)
+  }
+})
