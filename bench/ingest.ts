@@ -1,31 +1,28 @@
 import { ingestAtRate } from './ingest-rate.ts'
 import { ingestSteadily } from './ingest-steady.ts'
-import { createWorld } from './support/answers.ts'
+import { type BenchWorld, createWorld } from './support/answers.ts'
 import { measureCopy } from './support/copy-yardstick.ts'
 import { type EchoFigures, measureEcho } from './support/echo-yardstick.ts'
 import { printLine, round } from './support/figures.ts'
 import { type IngestResult, Sender, type Shape, shapes } from './support/ingest-load.ts'
 import { type IngestOptions, report, warmUpSeconds, withProducts } from './support/ingest-report.ts'
-import { measureUse } from './support/meter.ts'
-import { startBenchDatabase } from './support/product.ts'
+import { measureUse, type Used } from './support/meter.ts'
+import { type BenchDatabase, type Product, startBenchDatabase } from './support/product.ts'
 import { recycleWal, recyclingSettings } from './support/recycled-wal.ts'
 import { verifyStored } from './support/verify.ts'
 
 /*
  * Durable HTTP ingest beside COPY of the same answers, and Fastify echoing the same bodies, in the same run. Nothing is
- * printed unless every acknowledged answer is stored, contiguous, and reads back as it was sent.
+ * printed unless every acknowledged answer is stored, contiguous, and reads back as it was sent. A shape that is
+ * compared with another one takes turns with it on the same server.
  */
 export const ingestShapes: readonly string[] = Object.keys(shapes)
 
 export async function ingest(options: IngestOptions): Promise<void> {
-  const rates = new Map<string, number>()
   for (const name of options.shapes) {
     const shape = shapeOf(name)
-    if (shape.beside !== undefined && !rates.has(shape.beside)) {
-      rates.set(shape.beside, await printShape(shape.beside, shapeOf(shape.beside), options))
-    }
     if (options.steady) printLine(await ingestSteadily(name, shape, options))
-    else if (options.answersPerSecond === undefined) rates.set(name, await printShape(name, shape, options, rates))
+    else if (options.answersPerSecond === undefined) printLine(await measureShape(name, shape, options))
     else printLine(await ingestAtRate(name, shape, { ...options, answersPerSecond: options.answersPerSecond }))
   }
 }
@@ -36,52 +33,103 @@ function shapeOf(name: string): Shape {
   return shape
 }
 
-async function printShape(
-  name: string,
-  shape: Shape,
-  options: IngestOptions,
-  rates: ReadonlyMap<string, number> = new Map(),
-): Promise<number> {
-  const { rate, line } = await measureShape(name, shape, options)
-  const other = shape.beside === undefined ? undefined : rates.get(shape.beside)
-  const beside = other === undefined ? {} : { [`ratio_to_${shape.beside}`]: round(rate / other, 3) }
-  printLine({ ...line, ...beside })
-  return rate
-}
-
-async function measureShape(name: string, shape: Shape, options: IngestOptions) {
+async function measureShape(name: string, shape: Shape, options: IngestOptions): Promise<object> {
   const database = await startBenchDatabase(recyclingSettings)
   try {
     await recycleWal(database)
-    const world = createWorld(options.seed, shape.courses)
-    const sender = new Sender(world, shape, options.seed)
+    const traffic = createTraffic(name, shape, options.seed)
+    const beside = shape.beside && createTraffic(shape.beside, shapeOf(shape.beside), options.seed + 1)
+    const { sender } = traffic
     const echo = () => measureEcho(sender.someBodies(echoSample), shape.connections, Math.min(3, options.seconds))
     process.stderr.write(`ingest ${name}: echo of the same bodies\n`)
     const echoBefore = await echo()
-    const measured = await withProducts(database, options, async (products) => {
-      const ports = products.map(({ port }) => port)
-      // No checkpoint inside: what the warm-up writes to pages for the first time since is not measured.
-      await database.pool.query('checkpoint')
-      process.stderr.write(`ingest ${name}: warming up\n`)
-      const warm = await sender.run(ports, warmUpSeconds)
-      sender.makeAhead(Math.min(2 * (warm.answers / warm.seconds) * options.seconds, aheadMax))
-      process.stderr.write(`ingest ${name}: measuring\n`)
-      const result = await measureUse(database, products, () => sender.run(ports, options.seconds))
-      await sender.finish(ports)
-      process.stderr.write(`ingest ${name}: reading back ${sender.acknowledged} answers\n`)
-      await verifyStored(ports[0] ?? 0, world, sender.sentPerCourse, options.seed)
-      return result
+    await withProducts(database, options, async (products) => {
+      await runInTurns({ database, products, options }, beside ? [traffic, beside] : [traffic])
     })
+    const measured = merged(traffic.turns)
     process.stderr.write(`ingest ${name}: COPY of the same answers, echo of the same bodies\n`)
     const copy = await measureCopy(database.url, sender.sample(copySample))
     const echoes = [echoBefore, await echo()]
-    const rate = measured.answers / measured.seconds
     return {
-      rate,
-      line: { ...report(name, measured, options), ...yardsticks(measured, copy, echoes), ...database.settings },
+      ...report(name, measured, options),
+      ...(beside && ratioTo(beside, measured)),
+      ...yardsticks(measured, copy, echoes),
+      ...database.settings,
     }
   } finally {
     await database.stop()
+  }
+}
+
+interface Server {
+  readonly database: BenchDatabase
+  readonly products: readonly Product[]
+  readonly options: IngestOptions
+}
+
+/** Each is warmed up; then they take turns, so that a machine that changes its speed does so for all of them. */
+async function runInTurns({ database, products, options }: Server, all: readonly Traffic[]): Promise<void> {
+  const ports = products.map(({ port }) => port)
+  // No checkpoint inside: what the warm-up writes to pages for the first time since is not measured.
+  await database.pool.query('checkpoint')
+  for (const { name, sender } of all) {
+    process.stderr.write(`ingest ${name}: warming up\n`)
+    const warm = await sender.run(ports, warmUpSeconds)
+    sender.makeAhead(Math.min(2 * (warm.answers / warm.seconds) * options.seconds, aheadMax))
+  }
+  const rounds = all.length === 1 ? 1 : turnsEach
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { name, sender, turns } of round % 2 === 0 ? all : all.toReversed()) {
+      process.stderr.write(`ingest ${name}: measuring\n`)
+      turns.push(await measureUse(database, products, () => sender.run(ports, options.seconds / rounds)))
+    }
+  }
+  for (const { name, sender, world, seed } of all) {
+    await sender.finish(ports)
+    process.stderr.write(`ingest ${name}: reading back ${sender.acknowledged} answers\n`)
+    await verifyStored(ports[0] ?? 0, world, sender.sentPerCourse, seed)
+  }
+}
+
+/** Each as long as the other, and whoever began before comes last. */
+const turnsEach = 4
+
+interface Traffic {
+  readonly name: string
+  readonly seed: number
+  readonly world: BenchWorld
+  readonly sender: Sender
+  readonly turns: (IngestResult & Used)[]
+}
+
+function createTraffic(name: string, shape: Shape, seed: number): Traffic {
+  const world = createWorld(seed, shape.courses)
+  return { name, seed, world, sender: new Sender(world, shape, seed), turns: [] }
+}
+
+function merged(turns: readonly (IngestResult & Used)[]): IngestResult & Used {
+  return turns.reduce((one, other) => ({
+    requests: one.requests + other.requests,
+    answers: one.answers + other.answers,
+    seconds: one.seconds + other.seconds,
+    latencies: Float64Array.from([...one.latencies, ...other.latencies]),
+    generatorCpuSeconds: one.generatorCpuSeconds + other.generatorCpuSeconds,
+    walBytes: one.walBytes + other.walBytes,
+    storedBytes: one.storedBytes + other.storedBytes,
+    commits: one.commits + other.commits,
+    checkpoints: one.checkpoints + other.checkpoints,
+    apiCpuSeconds: one.apiCpuSeconds + other.apiCpuSeconds,
+    postgresCpuSeconds: one.postgresCpuSeconds + other.postgresCpuSeconds,
+  }))
+}
+
+function ratioTo({ name, turns }: Traffic, measured: IngestResult): object {
+  const other = merged(turns)
+  const rateOfOther = other.answers / other.seconds
+  return {
+    turns_each: turnsEach,
+    [`${name}_answers_per_second`]: Math.round(rateOfOther),
+    [`ratio_to_${name}`]: round(measured.answers / measured.seconds / rateOfOther, 3),
   }
 }
 

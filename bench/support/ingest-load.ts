@@ -11,7 +11,7 @@ export interface Shape {
   readonly answersPerRequest: number
   /** Numbers of a course arrive shuffled within windows of so many, through whichever connection is free. */
   readonly shuffled?: number
-  /** Measured in the same run, and divided by. */
+  /** Measured in turns with this one, and divided by. */
   readonly beside?: string
 }
 
