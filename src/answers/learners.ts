@@ -1,4 +1,4 @@
-import { type Learner, learnerAfter, learnerOf } from '#choose/clue-inputs.ts'
+import { type Learner, learnerOf } from '#choose/clue-inputs.ts'
 import { type Audience, type JudgeOptions, judgeAnswers, judgeMore } from '#choose/visible-answers.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { remembered } from '#domain/remembered.ts'
@@ -37,8 +37,7 @@ export function createLearnerKeeper(options: { readonly withholdUntilDue: boolea
       return learnerOf(record.student.uuid, judgeAnswers(record.answers, rules))
     }
     if (added === 0) return before.learner
-    const judged = judgeMore(before.learner.judged, record.answers, added, rules)
-    return learnerAfter(before.learner, judged, judged.addedGroups)
+    return learnerOf(record.student.uuid, judgeMore(before.learner.judged, record.answers, added, rules))
   }
 
   function of(record: StudentRecord, edition: Edition, audience: Audience, now: Instant): Learner {

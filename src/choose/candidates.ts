@@ -176,6 +176,9 @@ class BestOf {
 
   /** What stands at this position of the ranking, if the container offers it. */
   take(uuid: Uuid, position: number, ranking: Ranking): void {
+    // Most of what a ranking names is some other container's.
+    const { pool } = this.#offer
+    if (!pool.ofGroup.has(uuid) && !pool.ofUuid.has(uuid)) return
     const ofGroup = this.#offer.ofGroup(uuid).find((exercise) => !ranking.names(exercise.uuid))
     const exercise = (ranking.names(uuid) ? this.#offer.ofUuid(uuid) : undefined) ?? ofGroup
     if (exercise !== undefined) this.#add({ exercise, position, isRanked: true })

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Uuid } from '#domain/ids.ts'
 import type { Answer, Assignment } from '#domain/student.ts'
-import { clueInputs, learnerOf } from './clue-inputs.ts'
+import { clueInputs, type LearnerInputs, learnerOf } from './clue-inputs.ts'
 import { cluePoolsOf } from './clue-pools.ts'
 import { indexEcosystem } from './ecosystem-index.ts'
 import { indexMaps } from './mapping.ts'
@@ -56,6 +56,11 @@ const worlds = fc
     }
   })
 
+/** Counted answers also know where they come from. */
+function asAlgorithmsSee({ student, answers }: LearnerInputs): LearnerInputs {
+  return { student, answers: answers.map(({ group, isCorrect }) => ({ group, isCorrect })) }
+}
+
 function inputs(world: World, audience: Audience) {
   const judged = judgeAnswers(world.answers, {
     audience,
@@ -66,7 +71,10 @@ function inputs(world: World, audience: Audience) {
     exclusions,
   })
   const learners = [learnerOf(id('student'), judged)]
-  const asked = ids('chapter', 'a', 'b').map((container) => clueInputs({ pools, container, exclusions, learners }))
+  const asked = ids('chapter', 'a', 'b').map((container) => {
+    const rests = clueInputs({ pools, container, exclusions, learners })
+    return { ...rests, learners: rests.learners.map(asAlgorithmsSee) }
+  })
   return { judged, asked, shown: asked.map(({ pool, learners, poolLearners }) => ({ pool, learners, poolLearners })) }
 }
 
@@ -121,7 +129,10 @@ describe('what a CLUE rests on', () => {
         assert.equal(judged.judged.length, world.answers.length)
         const counted = judged.judged.filter(({ verdict }) => verdict === 'counted')
         assert.equal(new Set(counted.map(({ group }) => group)).size, counted.length)
-        assert.deepEqual(new Set(counted.map(({ answer: one }) => one)), new Set(judged.counted.values()))
+        assert.deepEqual(
+          new Set(counted.map(({ answer: one }) => one)),
+          new Set(judged.counted.list.map((one) => one.answer)),
+        )
         for (const { answer: one, group, verdict } of judged.judged) {
           if (verdict !== 'superseded' || group === undefined) continue
           assert.ok((judged.counted.get(group)?.respondedAt ?? 0) >= one.respondedAt)

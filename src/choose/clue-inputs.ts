@@ -32,34 +32,7 @@ export interface Learner {
 
 /** Prepared once per learner and request, and used for all containers asked. */
 export function learnerOf(student: Uuid, judged: JudgedAnswers): Learner {
-  const answers = [...judged.counted].map(([group, { isCorrect }]) => ({ group, isCorrect }))
-  // Sorted, so that nothing of the order in which the student worked shows in what the algorithm sees.
-  answers.sort((a, b) => (a.group < b.group ? -1 : 1))
-  return { student, judged, inputs: { student, answers } }
-}
-
-/** The same learner after more answers were judged, to these groups. */
-export function learnerAfter(before: Learner, judged: JudgedAnswers, addedGroups: Iterable<Uuid>): Learner {
-  const { student } = before
-  const answers = [...before.inputs.answers]
-  for (const group of addedGroups) {
-    const answer = judged.counted.get(group)
-    if (answer === undefined) continue
-    const place = placeOf(answers, group)
-    answers.splice(place, answers[place]?.group === group ? 1 : 0, { group, isCorrect: answer.isCorrect })
-  }
-  return { student, judged, inputs: { student, answers } }
-}
-
-/** Of the first that is not before `group`, by halving. */
-function placeOf(answers: LearnerInputs['answers'], group: Uuid): number {
-  let [low, high] = [0, answers.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((answers[middle]?.group ?? '') < group) low = middle + 1
-    else high = middle
-  }
-  return low
+  return { student, judged, inputs: { student, answers: judged.counted.list } }
 }
 
 export interface ClueQuestion {
@@ -96,8 +69,7 @@ export function clueInputs(question: ClueQuestion): ClueInputs {
 function hasCounted({ judged }: Learner, { groups, members }: CountingPool): boolean {
   const { counted } = judged
   if (groups.length < counted.size) return groups.some((group) => counted.has(group))
-  for (const group of counted.keys()) if (members.has(group)) return true
-  return false
+  return counted.list.some(({ group }) => members.has(group))
 }
 
 /** For a receipt: the answers to the pool's groups, and what became of each. */

@@ -8,9 +8,9 @@ export class Ranking {
   readonly #rest: Iterator<Uuid>
   /** What may be in the order under its own uuid. */
   readonly #named: ReadonlySet<Uuid>
-  readonly #positions = new Map<Uuid, number>()
   readonly #read: Uuid[] = []
-  #end = 0
+  /** Of the whole order: made when somebody asks where something stands. */
+  #positions: ReadonlyMap<Uuid, number> | undefined
 
   private constructor(bestFirst: Iterable<Uuid>, named: ReadonlySet<Uuid>) {
     this.#rest = bestFirst[Symbol.iterator]()
@@ -31,10 +31,6 @@ export class Ranking {
     while (this.#read.length <= position) {
       const next = this.#rest.next()
       if (next.done === true) return undefined
-      if (!this.#positions.has(next.value)) {
-        this.#positions.set(next.value, this.#read.length)
-        this.#end = this.#read.length + 1
-      }
       this.#read.push(next.value)
     }
     return this.#read[position]
@@ -57,12 +53,17 @@ export class Ranking {
 
   /** The position behind the last. */
   get end(): number {
-    this.#all()
-    return this.#end
+    return this.#all()
+      .values()
+      .reduce((end, position) => Math.max(end, position + 1), 0)
   }
 
   #all(): ReadonlyMap<Uuid, number> {
-    this.at(Number.POSITIVE_INFINITY)
+    if (this.#positions === undefined) {
+      this.at(Number.POSITIVE_INFINITY)
+      // The first of duplicates counts, so it is written last.
+      this.#positions = new Map(this.#read.map((uuid, position) => [uuid, position] as const).reverse())
+    }
     return this.#positions
   }
 }

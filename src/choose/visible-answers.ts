@@ -1,5 +1,6 @@
 import type { Uuid } from '#domain/ids.ts'
 import type { Answer, Assignment, Exclusions, Instant } from '#domain/student.ts'
+import { type CountedAnswer, CountedAnswers } from './counted-answers.ts'
 import { courseExclusion, type GroupOf } from './exclusions.ts'
 
 /** A student sees its CLUE while work may still be open; a teacher sees everything. */
@@ -23,8 +24,7 @@ export interface JudgedAnswer {
 export interface JudgedAnswers {
   /** In order of recording, each event once. */
   readonly judged: readonly JudgedAnswer[]
-  /** Exercise group → the one answer that counts. */
-  readonly counted: ReadonlyMap<Uuid, Answer>
+  readonly counted: CountedAnswers
   /** Exercise group → when the next withheld answer to it becomes visible. */
   readonly withheld: ReadonlyMap<Uuid, Instant>
 }
@@ -41,46 +41,47 @@ export interface JudgeOptions {
 
 /** Judges one student's answers for CLUEs (scheduler.md §5.3 with design D22). Order and duplicates do not matter. */
 export function judgeAnswers(answers: readonly Answer[], options: JudgeOptions): JudgedAnswers {
-  return judgedWith(
-    inOrder(answers),
-    options,
-    count(inOrder(answers), options, { counted: new Map(), withheld: new Map() }),
-  )
+  const ordered = inOrder(answers)
+  const { counted, withheld } = count(ordered, options)
+  return judgedWith(ordered, options, { counted: CountedAnswers.of(counted), withheld })
 }
 
 /**
  * The same for `answers` when all but the last `added` of them were judged before, with the same options, at a time
- * since when none of the withheld ones became visible. The groups of those that were added are named.
+ * since when none of the withheld ones became visible.
  */
 export function judgeMore(
   before: JudgedAnswers,
   answers: readonly Answer[],
   added: number,
   options: JudgeOptions,
-): JudgedAnswers & { readonly addedGroups: ReadonlySet<Uuid> } {
-  const counts = { counted: new Map(before.counted), withheld: new Map(before.withheld) }
-  const more = answers.slice(answers.length - added)
-  const addedGroups = new Set(more.flatMap(({ exercise }) => options.groupOf(exercise) ?? []))
-  return Object.assign(judgedWith(answers, options, count(more, options, counts)), { addedGroups })
+): JudgedAnswers {
+  const { counted, withheld } = count(answers.slice(answers.length - added), options, before.withheld)
+  return judgedWith(answers, options, { counted: before.counted.and(counted), withheld })
 }
 
 interface Counts {
-  readonly counted: Map<Uuid, Answer>
+  readonly counted: CountedAnswer[]
   readonly withheld: Map<Uuid, Instant>
 }
 
-function count(answers: readonly Answer[], options: JudgeOptions, counts: Counts): Counts {
-  const { counted, withheld } = counts
+function count(answers: readonly Answer[], options: JudgeOptions, before?: ReadonlyMap<Uuid, Instant>): Counts {
+  const counted: CountedAnswer[] = []
+  const withheld = new Map(before)
   for (const answer of answers) {
     const { group, verdict, visibleAt } = judge(answer, options)
     if (group === undefined) continue
-    if (verdict === 'counted') keepLatest(counted, group, answer)
+    if (verdict === 'counted') counted.push({ group, isCorrect: answer.isCorrect, answer })
     if (visibleAt !== undefined) withheld.set(group, Math.min(withheld.get(group) ?? visibleAt, visibleAt))
   }
-  return counts
+  return { counted, withheld }
 }
 
-function judgedWith(answers: readonly Answer[], options: JudgeOptions, { counted, withheld }: Counts): JudgedAnswers {
+function judgedWith(
+  answers: readonly Answer[],
+  options: JudgeOptions,
+  { counted, withheld }: Pick<JudgedAnswers, 'counted' | 'withheld'>,
+): JudgedAnswers {
   let judged: readonly JudgedAnswer[] | undefined
   return {
     counted,
@@ -116,16 +117,6 @@ export function assignmentsByTrial(assignments: readonly Assignment[]): Map<Uuid
     }
   }
   return byTrial
-}
-
-/** Was `a` given after `b`? Answers of the same instant are told apart by their number in the course. */
-function isLater(a: Answer, b: Answer): boolean {
-  return a.respondedAt === b.respondedAt ? a.number > b.number : a.respondedAt > b.respondedAt
-}
-
-function keepLatest(latest: Map<Uuid, Answer>, key: Uuid, answer: Answer): void {
-  const known = latest.get(key)
-  if (known === undefined || isLater(answer, known)) latest.set(key, answer)
 }
 
 /** By number, each number once; learning hands answers over in this order, so the sort is normally skipped. */

@@ -188,7 +188,7 @@ function cluesOf(ports: ContractPorts, { kind, subject, records, edition }: Subj
   const learners = records.map((record) => ports.learners.of(record, edition, audiences[kind], now))
   const containers = new Set<Uuid>()
   for (const { judged } of learners) {
-    for (const group of [...judged.counted.keys(), ...judged.withheld.keys()]) {
+    for (const group of [...judged.counted.list.map((one) => one.group), ...judged.withheld.keys()]) {
       for (const container of edition.pools.containersOfGroup.get(group) ?? []) containers.add(container)
     }
   }
