@@ -3,9 +3,10 @@ import { openPool } from '#platform/postgres.ts'
 import { createWorld } from './support/answers.ts'
 import { percentile, round } from './support/figures.ts'
 import { type IngestResult, Sender, type Shape } from './support/ingest-load.ts'
-import { type IngestOptions, report, withProducts } from './support/ingest-report.ts'
+import { type IngestOptions, report, warmUpSeconds, withProducts } from './support/ingest-report.ts'
 import { measureUse, type Used } from './support/meter.ts'
 import { type BenchDatabase, startBenchDatabase } from './support/product.ts'
+import { recycleWal, recyclingSettings } from './support/recycled-wal.ts'
 import { verifyStored } from './support/verify.ts'
 
 /*
@@ -14,14 +15,16 @@ import { verifyStored } from './support/verify.ts'
  */
 export async function ingestSteadily(name: string, shape: Shape, options: IngestOptions): Promise<object> {
   if (shape.shuffled !== undefined) throw new Error(`${name} can not be preloaded: its numbers are shuffled`)
-  const database = await startBenchDatabase({ checkpoint_timeout: `${options.checkpointSeconds}s`, autovacuum: 'on' })
+  const settings = { checkpoint_timeout: `${options.checkpointSeconds}s`, autovacuum: 'on' }
+  const database = await startBenchDatabase({ ...recyclingSettings, ...settings })
   try {
+    await recycleWal(database)
     const world = createWorld(options.seed, shape.courses)
     const sender = new Sender(world, shape, options.seed)
     return await withProducts(database, options, async (products) => {
       const ports = products.map(({ port }) => port)
       const measure = async (seconds: number): Promise<IngestResult & Used> => {
-        await sender.run(ports, 2)
+        await sender.run(ports, warmUpSeconds)
         return measureUse(database, products, () => sender.run(ports, seconds))
       }
       await database.pool.query('checkpoint')

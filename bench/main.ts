@@ -71,7 +71,7 @@ bench(
   .option('--steady', 'preload, then measure over two checkpoints with autovacuum, beside a fresh log', false)
   .option('--preload <n>', 'answers to preload', positive, 10_000_000)
   .option('--preload-seconds <n>', 'at most; the line says how far it came', positive, 900)
-  .option('--checkpoint-seconds <n>', 'time between checkpoints, 30 at least', positive, 120)
+  .option('--checkpoint-seconds <n>', 'time between checkpoints, 30 at least', positive, 300)
   .action((options) => ingest({ ...options, shapes: options.shape === 'all' ? ingestShapes : [options.shape] }))
 
 bench('append', 'the log without HTTP: appends, then all lanes read back, beside COPY of the same answers', 'answers')
