@@ -44,12 +44,22 @@ export function openReceipts(pool: pg.Pool, parts: number = partsDefault): Recei
     put: async (receipts) => {
       const ofExercises = receipts.filter((receipt) => !isClueReceipt(receipt))
       const ofClues = receipts.filter(isClueReceipt)
-      if (ofExercises.length > 0) await put(pool, ofExercises, place)
+      if (ofExercises.length > 0) await put(pool, firstOfEach(ofExercises), place)
       if (ofClues.length > 0) await putClueReceipts(pool, ofClues, place)
     },
     read: async (calculation) =>
       (await read(pool, calculation, place(calculation))) ?? readClueReceipt(pool, calculation, place(calculation)),
   }
+}
+
+/** One statement can not write a row twice: the first receipt, with the experiment of whichever had one first. */
+function firstOfEach(receipts: readonly Receipt[]): Receipt[] {
+  const firsts = new Map<Uuid, Receipt>()
+  for (const receipt of receipts) {
+    const first = firsts.get(receipt.calculation) ?? receipt
+    firsts.set(receipt.calculation, { ...first, experiment: first.experiment ?? receipt.experiment })
+  }
+  return [...firsts.values()]
 }
 
 const putSql = `
