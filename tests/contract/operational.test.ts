@@ -136,6 +136,19 @@ test('numbers too far ahead are 503 and name what is missing', async () => {
   assert.match(answer.json.errors[1], new RegExp(`^${course} lacks numbers 1 to `))
 })
 
+test('no-ops too far ahead are 503 and name what is missing too, each range once', async () => {
+  const other = 'c0000000-0000-4000-8000-00000000000a'
+  const noOp = (uuid: string, number: number) => ({ request_uuid: uuid, course_uuid: uuid, sequence_number: number })
+  const lines = [noOp(course, 2 ** 31 - 1), noOp(other, 2 ** 31 - 2), noOp(course, 2 ** 31 - 2), noOp(course, 1)]
+  const answer = await server.post('record_no_ops', { no_ops: lines })
+  assert.equal(answer.status, 503)
+  assert.equal(answer.headers.get('biglearn-error-code'), 'too_far_ahead')
+  const [, ...missing]: string[] = answer.json.errors
+  assert.equal(missing.length, 2)
+  assert.match(missing[0] ?? '', new RegExp(`^${course} lacks numbers [12] to ${2 ** 31 - 3}$`))
+  assert.equal(missing[1], `${other} lacks numbers 0 to ${2 ** 31 - 3}`)
+})
+
 test('a failover is waited for, and 503 when it takes too long', async () => {
   const broken = () => Object.assign(new Error('the server is shutting down'), { code: '57P01' })
   const patient = await startMemoryServer({ failoverWaitMs: 5000 })

@@ -1,4 +1,5 @@
 import type { StreamEvent } from '#domain/events.ts'
+import type { Uuid } from '#domain/ids.ts'
 import { subjectsOf } from '#due/waiting-subjects.ts'
 import type { AppendConflict, Log } from '#log/log.ts'
 import type { Refusal } from '../errors.ts'
@@ -13,8 +14,18 @@ export async function append(log: Log, events: readonly StreamEvent[]): Promise<
   const result = await log.append(events)
   if (result.kind === 'stored') return undefined
   if (result.kind === 'refused') return conflictRefusal(result.conflicts, events)
-  const missing = result.missing.map(({ stream, from, to }) => `${stream} lacks numbers ${from} to ${to}`)
-  return { refused: 'too_far_ahead', details: missing, retryAfterSeconds: 5 }
+  return tooFarAhead(result.missing)
+}
+
+/** Names each missing range once: of those that begin alike, of lines further and further ahead, the shortest. */
+export function tooFarAhead(missing: readonly { stream: Uuid; from: number; to: number }[]): Refusal {
+  const shortest = new Map<string, number>()
+  for (const { stream, from, to } of missing) {
+    const range = `${stream} lacks numbers ${from} to`
+    shortest.set(range, Math.min(to, shortest.get(range) ?? to))
+  }
+  const details = [...shortest].map(([range, to]) => `${range} ${to}`)
+  return { refused: 'too_far_ahead', details, retryAfterSeconds: 5 }
 }
 
 /**

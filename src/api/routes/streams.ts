@@ -5,6 +5,7 @@ import { type Endpoint, endpoint } from '../endpoint.ts'
 import { noOpsExample, streamStatusesExample } from '../schemas/examples.ts'
 import * as schemas from '../schemas/streams.ts'
 import { noOpRecorded } from '../wire-events.ts'
+import { tooFarAhead } from './append.ts'
 import { inParallel } from './parallel.ts'
 import { unknownStream } from './unknown-stream.ts'
 
@@ -29,8 +30,8 @@ const noOps = endpoint({
   check: ({ no_ops: lines }) => ambiguousStreams('no_ops', lines),
   run: async ({ no_ops: lines }, { log }) => {
     const outcomes = await inParallel(lines, appendsInFlight, (line) => log.append([noOpRecorded(line)]))
-    const waiting = outcomes.find((outcome) => outcome.kind === 'too_far_ahead')
-    if (waiting !== undefined) return { refused: 'too_far_ahead', retryAfterSeconds: 5 }
+    const waiting = outcomes.filter((outcome) => outcome.kind === 'too_far_ahead')
+    if (waiting.length > 0) return tooFarAhead(waiting.flatMap(({ missing }) => missing))
     const answers = lines.map((line, index) => ({
       request_uuid: line.request_uuid,
       status: outcomes[index]?.kind === 'stored' ? 'accepted' : 'already_filled',
