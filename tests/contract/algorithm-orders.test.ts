@@ -207,7 +207,7 @@ test('an order for a calculation that was never handed out is unknown', async ()
 
 test('68, 76: calculations for the ecosystems of open assignments and of the course, used where they belong', async () => {
   const student = world.student(0)
-  const [second, third] = [await book(), await book()]
+  const [second, third] = [await world.addBook(), await world.addBook()]
   const before = await ecosystemsOf('row76a', student.student)
   assert.deepEqual(before, [world.classroom.ecosystem])
   await world.assign(student, 0, { ...open, ecosystem_uuid: second, assigned_book_container_uuids: [] })
@@ -228,23 +228,4 @@ async function ecosystemsOf(algorithm: string, student: string): Promise<string[
     .filter((item) => item.student_uuid === student)
     .map((item) => item.ecosystem_uuid)
     .sort()
-}
-
-/** Another book with one page and one exercise. */
-async function book(): Promise<string> {
-  const [ecosystem, page, exercise] = [randomUUID(), randomUUID(), randomUUID()]
-  const uses = { use_for_clue: true, use_for_personalized_for_assignment_types: ['homework'] }
-  await world.application.post('/create_ecosystem', {
-    ecosystem_uuid: ecosystem,
-    book: {
-      cnx_identity: null,
-      contents: [
-        { container_uuid: page, container_parent_uuid: ecosystem, pools: [{ ...uses, exercise_uuids: [exercise] }] },
-      ],
-    },
-    exercises: [{ exercise_uuid: exercise, group_uuid: randomUUID(), version: 1, los: [] }],
-    imported_at: new Date().toISOString(),
-  })
-  await world.settle()
-  return ecosystem
 }

@@ -83,6 +83,25 @@ export class AlgorithmWorld {
     return assignment.assignment_uuid
   }
 
+  /** Another book, with one page and one exercise. */
+  async addBook(ecosystem: string = randomUUID()): Promise<string> {
+    const [page, exercise] = [randomUUID(), randomUUID()]
+    const uses = { use_for_clue: true, use_for_personalized_for_assignment_types: ['homework'] }
+    await this.application.post('/create_ecosystem', {
+      ecosystem_uuid: ecosystem,
+      book: {
+        cnx_identity: null,
+        contents: [
+          { container_uuid: page, container_parent_uuid: ecosystem, pools: [{ ...uses, exercise_uuids: [exercise] }] },
+        ],
+      },
+      exercises: [{ exercise_uuid: exercise, group_uuid: randomUUID(), version: 1, los: [] }],
+      imported_at: new Date().toISOString(),
+    })
+    await this.settle()
+    return ecosystem
+  }
+
   async exercises(algorithm: string): Promise<ExerciseCalculation[]> {
     const body = { algorithm_name: algorithm }
     const answer = await this.application.post<Record<string, ExerciseCalculation[]>>(

@@ -7,7 +7,7 @@ import type { StudentVersion } from '#learning/reader.ts'
 import type { ExerciseItem, ExerciseResult, OrderingLine, OrderingRequest } from './contract.ts'
 import { defaultStudent, exerciseCalculation, resultUuid } from './identity.ts'
 import type { ContractPorts } from './open.ts'
-import { type Examined, rotated, type WalkedCourse } from './walk.ts'
+import { type Examined, rotated, type WalkedCourse, waitingState } from './walk.ts'
 
 /*
  * Orders of exercises (scheduler.md §8): one calculation per student and ecosystem in use, new with each answer of the
@@ -16,6 +16,8 @@ import { type Examined, rotated, type WalkedCourse } from './walk.ts'
 const kind = 'exercises'
 /** Each item lists all exercises of a book. */
 const itemsMax = 10
+/** As long as students are due: an algorithm may leave books out that it does not serve, for ever. */
+const defaultsMax = 5
 const studentsPerLook = 100
 
 type Work = Omit<HandedOut, 'kind' | 'bookContainer'>
@@ -25,17 +27,18 @@ export async function fetchExerciseCalculations(ports: ContractPorts, algorithm:
   const work = await ports.walk.find<Work>({
     kind,
     algorithm,
-    itemsMax: Math.max(0, itemsMax - defaults.length),
+    itemsMax: itemsMax - Math.min(defaultsMax, defaults.length),
     examine: (course, room) => examine(ports, { algorithm, course, room }),
   })
   await ports.states.writeHandedOut(work.map((one) => ({ ...one, kind, bookContainer: undefined })))
-  return itemsOf(ports, [...defaults, ...work])
+  return itemsOf(ports, [...defaults.slice(0, itemsMax - work.length), ...work])
 }
 
+/** All of them, from a random one on: whoever has to wait in one poll comes first in another. */
 async function dueDefaults(ports: ContractPorts, algorithm: string): Promise<Work[]> {
   const ecosystems = await ports.reader.ecosystems()
   const work = ecosystems.map((ecosystem) => workOf(defaultStudent, ecosystem, 0))
-  return rotated(await notAnswered(ports, algorithm, work)).slice(0, itemsMax)
+  return rotated(await notAnswered(ports, algorithm, work))
 }
 
 function workOf(student: Uuid, ecosystem: Uuid, position: number): Work {
@@ -60,45 +63,59 @@ async function examine(ports: ContractPorts, look: Look): Promise<Examined<Work>
     const { answer, assignment } = versionOf(versions, uuid)
     return `${answer} ${assignment} ${course.edition?.ecosystem}`
   }
-  const stale = rotated(students.filter((student) => answered.get(student.uuid)?.state !== stateOf(student)))
+  const waitingOf = (student: Student): string => waitingState(stateOf(student), course.books)
+  const isSettled = (student: Student): boolean => answered.get(student.uuid)?.state === stateOf(student)
+  const isWaiting = (student: Student): boolean => answered.get(student.uuid)?.state === waitingOf(student)
+  const stale = rotated(students.filter((student) => !isSettled(student) && !isWaiting(student)))
   const items: Work[] = []
+  let waits = students.some(isWaiting)
   // Whoever has changed mostly has one.
   let size = room
   for (let from = 0; from < stale.length && items.length < room; ) {
     const some = stale.slice(from, from + size)
     from += some.length
     size = studentsPerLook
-    const due = await dueOf(ports, look, some, versions)
+    const { due, waiting } = await dueOf(ports, look, some, versions)
     const settled = some.filter(({ uuid }) => !due.has(uuid))
     const states = settled.map((student): AnsweredState => {
-      return { subject: student.uuid, state: stateOf(student), nextAt: undefined }
+      const state = waiting.has(student.uuid) ? waitingOf(student) : stateOf(student)
+      return { subject: student.uuid, state, nextAt: undefined }
     })
     await ports.states.writeAnswered(kind, algorithm, states)
     for (const work of due.values()) items.push(...work)
+    waits ||= waiting.size > 0
   }
-  return { items: items.slice(0, room), nextAt: undefined }
+  return { items: items.slice(0, room), nextAt: undefined, isWaiting: waits }
 }
 
 function versionOf(versions: ReadonlyMap<Uuid, StudentVersion>, student: Uuid): StudentVersion {
   return versions.get(student) ?? { answer: -1, assignment: -1 }
 }
 
-/** Students with anything that the algorithm has not answered, and what. */
+interface DueStudents {
+  /** Students with anything that the algorithm has not answered, and what. */
+  readonly due: ReadonlyMap<Uuid, readonly Work[]>
+  /** Those who work in a book that has not arrived. */
+  readonly waiting: ReadonlySet<Uuid>
+}
+
 async function dueOf(
   ports: ContractPorts,
   { algorithm, course }: Look,
   students: readonly Student[],
   versions: ReadonlyMap<Uuid, StudentVersion>,
-): Promise<Map<Uuid, Work[]>> {
+): Promise<DueStudents> {
   const assignments = await ports.reader.assignmentsOfMany(students)
   const work: Work[] = []
+  const waiting = new Set<Uuid>()
   for (const { uuid } of students) {
     for (const ecosystem of ecosystemsInUse(course, assignments.get(uuid) ?? [])) {
-      const isKnown = (await ports.editions.edition(ecosystem)) !== undefined
-      if (isKnown) work.push(workOf(uuid, ecosystem, versionOf(versions, uuid).answer))
+      if (course.books.has(ecosystem)) work.push(workOf(uuid, ecosystem, versionOf(versions, uuid).answer))
+      else waiting.add(uuid)
     }
   }
-  return Map.groupBy(await notAnswered(ports, algorithm, work), ({ subject }) => subject)
+  const due = Map.groupBy(await notAnswered(ports, algorithm, work), ({ subject }) => subject)
+  return { due, waiting }
 }
 
 async function notAnswered(ports: ContractPorts, algorithm: string, work: readonly Work[]): Promise<Work[]> {

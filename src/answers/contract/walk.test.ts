@@ -12,9 +12,13 @@ class World {
   readonly due = new Set<Uuid>()
   readonly heads: CourseHead[]
   readonly answered = new Map<Uuid, AnsweredState>()
+  /** Courses that wait for a book. */
+  readonly waiting = new Set<Uuid>()
   readonly walk: CourseWalk
   progress = 0
   passed = 0
+  examined = 0
+  books = 1
 
   constructor(courses: number) {
     this.heads = Array.from({ length: courses }, (_, n) => {
@@ -29,6 +33,7 @@ class World {
             part > after.part || (part === after.part && course > after.course)
           return this.heads.filter(isLater).slice(0, max)
         },
+        ecosystems: async () => Array.from({ length: this.books }, (_, n) => uuid(n)),
       },
       states: {
         readAnswered: async (_kind, _algorithm, subjects) => {
@@ -62,10 +67,11 @@ class World {
       kind: 'exercises',
       algorithm: 'any',
       itemsMax,
-      examine: async ({ course }, room) => ({
-        items: this.due.has(course) ? new Array<Uuid>(Math.min(room, itemsPerCourse)).fill(course) : [],
-        nextAt: undefined,
-      }),
+      examine: async ({ course }, room) => {
+        this.examined += 1
+        const items = this.due.has(course) ? new Array<Uuid>(Math.min(room, itemsPerCourse)).fill(course) : []
+        return { items, nextAt: undefined, isWaiting: this.waiting.has(course) }
+      },
     })
   }
 
@@ -130,4 +136,27 @@ test('nothing is passed again after a round that found nothing, until something 
   assert.equal(world.passed, passed)
   world.change(300)
   assert.deepEqual(await world.poll(), [uuid(300)])
+})
+
+test('courses that wait for a book are looked into once for each book that comes, and hold nobody up', async () => {
+  const world = new World(100)
+  for (let n = 0; n < 4; n += 1) world.waiting.add(uuid(n))
+  for (const { course } of world.heads.slice(0, 4)) world.answered.delete(course)
+  assert.deepEqual(await world.poll(), [])
+  assert.equal(world.examined, 4)
+  world.change(50)
+  assert.deepEqual(await world.poll(), [uuid(50)])
+  assert.equal(world.examined, 5, 'nothing has come that they wait for')
+  world.due.clear()
+  world.books += 1
+  world.progress += 1
+  assert.deepEqual(await world.poll(), [])
+  assert.equal(world.examined, 9)
+  world.waiting.clear()
+  for (const round of [1, 2]) {
+    world.books += 1
+    world.progress += 1
+    assert.deepEqual(await world.poll(), [])
+    assert.equal(world.examined, 13, `round ${round}`)
+  }
 })

@@ -16,7 +16,7 @@ import type { Edition, Editions } from '../editions.ts'
  * a round that found nothing, there is no walk.
  */
 export interface WalkPorts {
-  readonly reader: Pick<LearningReader, 'courseHeads'>
+  readonly reader: Pick<LearningReader, 'courseHeads' | 'ecosystems'>
   readonly states: Pick<WorkStates, 'readAnswered' | 'writeAnswered'>
   readonly editions: Editions
   readonly clock: { now(): number }
@@ -38,12 +38,21 @@ export interface WalkedCourse extends CourseHead {
   readonly edition: Edition | undefined
   /** Differs when the edition or what maps into it does. */
   readonly basis: string
+  /** All that have arrived. */
+  readonly books: ReadonlySet<Uuid>
 }
 
 export interface Examined<Item> {
   readonly items: readonly Item[]
   /** When the work changes although nothing is recorded. */
   readonly nextAt: Instant | undefined
+  /** Some of the work waits for a book that has not arrived. */
+  readonly isWaiting?: boolean
+}
+
+/** The state of a subject whose work waits for a book: settled, but only until another one has arrived. */
+export function waitingState(state: string, books: ReadonlySet<Uuid>): string {
+  return `${state} of ${books.size} books`
 }
 
 export interface CourseWalk {
@@ -90,7 +99,8 @@ export function openCourseWalk(ports: WalkPorts): CourseWalk {
       if (before?.progress === progress && ports.clock.now() < before.nextAt) return []
       const startedAt = performance.now()
       if (startedAt < (rests.get(key) ?? 0)) return []
-      const poll = new Poll(ports, order)
+      // After `progress`: of a book that comes in between the next poll sees that something was applied.
+      const poll = new Poll(ports, order, new Set(await ports.reader.ecosystems()))
       // Taken, so that another poll at the same time starts elsewhere.
       let round: Round | undefined = rounds.get(key) ?? newRound(progress)
       rounds.delete(key)
@@ -134,6 +144,7 @@ class Poll<Item> {
   readonly items: Item[] = []
   readonly #ports: WalkPorts
   readonly #order: WalkOrder<Item>
+  readonly #books: ReadonlySet<Uuid>
   readonly #bases = new Map<Uuid, Promise<{ edition: Edition | undefined; basis: string }>>()
   readonly #startedAt = performance.now()
   #pageSize = coursesPerPage.first
@@ -141,9 +152,10 @@ class Poll<Item> {
   /** Items of the last course that had any. */
   #lastFound = 0
 
-  constructor(ports: WalkPorts, order: WalkOrder<Item>) {
+  constructor(ports: WalkPorts, order: WalkOrder<Item>, books: ReadonlySet<Uuid>) {
     this.#ports = ports
     this.#order = order
+    this.#books = books
   }
 
   /** Another course with as much as the last one would be worked out for items that nobody gets. */
@@ -190,18 +202,21 @@ class Poll<Item> {
       this.#effort += 1
       const { edition, basis } = await this.#basisOf(head.ecosystem)
       const state = `${head.version.applied} ${basis}`
+      const waiting = waitingState(state, this.#books)
       const known = answered.get(head.course)
-      if (known?.state === state && (known.nextAt ?? Number.POSITIVE_INFINITY) > this.#ports.clock.now()) {
+      const isSettled = known?.state === state || known?.state === waiting
+      if (isSettled && (known.nextAt ?? Number.POSITIVE_INFINITY) > this.#ports.clock.now()) {
         round.nextAt = Math.min(round.nextAt, known.nextAt ?? round.nextAt)
         continue
       }
       this.#effort += lookEffort
-      const found = await examine({ ...head, edition, basis }, itemsMax - this.items.length)
+      const found = await examine({ ...head, edition, basis, books: this.#books }, itemsMax - this.items.length)
       this.items.push(...found.items)
       this.#lastFound = found.items.length || this.#lastFound
       round.hasFound ||= found.items.length > 0
       round.nextAt = Math.min(round.nextAt, found.nextAt ?? round.nextAt)
-      if (found.items.length === 0) settled.push({ subject: head.course, state, nextAt: found.nextAt })
+      if (found.items.length > 0) continue
+      settled.push({ subject: head.course, state: found.isWaiting ? waiting : state, nextAt: found.nextAt })
     }
     await this.#ports.states.writeAnswered(kind, algorithm, settled)
     return heads.length === 0 || (round.at === heads.at(-1) && !this.isOver)
