@@ -104,12 +104,17 @@ function createdColumns({ created, streams }: Plan): CreatedColumns {
   return columns
 }
 
+/** More than an event has before its JSON, and than any packed one. */
+const headerBytes = 256
+
 /**
  * Rows, contiguous or early, that share a number with a planned run. What is stored never changes, so what it says is
- * final. A large event's row is cut: its header is enough.
+ * final. The row of one event is cut, for that may be large and its header is enough; where several share a row, the
+ * last is needed as well, and second copies that became no_ops may have made it longer than any that was planned.
  */
 const overlapText = `
-  select g.run, s.next_number, s.events, encode(substring(s.body for 16384), 'hex') as body
+  select g.run, s.next_number, s.events,
+    encode(case when s.events = 1 then substring(s.body for ${headerBytes}) else s.body end, 'hex') as body
   from unnest($1::int2[], $2::uuid[], $3::int4[], $4::int2[]) with ordinality g (part, stream, next_number, events, run)
   cross join lateral (
     (select s.next_number, s.events, s.body

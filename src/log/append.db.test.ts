@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import type { EventData, StoredEvent, StreamEvent } from '#domain/events.ts'
-import { namedUuid } from '#domain/named-uuid.ts'
+import type { EventData, StreamEvent } from '#domain/events.ts'
 import { partOf } from '#domain/parts.ts'
 import { appendStatement } from './append-statement.ts'
 import { type Log, LogOverloaded } from './log.ts'
@@ -183,70 +182,6 @@ describe('append, with several processes', () => {
     assert.equal(result.kind, 'stored', 'nobody waits for a client that does not go on')
     client.on('error', () => undefined)
     connection.stream.destroy()
-  })
-})
-
-describe('an event under a second number', () => {
-  const noOpOf = ({ eventUuid, stream }: StreamEvent, first: number, second: number) => ({
-    kind: 'course',
-    stream,
-    number: second,
-    eventUuid: namedUuid(eventUuid, String(second)),
-    type: 'no_op',
-    data: {
-      request_uuid: namedUuid(eventUuid, String(second)),
-      course_uuid: stream,
-      sequence_number: second,
-      reason: `event ${eventUuid} is stored as number ${first}`,
-    },
-  })
-  const bare = (events: readonly StoredEvent[]) => events.map(bareEvent)
-  const under = (event: StreamEvent, number: number): StreamEvent => ({
-    ...event,
-    number,
-    data: { ...event.data, sequence_number: number },
-  })
-
-  test('becomes a no_op at once within a request, and a repetition finds it', async () => {
-    const course = newCourse()
-    const first = responseOf(course, 0)
-    const request = [first, responseOf(course, 1), under(first, 2)]
-    assert.deepEqual(await given.log.append(request), {
-      kind: 'stored',
-      outcomes: ['recorded', 'recorded', 'duplicate'],
-    })
-    assert.deepEqual(bare(await read(given.log, course)), [first, responseOf(course, 1), noOpOf(first, 0, 2)])
-    for (const again of [request, [under(first, 2)]]) {
-      const result = await given.log.append(again)
-      assert.deepEqual(result, { kind: 'stored', outcomes: again.map(() => 'duplicate') })
-    }
-  })
-
-  test('[S4] becomes a no_op when it is found later, between its neighbours', async () => {
-    const course = newCourse()
-    const first = responseOf(course, 1)
-    await given.log.append(responses(course, 0, 2))
-    await given.log.append([responseOf(course, 2), under(first, 3), responseOf(course, 4)])
-    for (const number of [0, 1, 2, 4, 5])
-      assert.equal(await given.log.replaceSecondCopy('course', course, number), false)
-    const both = await Promise.all([3, 3].map((number) => given.log.replaceSecondCopy('course', course, number)))
-    assert.ok(both.includes(true))
-    assert.equal(await given.log.replaceSecondCopy('course', course, 3), false)
-    const expected = responses(course, 0, 5) as unknown[]
-    expected[3] = noOpOf(first, 1, 3)
-    assert.deepEqual(bare(await read(given.log, course)), expected)
-    const noOps = await given.log.readStream('course', course, { ...all, types: new Set(['no_op']) })
-    assert.deepEqual(numbersOf(noOps), [3])
-    assert.deepEqual(await given.log.append([under(first, 3)]), { kind: 'stored', outcomes: ['duplicate'] })
-    assert.equal((await given.log.append([responseOf(course, 3)])).kind, 'refused')
-  })
-
-  test('is no second copy in another stream', async () => {
-    const [one, other] = [newCourse(), newCourse()]
-    const event = eventOf(one, 0, 'update_roster')
-    await given.log.append([event, { ...event, stream: other }])
-    assert.equal(await given.log.replaceSecondCopy('course', other, 0), false)
-    assert.equal((await read(given.log, other))[0]?.type, 'update_roster')
   })
 })
 

@@ -8,6 +8,18 @@ import type { Plan } from './plan.ts'
 import { courseOf, responseOf } from './sample-events.ts'
 import type { LogStore, LogWriter } from './store.ts'
 
+function appenderOn(statements: Partial<LogWriter>): Appender {
+  const writer = { release: () => undefined, ...statements } as LogWriter
+  return new Appender({
+    store: { openWriter: async () => writer } as unknown as LogStore,
+    time: systemTime,
+    partOf,
+    window: { events: 100, bytes: 1e6, foldRuns: 10 },
+    limits: { ...appendLimits, oldestWaiterMs: 600_000 },
+    committed: () => undefined,
+  })
+}
+
 /* Which requests are written together, on a writer that keeps each group waiting until the test lets it go. */
 function appenderOnHold() {
   const groups: { readonly plan: Plan; readonly letGo: () => void }[] = []
@@ -16,15 +28,7 @@ function appenderOnHold() {
     groups.push({ plan, letGo: () => resolve({ kind: 'stored' }) })
     return promise
   }
-  const writer = { append, release: () => undefined } as unknown as LogWriter
-  const appender = new Appender({
-    store: { openWriter: async () => writer } as unknown as LogStore,
-    time: systemTime,
-    partOf,
-    window: { events: 100, bytes: 1e6, foldRuns: 10 },
-    limits: { ...appendLimits, oldestWaiterMs: 600_000 },
-    committed: () => undefined,
-  })
+  const appender = appenderOn({ append })
   return {
     appender,
     /** The plan of the next group, once it is being written. */
@@ -83,4 +87,22 @@ test('a request whose hole stays open is written all the same', async () => {
   assert.equal((await group(0)).hasHole, true)
   letGo(0)
   assert.equal((await early).kind, 'stored')
+})
+
+test('an overlap of which the store can not say with what is an error of that request, not a loop for all', async () => {
+  const [broken, other] = [courseOf('broken'), courseOf('other')]
+  let rollbacks = 0
+  const append: LogWriter['append'] = async ({ streams }) => {
+    if (!streams.some(({ stream }) => stream === broken)) return { kind: 'stored' }
+    rollbacks += 1
+    assert.ok(rollbacks < 100, 'it goes on for ever')
+    return { kind: 'overlap' }
+  }
+  const appender = appenderOn({ append, overlaps: async () => new Map() })
+  const [bad, good] = await Promise.allSettled([
+    appender.append([responseOf(broken, 0)]),
+    appender.append([responseOf(other, 0)]),
+  ])
+  assert.match(bad.status === 'rejected' ? String(bad.reason) : bad.status, /stored already/)
+  assert.deepEqual(good, { status: 'fulfilled', value: { kind: 'stored', outcomes: ['recorded'] } })
 })

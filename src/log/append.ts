@@ -5,7 +5,7 @@ import { GateHeld, HeldGates } from './append-gates.ts'
 import type { AppendWindow } from './append-statement.ts'
 import { type AppendConflict, type AppendResult, LogOverloaded } from './log.ts'
 import { type PartOfStream, type Plan, planGroup } from './plan.ts'
-import { openRequest, type Request, settle } from './request.ts'
+import { isAnyStored, openRequest, type Request, settle } from './request.ts'
 import { missingBefore } from './status.ts'
 import type { LogStore, LogWriter } from './store.ts'
 
@@ -301,8 +301,14 @@ export class Appender {
     for (const { request, resolve } of members) resolve({ kind: 'stored', outcomes: request.outcomes })
   }
 
-  /** Nothing was written. Who has nothing left to write is answered; the others go first into the next group. */
+  /**
+   * Nothing was written. Who has nothing left to write is answered; the others go first into the next group. That group
+   * would end as this one did, for ever and before all others, if nothing was found stored of any: then it fails.
+   */
   #settleOverlaps(members: readonly Waiter[], stored: Parameters<typeof settle>[1]): void {
+    if (!members.some(({ request }) => isAnyStored(request, stored))) {
+      throw new Error('a number is stored already, but nobody can say which')
+    }
     const left: Waiter[] = []
     for (const waiter of members) {
       const conflicts: AppendConflict[] = settle(waiter.request, stored)

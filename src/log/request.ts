@@ -87,6 +87,11 @@ export function slotKey(event: Pick<StreamEvent, 'kind' | 'stream' | 'number'>):
 /** An event that is stored already: its uuid decides between a duplicate and a conflict. */
 export type StoredSlot = Pick<StreamEvent, 'eventUuid' | 'type'>
 
+/** Would `settle` take anything from this request? */
+export function isAnyStored({ events }: Request, stored: ReadonlyMap<string, StoredSlot>): boolean {
+  return events.some(({ event }) => stored.has(slotKey(event)))
+}
+
 /**
  * Compares what is left of a request with what is stored under its numbers (by `slotKey`). Duplicates leave the
  * request; the conflicts are returned, and if there is one the whole request is refused (design D2).
