@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type EventData, eventWith } from '#domain/events.ts'
+import { partOf } from '#domain/parts.ts'
 import { openTestDatabase } from '#operate/test-database.ts'
 import { openLearningReader } from './reader.ts'
 import { at, entryOf, fold, foldEntries, noon, TestStream, uuidOf } from './test-course.ts'
@@ -114,7 +115,7 @@ test('training data: first real answers of real courses to the groups of an edit
   preview.answer(answer(4, exercise(33), 31))
   await fold(pool, [real, preview])
 
-  const found = (await Array.fromAsync(reader.trainingData(uuidOf(2, 31)))).flat()
+  const found = await reader.trainingData(uuidOf(2, 31))
   found.sort((a, b) => `${a.learner}${a.group}`.localeCompare(`${b.learner}${b.group}`))
   assert.deepEqual(found, [
     { learner: uuidOf(3, 1), group: groupOf(31), isCorrect: false, respondedAt: noon + 40 * 60_000, number: 2 },
@@ -145,10 +146,32 @@ test('training data of more learners than one chunk holds each learner once', as
     })
   }
   await fold(pool, [course])
-  const chunks = await Array.fromAsync(reader.trainingData(uuidOf(2, 40)))
+  const found = await reader.trainingData(uuidOf(2, 40))
+  assert.deepEqual(found.map(({ learner }) => learner).sort(), learners)
+})
+
+test('bug: a student in courses of two parts came in two chunks, with two answers to one question', async () => {
+  await fold(pool, [createBook(50, bookOf(uuidOf(6, 50), [[51, 1]]))])
+  const courses = [51, 52].map((n) => new TestStream(uuidOf(1, n)).create(uuidOf(2, 50)))
+  assert.equal(new Set(courses.map(({ stream }) => partOf('course', stream))).size, 2)
+  const given = { student_uuid: uuidOf(3, 50), exercise_uuid: exercise(51), ecosystem_uuid: uuidOf(2, 50) }
+  // Each of the two courses has the first answer once.
+  for (const [turn, first] of [courses, courses.toReversed()].entries()) {
+    for (const [place, course] of first.entries()) {
+      const [student_uuid, minute] = [uuidOf(3, 50 + turn), 10 * place]
+      course.answer({
+        ...given,
+        student_uuid,
+        trial_uuid: uuidOf(7, place),
+        responded_at: at(minute),
+        is_correct: place === 0,
+      })
+    }
+  }
+  await fold(pool, courses)
+  const found = await reader.trainingData(uuidOf(2, 50))
   assert.deepEqual(
-    chunks.map(({ length }) => length),
-    [500, 500, 101],
+    found.map(({ learner, isCorrect, respondedAt }) => [learner, isCorrect, respondedAt]).sort(),
+    [50, 51].map((n) => [uuidOf(3, n), true, noon]),
   )
-  assert.deepEqual(new Set(chunks.flat().map(({ learner }) => learner)), new Set(learners))
 })

@@ -110,7 +110,7 @@ export interface LearningReader {
   announcedMaps(until: Instant): Promise<AnnouncedMap[]>
 
   trainingCounts(): Promise<TrainingCount[]>
-  trainingData(ecosystem: Uuid): AsyncIterable<readonly TrainingAnswer[]>
+  trainingData(ecosystem: Uuid): Promise<TrainingAnswer[]>
 
   /** The next courses in key order, for walks over all of them. */
   courseHeads(after: CourseCursor, max: number): Promise<CourseHead[]>

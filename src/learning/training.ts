@@ -30,8 +30,41 @@ export interface TrainingCount {
 
 const learnersPerChunk = 500
 
-/** Chunks of up to 500 learners, part by part; all answers of a learner are in one chunk. */
-export async function* readTrainingData(
+/** At most one answer per learner and group. */
+export async function readTrainingData(
+  pool: pg.Pool,
+  ecosystems: EcosystemReader,
+  wanted: { readonly ecosystem: Uuid; readonly parts: number },
+): Promise<TrainingAnswer[]> {
+  const answers: TrainingAnswer[] = []
+  const learners = new Set<Uuid>()
+  const inTwoParts = new Set<Uuid>()
+  for await (const chunk of readChunks(pool, ecosystems, wanted)) {
+    for (const learner of new Set(chunk.map((answer) => answer.learner))) {
+      if (learners.has(learner)) inTwoParts.add(learner)
+      learners.add(learner)
+    }
+    for (const answer of chunk) answers.push(answer)
+  }
+  return inTwoParts.size === 0 ? answers : withoutLater(answers, inTwoParts)
+}
+
+/**
+ * A client may use one student in two courses. Estimates are of the course where it is active; what trains is the first
+ * answer of a person to a question, wherever it was given (design D25), so the two courses are one learner.
+ */
+function withoutLater(answers: readonly TrainingAnswer[], learners: ReadonlySet<Uuid>): TrainingAnswer[] {
+  const first = new Map<string, TrainingAnswer>()
+  const others: TrainingAnswer[] = []
+  for (const answer of answers) {
+    if (learners.has(answer.learner)) keepFirst(first, `${answer.learner} ${answer.group}`, answer)
+    else others.push(answer)
+  }
+  return [...others, ...first.values()]
+}
+
+/** Up to 500 learners of a part at a time, with all that they answered in courses of this part. */
+async function* readChunks(
   pool: pg.Pool,
   ecosystems: EcosystemReader,
   { ecosystem, parts }: { readonly ecosystem: Uuid; readonly parts: number },
@@ -106,18 +139,21 @@ async function readLearners(
   return found.rows.map((row) => toUuid(row.student))
 }
 
-/** By time of responding, then by number: the order of delivery must not decide what was first. */
 function firstAnswers(learner: Uuid, given: readonly Answer[], groupOf: ReadonlyMap<Uuid, Uuid>): TrainingAnswer[] {
   const first = new Map<Uuid, TrainingAnswer>()
   for (const { exercise, isReal, isCorrect, respondedAt, number } of given) {
     const group = groupOf.get(exercise)
-    if (group === undefined || !isReal) continue
-    const known = first.get(group)
-    const isEarlier =
-      known === undefined ||
-      respondedAt < known.respondedAt ||
-      (respondedAt === known.respondedAt && number < known.number)
-    if (isEarlier) first.set(group, { learner, group, isCorrect, respondedAt, number })
+    if (group !== undefined && isReal) keepFirst(first, group, { learner, group, isCorrect, respondedAt, number })
   }
   return [...first.values()]
+}
+
+/** By time of responding, then by number: the order of delivery must not decide what was first. */
+function keepFirst<Key>(first: Map<Key, TrainingAnswer>, key: Key, answer: TrainingAnswer): void {
+  const known = first.get(key)
+  const isEarlier =
+    known === undefined ||
+    answer.respondedAt < known.respondedAt ||
+    (answer.respondedAt === known.respondedAt && answer.number < known.number)
+  if (isEarlier) first.set(key, answer)
 }

@@ -80,8 +80,7 @@ interface FitData {
 
 async function inputOf(reader: LearningReader, ecosystem: Ecosystem): Promise<FitData> {
   const index = indexEcosystem(ecosystem)
-  const answers: TrainingAnswer[] = []
-  for await (const chunk of reader.trainingData(ecosystem.uuid)) for (const answer of chunk) answers.push(answer)
+  const answers = await reader.trainingData(ecosystem.uuid)
   const hints = ecosystem.exercises.flatMap(({ uuid, group }) =>
     (index.containersOf.get(uuid) ?? [])
       .filter((container) => index.pages.has(container))

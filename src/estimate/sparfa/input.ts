@@ -12,7 +12,7 @@ export interface FitRecords {
   readonly questionIds: Iterable<Uuid>
   readonly conceptIds: Iterable<Uuid>
   readonly hints: Iterable<{ readonly question: Uuid; readonly concept: Uuid }>
-  /** The first real response of each learner to each question. Unknown questions are ignored. */
+  /** The first real response of each learner to each question, no other. Unknown questions are ignored. */
   readonly responses: Iterable<{ readonly learner: string; readonly question: Uuid; readonly isCorrect: boolean }>
 }
 
