@@ -150,22 +150,36 @@ test('without any hint a soft fit finds concepts of its own, the same for the sa
   assert.deepEqual(storeMatrix(fitMatrix(input, { preset: 'soft', seed: 1 })), storeMatrix(exploring))
 })
 
-test('a later auto fit looks at what was chosen before and its neighbours', () => {
-  const input = prepareFit(recordsOf(everyRow))
-  const tried = (changes: Partial<SparfaMatrix['madeBy']>): string[] => {
-    const first = fitMatrix(input, { preset: 'hard', seed: 1 })
-    const previous = {
-      ...first,
-      lamU: changes.lam_u!,
-      madeBy: { ...first.madeBy, held_out_log_loss: null, ...changes },
-    }
-    const seen = new Set<string>()
-    fitMatrix(input, { preset: 'auto', seed: 1, previous, onProgress: ({ mask, lamU }) => seen.add(`${mask} ${lamU}`) })
-    return [...seen]
-  }
-  assert.deepEqual(tried({ lam_u: 8 }), ['hard 16', 'hard 8', 'hard 4'])
-  assert.deepEqual(tried({ lam_u: 64 }), ['hard 64', 'hard 16'])
+function triedBy(options: Partial<FitOptions>, rows = everyRow): string[] {
+  const seen = new Set<string>()
+  const onProgress: FitOptions['onProgress'] = ({ mask, lamU }) => seen.add(`${mask} ${lamU}`)
+  fitMatrix(prepareFit(recordsOf(rows)), { preset: 'auto', seed: 1, ...options, onProgress })
+  return [...seen]
+}
+
+/** As if `auto` had chosen it, by held-out answers that it foretold so badly that no later fit is misled. */
+function chosenBefore(changes: Partial<SparfaMatrix['madeBy']>): SparfaMatrix {
+  const first = fitMatrix(prepareFit(recordsOf(everyRow)), { preset: 'hard', seed: 1 })
+  return { ...first, lamU: changes.lam_u!, madeBy: { ...first.madeBy, held_out_log_loss: 1, ...changes } }
+}
+
+test('a later auto fit looks at what was chosen before, its neighbours and the default', () => {
+  const tried = (changes: Partial<SparfaMatrix['madeBy']>): string[] => triedBy({ previous: chosenBefore(changes) })
+  assert.deepEqual(tried({ lam_u: 8 }), ['hard 16', 'hard 8', 'hard 4', 'hard 2'])
+  assert.deepEqual(tried({ lam_u: 64 }), ['hard 64', 'hard 16', 'hard 2'])
   assert.deepEqual(tried({ lam_u: 1, mask: 'soft' }), ['hard 2', 'hard 1', 'soft 1'])
+})
+
+test('a later auto fit stayed near the stiffest penalty, which too few answers had chosen', () => {
+  const previous = chosenBefore({ lam_u: 64, held_out_log_loss: null })
+  assert.deepEqual(triedBy({ previous }), triedBy({}))
+})
+
+test('auto ran seven fits to take the first where no answers are held out', () => {
+  for (const options of [{ triesSoft: true }, { previous: chosenBefore({ lam_u: 64 }) }]) {
+    assert.deepEqual(triedBy(options, everyRow.slice(0, 199)), ['hard 2'])
+  }
+  assert.equal(triedBy({}, everyRow.slice(0, 200)).length, 7)
 })
 
 test('a fit from the previous matrix is as good in at most a third of the epochs', () => {

@@ -58,6 +58,8 @@ export interface FitProgress extends Progress {
 
 /** Fewer responses than this are all trained on, for a fixed number of epochs. */
 const RESPONSES_FOR_HOLD_OUT = 200
+/** Of more held-out responses than this the smallest log-loss is taken at its word: to make sure would cost seconds. */
+const HELD_OUT_TRUSTED = 10_000
 /** Of more training responses than this only a tenth is followed. */
 const RESPONSES_FOLLOWED = 20_000
 const EPOCHS_WITHOUT_HOLD_OUT = 60
@@ -134,23 +136,34 @@ interface Candidate {
   readonly trained: Trained
 }
 
-/** The hard fit with the smallest held-out log-loss, or the soft one if that would serve better. */
+/**
+ * The hard fit with the smallest held-out log-loss, or the soft one if that would serve better. Of few held-out answers
+ * the smallest of six log-losses is mostly chance: the default penalty is left only where another one serves better.
+ */
 function* bestCandidate(job: Job, previous: SparfaMatrix | undefined): Stages<Candidate> {
-  const [first, ...rest] = candidatePresets(job, previous)
-  let last = yield* fitOne(job, first!, previous, undefined)
-  let best = last
-  for (const preset of rest) {
+  const { path, soft } = candidatePresets(job, previous)
+  let last = yield* fitOne(job, path[0]!, previous, undefined)
+  let lowest = last
+  let usual = isUsual(last) ? last : undefined
+  for (const preset of path.slice(1)) {
     if (isOutOfTime(job)) break
     // Along the path from stiff to loose each fit starts where the one before it ended.
     last = yield* fitOne(job, preset, previous, copyPoint(last.trained.point))
-    if (isBetter(job, last, best)) best = last
+    if (lossOf(last) < lossOf(lowest)) lowest = last
+    if (isUsual(last)) usual = last
   }
-  return best
+  const hard = usual === undefined || isTrusted(job) || servesBetter(job, lowest, usual) ? lowest : usual
+  if (soft === undefined || isOutOfTime(job)) return hard
+  last = yield* fitOne(job, soft, previous, undefined)
+  return servesBetter(job, last, hard) ? last : hard
 }
 
-function isBetter(job: Job, candidate: Candidate, best: Candidate): boolean {
-  const isSameMask = candidate.problem.preset.mask === best.problem.preset.mask
-  return isSameMask ? lossOf(candidate) < lossOf(best) : servesBetter(job, candidate, best)
+function isTrusted({ parts: { heldOut } }: Job): boolean {
+  return heldOut !== undefined && heldOut.question.length > HELD_OUT_TRUSTED
+}
+
+function isUsual({ problem }: Candidate): boolean {
+  return problem.preset.penalties.lamU === presets.hard.penalties.lamU
 }
 
 function lossOf({ trained }: Candidate): number {
@@ -164,7 +177,7 @@ function lossOf({ trained }: Candidate): number {
  */
 function servesBetter(job: Job, candidate: Candidate, best: Candidate): boolean {
   const { training, heldOut } = job.parts
-  if (heldOut === undefined) return false
+  if (heldOut === undefined || candidate === best) return false
   const [ours, theirs] = [candidate, best].map(({ problem, trained }) => {
     const matrix = matrixOf(job, problem, trained, { trained, warmStarts: 0 })
     return logLosses(predictWith(matrix, training, heldOut), heldOut.isCorrect)
@@ -175,16 +188,32 @@ function servesBetter(job: Job, candidate: Candidate, best: Candidate): boolean 
   return mean > Math.sqrt(variance / gain.length)
 }
 
-/** After an earlier fit only what it chose and its neighbours: the cold fits in between look at everything again. */
-function candidatePresets({ options, input, responses }: Job, previous: SparfaMatrix | undefined): Preset[] {
-  if (options.preset !== 'auto') return [presets[options.preset]]
+interface CandidatePresets {
+  readonly path: readonly Preset[]
+  readonly soft?: Preset | undefined
+}
+
+/**
+ * After an earlier choice only what was chosen, its neighbours and the default: the cold fits in between look at
+ * everything again. With nothing to choose by there is the default alone.
+ */
+function candidatePresets({ options, input, responses, parts }: Job, previous?: SparfaMatrix): CandidatePresets {
+  if (options.preset !== 'auto') return { path: [presets[options.preset]] }
   const { hard, soft } = presets
-  const before = previous === undefined ? -1 : autoLamU.indexOf(previous.lamU)
-  const lamUs = before === -1 ? autoLamU : autoLamU.slice(Math.max(before - 1, 0), before + 2)
-  const path = lamUs.map((lamU): Preset => ({ ...hard, learnsGeneral: true, penalties: { ...hard.penalties, lamU } }))
+  const withLamU = (lamU: number): Preset => ({
+    ...hard,
+    learnsGeneral: true,
+    penalties: { ...hard.penalties, lamU },
+  })
+  const usual = hard.penalties.lamU
+  if (parts.heldOut === undefined) return { path: [withLamU(usual)] }
+  const isChoice = previous !== undefined && previous.madeBy.held_out_log_loss !== null
+  const before = isChoice ? autoLamU.indexOf(previous.lamU) : -1
+  const near = autoLamU.filter((lamU, at) => Math.abs(at - before) <= 1 || lamU === usual)
+  const path = (before === -1 ? autoLamU : near).map(withLamU)
+  const mayBeSoft = !isChoice || previous.madeBy.mask === 'soft'
   const isCheap = isSoftAffordable(responses.question.length, input.conceptIds.length)
-  const mayBeSoft = previous === undefined || previous.madeBy.mask === 'soft'
-  return mayBeSoft && (options.triesSoft ?? isCheap) ? [...path, soft] : path
+  return { path, soft: mayBeSoft && (options.triesSoft ?? isCheap) ? soft : undefined }
 }
 
 export function isSoftAffordable(responses: number, concepts: number): boolean {

@@ -10,9 +10,10 @@ export const confidences: readonly number[] = [0.5, 0.8, 0.95]
 
 /**
  * Whether intervals are honest where the truth is known (sparfa.md §15): the share of (learner, concept) pairs whose
- * true mean probability lies inside the CLUE's interval, by confidence. Every tenth learner; one hint a question.
+ * true mean probability lies inside the CLUE's interval, by confidence. Learners 0, `every`, 2 `every`…; one hint a
+ * question.
  */
-export function plantedCoverage(planted: Planted, matrix: SparfaMatrix, responses: Responses): number[] {
+export function plantedCoverage(planted: Planted, matrix: SparfaMatrix, responses: Responses, every = 10): number[] {
   const { input, truth, knowledge } = planted
   const conceptCount = input.conceptIds.length
   const pools = Array.from({ length: conceptCount }, (_, concept) =>
@@ -22,7 +23,7 @@ export function plantedCoverage(planted: Planted, matrix: SparfaMatrix, response
   )
   const inside = confidences.map(() => 0)
   let pairs = 0
-  for (let learner = 0; learner < responses.learnerCount; learner += 10) {
+  for (let learner = 0; learner < responses.learnerCount; learner += every) {
     const rows = [responses.start[learner]!, responses.start[learner + 1]!] as const
     const known = estimateLearner(matrix, responses.question.subarray(...rows), responses.isCorrect.subarray(...rows))
     pools.forEach((pool, concept) => {

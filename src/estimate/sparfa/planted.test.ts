@@ -57,6 +57,22 @@ test('auto: weights on their scale and intervals that hold, without knowing the 
   })
 })
 
+for (const responses of [150, 400]) {
+  test(`auto: a young book of ${responses} answers got the stiffest penalty and intervals far too narrow`, () => {
+    const seeds = Array.from({ length: 15 }, (_, index) => index + 1)
+    const covered = seeds.map((seed) => {
+      const size = { questions: 60, concepts: 6, learners: 30, responses }
+      const planted = plant({ ...size, seed, secondHints: 0, sigmaSpecific: 0.7, sigmaGeneral: 0.7 })
+      const sorted = sortResponses(planted.input.responses, { learnerCount: 30, questionCount: 60 })
+      return plantedCoverage(planted, fitMatrix(planted.input, { preset: 'auto', seed: 1 }), sorted, 1)
+    })
+    confidences.forEach((confidence, at) => {
+      const share = mean(Float64Array.from(covered, (shares) => shares[at]!))
+      assert.ok(Math.abs(share - confidence) < 0.04, `${share} of ${confidence}`)
+    })
+  })
+}
+
 /** All answers, the true priors, many epochs. */
 function fitFully({ input, truth }: Planted, responses: Responses, kernel: KernelName): SparfaMatrix {
   const { lamU, lamG } = truth
