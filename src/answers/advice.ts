@@ -48,7 +48,8 @@ export function fittedAdvice(ports: AnswerPorts, { record, edition }: Advisee, f
       const { pools, index } = edition
       const areaOf = (container: Uuid): Area[] => {
         const inputs = clueInputs({ pools, container, exclusions: record.course.exclusions, learners: [learner] })
-        return inputs.isReady ? [{ container, clue: fitted.clue([learner], inputs.pool) }] : []
+        // What is withheld touches no worst area, not even by being there (design D22).
+        return inputs.isCounted ? [{ container, clue: fitted.clue([learner], inputs.pool) }] : []
       }
       const pages = [...index.pages].flatMap(areaOf)
       return pages.length > 0 ? pages : index.containers.flatMap(areaOf)

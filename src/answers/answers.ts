@@ -48,6 +48,8 @@ export interface ClueExplanation {
   readonly poolSize: number
   /** All counted answers of the learners, in whatever container: they say what is known about them. */
   readonly countedAnswers: number
+  /** Answers that count nowhere: this edition lacks the exercise, and nothing maps its container into it. */
+  readonly orphanedAnswers: number
   /** The answers to groups of the pool in order of recording, and what became of each; the first thousand. */
   readonly answers: readonly JudgedResponse[]
   readonly answersInAll: number

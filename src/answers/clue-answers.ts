@@ -1,5 +1,5 @@
 import { type ClueInputs, clueInputs, judgedForPool, type Learner } from '#choose/clue-inputs.ts'
-import { countingPool } from '#choose/clue-pools.ts'
+import { countingPool, orphanedAnswers } from '#choose/clue-pools.ts'
 import { nothingExcluded } from '#choose/exclusions.ts'
 import type { Audience } from '#choose/visible-answers.ts'
 import { type Clue, unknownClue } from '#domain/clue.ts'
@@ -198,6 +198,7 @@ function explained(
       matrix: fitted.model,
       position: Math.max(...records.map(({ position }) => position)),
       poolSize: pool.groups.length,
+      orphanedAnswers: records.reduce((sum, { answers }) => sum + orphanedAnswers(answers, edition).length, 0),
       countedAnswers: learners.reduce((sum, { judged: all }) => sum + all.counted.size, 0),
       answers: judged.slice(0, explainedAnswersMax).map(({ answer: { response }, student, verdict, visibleAt }) => ({
         response,

@@ -31,3 +31,25 @@ test('an edition is the same object until another edition is related to it or th
   assert.equal(await editions.edition(id('E1')), mapped)
   assert.equal(await editions.edition(id('E4')), undefined)
 })
+
+test('a related book that arrives after the map that names it is taken in', async () => {
+  const books = new Map([[id('E1'), book('E1', { A: { pool: ['x1'] } })]])
+  const mapping = indexMaps([{ from: id('E2'), to: id('E1'), images: new Map([[id('B'), id('A')]]) }])
+  let sharing: readonly Uuid[] = [id('E1')]
+  const editions = openEditions({
+    ecosystem: async (ecosystem) => books.get(ecosystem),
+    ecosystemsSharingGroups: async () => sharing,
+    ecosystemsOfContainers: async () => new Map(),
+    mapping: async () => mapping,
+  })
+  const early = await editions.edition(id('E1'))
+  assert.deepEqual(early?.related, [id('E1'), id('E2')])
+  assert.equal(early?.groupOf(id('x2')), undefined)
+  sharing = [id('E1')]
+  assert.equal(await editions.edition(id('E1')), early, 'some other book came')
+  books.set(id('E2'), book('E2', { B: { pool: ['x2'] } }))
+  sharing = [id('E1'), id('E2')]
+  const late = await editions.edition(id('E1'))
+  assert.equal(late?.groupOf(id('x2')), groupOf(id('x2')))
+  assert.equal(await editions.edition(id('E1')), late)
+})

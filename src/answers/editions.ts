@@ -17,6 +17,8 @@ export interface Edition {
   readonly mapping: Mapping
   /** Editions that share exercise groups with this one or map into it, itself included. */
   readonly related: readonly Uuid[]
+  /** Of this one and of the related ones that have arrived. */
+  readonly indexes: ReadonlyMap<Uuid, EcosystemIndex>
   /** The group of an exercise of this edition or of a related one. */
   readonly groupOf: GroupOf
 }
@@ -35,6 +37,8 @@ type EditionReader = Pick<
 interface Kept {
   readonly mapping: Mapping
   readonly sharing: readonly Uuid[]
+  /** The related ones whose books have arrived. */
+  readonly others: ReadonlyMap<Uuid, EcosystemIndex>
   readonly edition: Edition
 }
 
@@ -52,12 +56,20 @@ export function openEditions(reader: EditionReader): Editions {
     return index
   }
 
-  async function build(index: EcosystemIndex, related: readonly Uuid[], mapping: Mapping): Promise<Edition> {
-    const others = new Map<Uuid, EcosystemIndex>()
-    for (const other of related) {
-      const found = other === index.ecosystem ? undefined : await indexOf(other)
-      if (found !== undefined) others.set(other, found)
+  /** Maps may name books that have not arrived. */
+  async function arrived(ecosystems: readonly Uuid[]): Promise<Map<Uuid, EcosystemIndex>> {
+    const found = new Map<Uuid, EcosystemIndex>()
+    for (const ecosystem of ecosystems) {
+      const index = await indexOf(ecosystem)
+      if (index !== undefined) found.set(ecosystem, index)
     }
+    return found
+  }
+
+  function build(
+    index: EcosystemIndex,
+    { related, others, mapping }: Pick<Kept, 'others' | 'mapping'> & Pick<Edition, 'related'>,
+  ): Edition {
     const all = [index, ...others.values()]
     return {
       ecosystem: index.ecosystem,
@@ -65,6 +77,7 @@ export function openEditions(reader: EditionReader): Editions {
       pools: cluePoolsOf(index, others, mapping),
       mapping,
       related,
+      indexes: new Map([[index.ecosystem, index], ...others]),
       groupOf: (exercise) => {
         for (const one of all) {
           const found = one.exercises.get(exercise)
@@ -84,9 +97,13 @@ export function openEditions(reader: EditionReader): Editions {
       // Both are the same objects until something comes: most often there is nothing to compare.
       if (before?.mapping === mapping && before.sharing === sharing) return before.edition
       const related = [...new Set([...sharing, ...mappedInto(index, mapping)])]
-      const isCurrent = before?.mapping === mapping && before.edition.related.length === related.length
-      const edition = before !== undefined && isCurrent ? before.edition : await build(index, related, mapping)
-      kept.set(ecosystem, { mapping, sharing, edition })
+      const others = await arrived(related.filter((other) => other !== index.ecosystem))
+      const isCurrent =
+        before?.mapping === mapping &&
+        before.edition.related.length === related.length &&
+        before.others.size === others.size
+      const edition = isCurrent ? before.edition : build(index, { related, others, mapping })
+      kept.set(ecosystem, { mapping, sharing, others, edition })
       return edition
     },
     ecosystemsOfContainers: (containers) => reader.ecosystemsOfContainers(containers),

@@ -1,4 +1,5 @@
 import { clueInputs, judgedForPool } from '#choose/clue-inputs.ts'
+import { orphanedAnswers } from '#choose/clue-pools.ts'
 import type { JudgedAnswer } from '#choose/visible-answers.ts'
 import { type Clue, unknownClue } from '#domain/clue.ts'
 import type { Uuid } from '#domain/ids.ts'
@@ -27,6 +28,8 @@ export interface ClueExplanation {
   readonly judged: readonly JudgedAnswer[]
   /** All counted answers of the student, whatever the container. */
   readonly countedAnswers: number
+  /** Answers that count nowhere in this edition, because no map leads here from their container. */
+  readonly orphanedAnswers: number
 }
 
 export interface ExerciseOutlook {
@@ -47,7 +50,7 @@ export async function explainClue(
   const [edition, matrix] = await Promise.all([ports.editions.edition(ecosystem), ports.matrices.current(ecosystem)])
   if (edition === undefined) return undefined
   if (matrix === undefined) {
-    return { clue: unknownClue, matrix: undefined, pool: [], judged: [], countedAnswers: 0 }
+    return { clue: unknownClue, matrix: undefined, pool: [], judged: [], countedAnswers: 0, orphanedAnswers: 0 }
   }
   const learner = ports.learners.of(record, edition, 'student', ports.clock.now())
   const knowledge = sparfa.know(matrix.matrix, learner.inputs.answers)
@@ -66,6 +69,7 @@ export async function explainClue(
       (edition.pools.pools.get(bookContainer) ?? []).map(({ group }) => group),
     ),
     countedAnswers: learner.judged.counted.size,
+    orphanedAnswers: orphanedAnswers(record.answers, edition).length,
   }
 }
 

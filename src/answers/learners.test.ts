@@ -57,3 +57,17 @@ test('the list of a class is another one once what was withheld is visible', () 
     [1, 1],
   )
 })
+
+test('the former sizes of a class that grows are not kept', () => {
+  const keeper = createLearnerKeeper({ withholdUntilDue: true })
+  const records = Array.from({ length: 20 }, (_, at) => recordOf(`student ${at}`, [answer(1)]))
+  const classOf = (size: number) => keeper.ofClass(records.slice(0, size), edition, 'teacher', 100)
+  const early = classOf(2)
+  const [course, period] = [classOf(20), classOf(5)]
+  assert.equal(classOf(20), course, 'lists that begin with the same student are asked for in turn')
+  assert.equal(classOf(5), period)
+  for (let size = 6; size < 20; size += 1) classOf(size)
+  const again = classOf(2)
+  assert.notEqual(again, early)
+  assert.deepEqual(again, early)
+})

@@ -26,10 +26,13 @@ interface Kept {
   readonly validUntil: Instant
 }
 
+/** A course and its periods, whose lists may begin with the same student. */
+const classesPerStudent = 4
+
 export function createLearnerKeeper(options: { readonly withholdUntilDue: boolean }): LearnerKeeper {
   const kept = new WeakMap<StudentRecord['history'], Map<string, Kept>>()
-  /** By the first student and the size, which tell most classes apart; others take each other's place. */
-  const keptClasses = new WeakMap<StudentRecord['history'], Map<string, readonly Learner[]>>()
+  /** By the first student, who is in few of them; the last ones asked for, newest first. */
+  const keptClasses = new WeakMap<StudentRecord['history'], Map<string, readonly (readonly Learner[])[]>>()
 
   function judge(record: StudentRecord, before: Kept | undefined, rules: JudgeOptions): Learner {
     const added = before === undefined ? undefined : answersAdded(before.record, record)
@@ -64,14 +67,19 @@ export function createLearnerKeeper(options: { readonly withholdUntilDue: boolea
       const learners = records.map((record) => of(record, edition, audience, now))
       const [first] = records
       if (first === undefined || records.length === 1) return learners
-      const classes = remembered(keptClasses, first.history, () => new Map<string, readonly Learner[]>())
-      const key = `${audience} ${edition.ecosystem} ${records.length}`
-      const before = classes.get(key)
-      if (before !== undefined && learners.every((learner, at) => learner === before[at])) return before
-      classes.set(key, learners)
-      return learners
+      const ofFirst = remembered(keptClasses, first.history, () => new Map<string, readonly (readonly Learner[])[]>())
+      const key = `${audience} ${edition.ecosystem}`
+      const classes = ofFirst.get(key) ?? []
+      const before = classes.find((one) => isSame(one, learners))
+      const newest = before ?? learners
+      ofFirst.set(key, [newest, ...classes.filter((one) => one !== newest)].slice(0, classesPerStudent))
+      return newest
     },
   }
+}
+
+function isSame(one: readonly Learner[], other: readonly Learner[]): boolean {
+  return one.length === other.length && one.every((learner, at) => learner === other[at])
 }
 
 /** How many answers `record` has more than `before`; `undefined` when anything else that verdicts rest on differs. */

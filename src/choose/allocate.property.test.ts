@@ -5,7 +5,7 @@ import type { Exercise } from '#domain/ecosystem.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { type AllocationInput, allocate, type PickedExercise, type SlotGroup } from './allocate.ts'
 import type { RankedCandidates, RankedExercise } from './candidates.ts'
-import { id, numbered } from './test-book.ts'
+import { id, ids, numbered } from './test-book.ts'
 
 /**
  * The criteria of scheduler.md §9.1 in order of importance, each the smaller the better. Total displacement, evenness,
@@ -239,5 +239,18 @@ describe('allocation (scheduler.md §9.1)', () => {
       }),
       { numRuns: 100 },
     )
+  })
+
+  it('gives a thousand in all, however many each slot group asks for', () => {
+    const containers = ids('a', 'b', 'c')
+    const offered = (at: number) => Array.from({ length: 700 }, (_, group) => ranked(at * 700 + group))
+    const input: AllocationInput = {
+      slots: containers.map((container) => ({ count: 700, displacement: new Map([[container, 0]]) })),
+      candidates: new Map(containers.map((container, at) => [container, offered(at)])),
+      containerOrder: containers,
+    }
+    const counts = new Map<Uuid, number>()
+    for (const { container } of allocate(input)) counts.set(container, (counts.get(container) ?? 0) + 1)
+    assert.deepEqual([...counts.values()].sort(), [333, 333, 334])
   })
 })

@@ -32,20 +32,20 @@ export const picksMax = 1000
  * many slots filled as there are groups for; least total displacement; evenness, as the least sum of squares of
  * the number of picks per container; least sum of positions; containers early in `containerOrder`. For slot groups with
  * containers of their own this is the water-filling of the specification, and displaced picks are spread as well.
- * Exact: a min-cost flow source → slot group → container → exercise group → sink. The order of the inputs does not
- * matter, but for `slots`, which are what they are.
+ * Exact: a min-cost flow source → all slots → slot group → container → exercise group → sink. The order of the inputs
+ * does not matter, but for `slots`, which are what they are.
  */
 export function allocate(input: AllocationInput): PickedExercise[] {
   const wanted = input.slots.reduce((sum, { count }) => sum + count, 0)
   const goal = Math.min(picksMax, wanted)
   const network = new FlowNetwork()
-  const source = network.addNode()
-  const sink = network.addNode()
+  const [source, all, sink] = [network.addNode(), network.addNode(), network.addNode()]
+  network.addArc(source, all, goal)
   const supplies = addSupplies(network, sink, input, goal)
   const uses: Use[] = []
   for (const [slot, { count, displacement }] of input.slots.entries()) {
     const node = network.addNode()
-    network.addArc(source, node, Math.min(count, goal))
+    network.addArc(all, node, Math.min(count, goal))
     for (const supply of supplies) {
       const distance = displacement.get(supply.container)
       if (distance === undefined) continue

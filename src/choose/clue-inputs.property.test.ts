@@ -75,7 +75,7 @@ function inputs(world: World, audience: Audience) {
     const rests = clueInputs({ pools, container, exclusions, learners })
     return { ...rests, learners: rests.learners.map(asAlgorithmsSee) }
   })
-  return { judged, asked, shown: asked.map(({ pool, learners, poolLearners }) => ({ pool, learners, poolLearners })) }
+  return { judged, asked, shown: asked.map(({ pool, learners, isCounted }) => ({ pool, learners, isCounted })) }
 }
 
 function isReleased({ dueAt, feedbackAt }: Assignment): boolean {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Uuid } from '#domain/ids.ts'
 import type { Answer, Assignment, Exclusions } from '#domain/student.ts'
 import { clueInputs, judgedForPool, learnerOf } from './clue-inputs.ts'
-import { cluePoolsOf, orphanedAnswers } from './clue-pools.ts'
+import { cluePoolsOf, countingPool, orphanedAnswers } from './clue-pools.ts'
 import { indexEcosystem } from './ecosystem-index.ts'
 import { nothingExcluded } from './exclusions.ts'
 import { closeMaps, indexMaps } from './mapping.ts'
@@ -37,7 +38,7 @@ function clueOfA(world: World, audience: Audience = 'student') {
   const learner = learnerOf(id('student'), judged(world, audience))
   const exclusions = world.exclusions ?? nothingExcluded
   const inputs = clueInputs({ pools, container: id('a'), exclusions, learners: [learner] })
-  const answers = inputs.poolLearners.flatMap((one) => one.answers)
+  const answers = inputs.learners.flatMap((one) => one.answers.filter(({ group }) => inputs.pool.includes(group)))
   const spelt = answers.map(({ group, isCorrect }) => `${nameOf(group)}:${isCorrect}`)
   return { ...inputs, answers: spelt, verdicts: judgedForPool(learner, inputs.pool).map(({ verdict }) => verdict) }
 }
@@ -188,6 +189,17 @@ describe('CLUE pools across editions (scheduler.md §10)', () => {
     assert.equal(mapped.containersOfGroup.has(id('g:q')), false)
     const here = [answer({ of: 'unknown', ecosystem: id('E2') })]
     assert.deepEqual(orphanedAnswers(here, { pools: mapped, indexes, mapping, groupOf: () => undefined }), [])
+  })
+
+  it('courses that exclude a group and courses that exclude the exercise of that uuid have pools of their own', () => {
+    const exercises = ['v1', 'v2'].map((name) => ({ uuid: id(name), group: id('v1'), version: 1 }))
+    const pools = { ecosystem: id('E1'), pools: new Map([[id('a'), exercises]]), containersOfGroup: new Map() }
+    const [group, exercise] = [
+      { groups: new Set([id('v1')]), exercises: new Set<Uuid>() },
+      { groups: new Set<Uuid>(), exercises: new Set([id('v1')]) },
+    ]
+    assert.deepEqual(countingPool(pools, id('a'), group).groups, [])
+    assert.deepEqual(countingPool(pools, id('a'), exercise).groups, [id('v1')])
   })
 
   it('35: a pool that is not for CLUEs gives none', () => {

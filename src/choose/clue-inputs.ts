@@ -16,8 +16,8 @@ export interface ClueInputs {
   readonly pool: readonly Uuid[]
   /** Per learner all counted answers, whatever the container: they say what the learner knows (design D21). */
   readonly learners: readonly LearnerInputs[]
-  /** Of these, the answers to groups of the pool, which is all that `local_query` looks at. */
-  readonly poolLearners: readonly LearnerInputs[]
+  /** Is there a counted answer to a group of the pool? Else the CLUE says nothing of this subject's work in it. */
+  readonly isCounted: boolean
   /** Design D20: is there any answer to a group of the pool, counted or withheld? */
   readonly isReady: boolean
   /** When a withheld answer to a group of the pool next becomes visible and the CLUE changes by itself. */
@@ -52,15 +52,13 @@ export function clueInputs(question: ClueQuestion): ClueInputs {
       if (pool.members.has(group)) nextVisibleAt = Math.min(nextVisibleAt ?? visibleAt, visibleAt)
     }
   }
+  const isCounted = learners.some((learner) => hasCounted(learner, pool))
   return {
     container: question.container,
     pool: pool.groups,
     learners: learners.map(({ inputs }) => inputs),
-    // Only `local_query` asks for these, so they are made when it does.
-    get poolLearners() {
-      return learners.map((learner) => poolInputs(learner, pool.groups))
-    },
-    isReady: nextVisibleAt !== undefined || learners.some((learner) => hasCounted(learner, pool)),
+    isCounted,
+    isReady: nextVisibleAt !== undefined || isCounted,
     nextVisibleAt,
   }
 }
@@ -76,15 +74,6 @@ function hasCounted({ judged }: Learner, { groups, members }: CountingPool): boo
 export function judgedForPool(learner: Learner, pool: readonly Uuid[]): JudgedAnswer[] {
   const inPool = new Set(pool)
   return learner.judged.judged.filter(({ group }) => group !== undefined && inPool.has(group))
-}
-
-function poolInputs({ student, judged }: Learner, pool: readonly Uuid[]): LearnerInputs {
-  const answers: { group: Uuid; isCorrect: boolean }[] = []
-  for (const group of pool) {
-    const answer = judged.counted.get(group)
-    if (answer !== undefined) answers.push({ group, isCorrect: answer.isCorrect })
-  }
-  return { student, answers }
 }
 
 function bySmallestUuid(learners: readonly Learner[]): readonly Learner[] {

@@ -67,9 +67,11 @@ const keptPools = new WeakMap<CluePools, KeptPools>()
 const signaturesMax = 32
 
 function poolsOfSignature(bySignature: KeptPools['bySignature'], exclusions: Exclusions): Map<Uuid, CountingPool> {
-  const signature = [...exclusions.groups, ...exclusions.exercises].sort().join(' ')
+  // A group may have the uuid of one of its exercises.
+  const signature = [exclusions.groups, exclusions.exercises].map((some) => [...some].sort().join(' ')).join(' | ')
   const oldest = bySignature.keys().next()
-  if (bySignature.size >= signaturesMax && oldest.done !== true) bySignature.delete(oldest.value)
+  const isFull = bySignature.size >= signaturesMax && !bySignature.has(signature)
+  if (isFull && oldest.done !== true) bySignature.delete(oldest.value)
   return remembered(bySignature, signature, () => new Map<Uuid, CountingPool>())
 }
 

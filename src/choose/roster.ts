@@ -36,8 +36,3 @@ export function chainOf(
   }
   return [...chain]
 }
-
-/** Active students in a course container or below it: the subject of its teacher CLUE. */
-export function membersOf(container: Uuid, students: readonly Student[]): Student[] {
-  return students.filter((student) => student.isActive && student.containers.includes(container))
-}

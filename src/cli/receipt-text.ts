@@ -49,11 +49,11 @@ function clueLines({ bookContainer, clue }: ClueReceipt): string[] {
 function againLines(again: Recomputed['again']): string[] {
   if (again?.explanation === undefined) return []
   if (!('poolSize' in again.explanation)) return [...explanationLines(again.explanation), '']
-  const { poolSize, countedAnswers, answersInAll } = again.explanation
+  const { poolSize, countedAnswers, orphanedAnswers, answersInAll } = again.explanation
   return [
     'computed again',
     field('pool', `${poolSize} exercise groups, ${answersInAll} answers to them`),
-    field('counted', `${countedAnswers} answers in all`),
+    field('counted', `${countedAnswers} answers in all${orphanedAnswers > 0 ? `, ${orphanedAnswers} nowhere` : ''}`),
     '',
   ]
 }

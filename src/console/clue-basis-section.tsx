@@ -47,6 +47,8 @@ function BasisContent({ basis }: { basis: ClueBasis }): JSX.Element {
           ` ${plural(withheld, 'answer is', 'answers are')} withheld until feedback is out, or the estimate would tell.`}{' '}
         The estimate also uses the student’s answers elsewhere, {formatCount(basis.countedAnswers)} in all, as far as
         the matrix connects them.
+        {basis.orphanedAnswers > 0 &&
+          ` ${plural(basis.orphanedAnswers, 'answer counts', 'answers count')} nowhere: this book lacks the exercise, and no map leads here from the book it was asked in.`}
       </p>
       {answers.length === 0 ? (
         <Notice kind="empty">The student has not answered an exercise of this part.</Notice>

@@ -161,7 +161,7 @@ export function seededBasis(bookContainer: Uuid, clue: Clue, matrix: Uuid, start
     verdict,
     visibleAt: verdict === 'withheld' ? startedAt + 86_400_000 : null,
   }))
-  return { bookContainer, clue, matrix, poolGroups: 18, answers, countedAnswers: 41 }
+  return { bookContainer, clue, matrix, poolGroups: 18, answers, countedAnswers: 41, orphanedAnswers: 0 }
 }
 
 export function seededPractice(pages: readonly Uuid[], matrix: Uuid): PickChoice {

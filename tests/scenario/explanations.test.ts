@@ -103,6 +103,11 @@ describe('explanations', () => {
     assert.deepEqual([basis.clue.isReal, basis.countedAnswers], [false, 0])
   })
 
+  test('a page whose only answers are withheld is no area to practise', async () => {
+    const practice = await explain<PickChoice>(studentAt(1), 'practice')
+    assert.deepEqual(practice.exercises, [])
+  })
+
   test('what would be given in an assignment is what the wire gives, with its reasons', async () => {
     const who = studentAt(2)
     await record(who, 2, [true, false, true])
@@ -150,6 +155,23 @@ describe('explanations', () => {
     const practice = await explain<PickChoice>(who, 'practice')
     assert.deepEqual([practice.kind, practice.status], ['practice', 'ready'])
     assert.ok(practice.exercises.length > 0)
+  })
+
+  test('34: an answer that counts nowhere in this book is reported, to the page and on the wire', async () => {
+    const who = studentAt(2)
+    const elsewhere = { ecosystem_uuid: classroom.uuid(), exercise_uuid: classroom.uuid() }
+    await application.post('/record_responses', {
+      responses: [{ ...classroom.response(who, 1, 0, true), ...elsewhere }, classroom.response(who, 1, 1, true)],
+    })
+    await clueOf(who, 1)
+    const basis = await explain<ClueBasis>(who, `basis/${classroom.pages[1]}`)
+    assert.equal(basis.orphanedAnswers, 1)
+    const line = { request_uuid: who.student, student_uuid: who.student, book_container_uuid: classroom.pages[1] }
+    const { student_clue_responses: lines } = await application.post<{
+      student_clue_responses: readonly { explanation: { counted_answers: number; orphaned_answers: number } }[]
+    }>('/fetch_student_clues?explain=1', { student_clue_requests: [{ ...line, algorithm_name: 'biglearn_sparfa' }] })
+    const { counted_answers, orphaned_answers } = lines[0]?.explanation ?? {}
+    assert.deepEqual([counted_answers, orphaned_answers], [basis.countedAnswers, 1])
   })
 
   test('nothing is explained to those who ask for another course, student or assignment', async () => {

@@ -28,6 +28,8 @@ export interface ClueBasis {
   readonly answers: readonly JudgedAnswerLine[]
   /** All counted answers of the student, whatever the container: they say what the student knows. */
   readonly countedAnswers: number
+  /** Answers that count nowhere in this book: it lacks the exercise, and no map leads here from where it was asked. */
+  readonly orphanedAnswers: number
 }
 
 export type AnswerVerdict = 'counted' | 'superseded' | 'withheld' | 'excluded' | 'trial_unknown' | 'exercise_unknown'

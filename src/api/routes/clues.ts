@@ -130,13 +130,14 @@ function clueLines(
 }
 
 function explanationText(explanation: ClueExplanation): object {
-  const { asOf, matrix, position, poolSize, countedAnswers, answers, answersInAll } = explanation
+  const { asOf, matrix, position, poolSize, countedAnswers, orphanedAnswers, answers, answersInAll } = explanation
   return {
     as_of: new Date(asOf).toISOString(),
     ecosystem_matrix_uuid: matrix,
     sequence_number: position,
     exercise_groups: poolSize,
     counted_answers: countedAnswers,
+    orphaned_answers: orphanedAnswers,
     answers_in_all: answersInAll,
     answers: answers.map(({ response, student, verdict, visibleAt }) => ({
       response_uuid: response,

@@ -26,6 +26,10 @@ const explanation = Type.Object({
   sequence_number: Type.Integer({ description: 'Highest course event number that the answer depends on' }),
   exercise_groups: Type.Integer({ description: 'Exercise groups that the CLUE estimates' }),
   counted_answers: Type.Integer({ description: 'All counted answers of the learners, in whatever container' }),
+  orphaned_answers: Type.Integer({
+    description:
+      'Answers of the learners that count nowhere in this edition: it lacks the exercise, and nothing maps its container',
+  }),
   answers_in_all: Type.Integer({ description: 'Answers to these exercise groups; the first 1,000 are listed' }),
   answers: Type.Array(
     Type.Object({

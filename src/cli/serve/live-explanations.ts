@@ -51,6 +51,7 @@ async function clueBasis(services: Services, question: BasisQuestion): Promise<C
     matrix: found.matrix ?? null,
     poolGroups: found.pool.length,
     countedAnswers: found.countedAnswers,
+    orphanedAnswers: found.orphanedAnswers,
     answers: newest.map(({ answer, verdict, visibleAt }) => ({
       sequenceNumber: answer.number,
       exercise: answer.exercise,
