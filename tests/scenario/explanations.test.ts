@@ -9,7 +9,14 @@ import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
  * answer has its verdict, and the explained number is the number.
  */
 let application: TestApplication
-const classroom = new Classroom({ seed: 23, pages: 3, exercisesPerPage: 10, courses: 1, studentsPerCourse: 3 })
+const classroom = new Classroom({
+  seed: 23,
+  pages: 3,
+  exercisesPerPage: 10,
+  assignedPerPage: 5,
+  courses: 1,
+  studentsPerCourse: 3,
+})
 
 before(async () => {
   application = await startTestApplication('api,learning,due,console')
