@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import pg from 'pg'
-import { isPassing, isStorageFull, parseTime, withRetry } from './postgres.ts'
+import { checkServer, isPassing, isStorageFull, parseTime, withRetry } from './postgres.ts'
 
 test('[S63] a full disk passes, so nobody is blamed for it, but no request waits for it', async () => {
   const full = Object.assign(new Error('could not extend file: No space left on device'), { code: '53100' })
@@ -21,6 +21,34 @@ test('a connection that broke or did not answer passes; a wrong statement does n
     assert.ok(isPassing(new Error(message)), message)
   }
   assert.ok(!isPassing(Object.assign(new Error('syntax error'), { code: '42601' })))
+})
+
+const failing = (code: string) => Object.assign(new Error(`getaddrinfo ${code} primary`), { code })
+
+test('a name that is not found for a moment, or a network that is down, was final during a failover', async () => {
+  const codes = 'ENOTFOUND EAI_AGAIN EAI_FAIL EHOSTDOWN ENETDOWN ENETRESET EADDRNOTAVAIL ECONNABORTED'.split(' ')
+  for (const code of codes) assert.ok(isPassing(failing(code)), code)
+  let attempts = 0
+  const work = async () => {
+    attempts += 1
+    if (attempts < 3) throw failing('ENOTFOUND')
+    return 'found'
+  }
+  assert.equal(await withRetry(work, { budgetMs: 10_000 }), 'found')
+})
+
+test('a host that does not exist ends the start after ten seconds, with a clear error', async () => {
+  let nowMs = 0
+  const time = {
+    monotonicMs: () => nowMs,
+    sleep: async (ms: number) => {
+      nowMs += ms
+    },
+    random: () => 0.5,
+  }
+  const query = () => Promise.reject(failing('ENOTFOUND'))
+  await assert.rejects(checkServer({ query } as unknown as pg.Pool, time), /can not be reached: getaddrinfo ENOTFOUND/)
+  assert.ok(nowMs > 5000 && nowMs <= 10_000, `${nowMs} ms`)
 })
 
 test('times are those that the driver finds in the same text', () => {

@@ -116,7 +116,10 @@ const passing = new Set([
 const droppedConnection = new RegExp(
   [
     'terminated|Connection ended|not queryable|timeout exceeded|timeout expired|read timeout',
-    'ECONNRESET|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EPIPE',
+    'ECONNRESET|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EPIPE',
+    'EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ENETRESET|EADDRNOTAVAIL',
+    // A name that leads to the primary may be missing while it changes hands, or while no name server answers.
+    'ENOTFOUND|EAI_AGAIN|EAI_FAIL',
   ].join('|'),
   'i',
 )
@@ -191,15 +194,18 @@ export function unreachable(error: unknown): ConfigurationError {
   )
 }
 
-/** Refuses servers that are too old or that default to another isolation level (streams.md R4). */
-export async function checkServer(pool: pg.Pool): Promise<void> {
+/**
+ * Refuses servers that are too old or that default to another isolation level (streams.md R4). One that can not be
+ * reached, also because no such host is known, is given ten seconds.
+ */
+export async function checkServer(pool: Pick<pg.Pool, 'query'>, time: Time = systemTime): Promise<void> {
   const answer = await withRetry(
     () =>
       pool.query<{ version: number; isolation: string }>(
         `select current_setting('server_version_num')::int as version,
                 current_setting('default_transaction_isolation') as isolation`,
       ),
-    { budgetMs: 10_000 },
+    { budgetMs: 10_000, time },
   ).catch((error: unknown) => {
     throw unreachable(error)
   })

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import dns from 'node:dns'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './embedded.ts'
 import { isPassing, openPool, withRetry } from './postgres.ts'
 import { addressesOf, connectWriter } from './servers.ts'
@@ -38,6 +40,36 @@ test('a host that does not answer is passed over', async () => {
   const answer = await withRetry(() => pool.query('select 1 as one'), { budgetMs: 5000 })
   assert.equal(answer.rows[0]?.one, 1)
   await pool.end()
+})
+
+test('a host whose name is not found for a moment is passed over, or waited for when it is the only one', async (t) => {
+  const lookups: string[] = []
+  const { hostname, host } = new URL(database.url)
+  let known = true
+  // As `net` calls it, with options.
+  const lookup = (
+    name: string,
+    _: unknown,
+    done: (error: unknown, found?: { address: string; family: 4 }[]) => void,
+  ) => {
+    lookups.push(name)
+    if (known && name !== 'gone.invalid') process.nextTick(done, null, [{ address: '127.0.0.1', family: 4 }])
+    else process.nextTick(done, Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' }))
+  }
+  t.mock.method(dns, 'lookup', lookup as never)
+  const address = database.url.replace(hostname, 'primary.invalid')
+  const several = openPool(database.url.replace(host, `gone.invalid,${host}`), { name: 'test', connectionsMax: 1 })
+  const answer = await withRetry(() => several.query('select 1 as one'), { budgetMs: 25_000 })
+  assert.equal(answer.rows[0]?.one, 1)
+  await several.end()
+
+  known = false
+  const only = openPool(address, { name: 'test', connectionsMax: 1 })
+  const asked = withRetry(() => only.query('select 1 as one'), { budgetMs: 25_000 })
+  while (lookups.filter((name) => name === 'primary.invalid').length < 2) await Promise.race([asked, sleep(5)])
+  known = true
+  assert.equal((await asked).rows[0]?.one, 1)
+  await only.end()
 })
 
 test('the only host was given up after two seconds, however busy its machine was', async () => {
