@@ -83,12 +83,23 @@ function clue(changes: Partial<SubmittedClue> = {}): SubmittedClue {
 
 test('the last CLUE of a subject, container and algorithm wins, each kind apart', async () => {
   const first = clue()
-  await clues.put([clue({ ...first, result: uuid() }), first])
+  assert.deepEqual(await clues.put([clue({ ...first, result: uuid() }), first], new Set()), [true, true])
   assert.deepEqual(await clues.read('student_clues', [{ ...first, algorithm: 'ONE' }, clue()]), [first, undefined])
   const next = { ...first, result: uuid() }
-  await clues.put([next])
+  assert.deepEqual(await clues.put([next], await clues.held([first])), [true])
   assert.deepEqual(await clues.ofSubjects('student_clues', 'one', [first.subject]), [next])
   assert.deepEqual(await clues.read('teacher_clues', [first]), [undefined])
+})
+
+test('a CLUE overwrites only what was there before it was decided to store it', async () => {
+  const [first, other] = [clue(), clue({ kind: 'teacher_clues' })]
+  const nothing = await clues.held([first, other])
+  await clues.put([first, other], nothing)
+  const [late, unaffected] = [clue({ ...first, result: uuid() }), clue({ ...other, result: uuid() })]
+  assert.deepEqual(await clues.put([late, clue(), unaffected], new Set([other.result])), [false, true, true])
+  assert.deepEqual(await clues.read('student_clues', [first]), [first])
+  assert.deepEqual(await clues.read('teacher_clues', [other]), [unaffected])
+  assert.deepEqual(await clues.held([first, other]), new Set([first.result, unaffected.result]))
 })
 
 test('21: thresholds after 0, 9, 10, 20 and 100 trials are 1, 10, 12, 23 and 111', async () => {
@@ -160,7 +171,7 @@ async function work(): Promise<void> {
   await orderings.byResult(subjects)
   await orderings.ofStudent(pair.student, 'one')
   await orderings.markUsed(subjects)
-  await clues.put([clue()])
+  await clues.put([clue()], await clues.held([clue()]))
   await clues.read('student_clues', [clue()])
   await clues.ofSubjects('student_clues', 'one', subjects)
   await updates.triggeredGroups()

@@ -74,9 +74,10 @@ interface RemoteStores {
 
 /** The same stores, which are not asked for what can not be there. */
 export function withPresence({ results, orderings, clues }: RemoteStores, presence: RemotePresence): RemoteStores {
-  const announcing = async (kind: RemoteKind, written: Promise<void>): Promise<void> => {
-    await written
+  const announcing = async <Outcome>(kind: RemoteKind, written: Promise<Outcome>): Promise<Outcome> => {
+    const outcome = await written
     await presence.announced(kind)
+    return outcome
   }
   return {
     results: {
@@ -97,7 +98,7 @@ export function withPresence({ results, orderings, clues }: RemoteStores, presen
     },
     clues: {
       ...clues,
-      put: (all) => announcing('submittedClues', clues.put(all)),
+      put: (all, held) => announcing('submittedClues', clues.put(all, held)),
       read: async (kind, keys) =>
         (await presence.has('submittedClues')) ? clues.read(kind, keys) : keys.map(() => undefined),
     },

@@ -15,8 +15,12 @@ export interface SubmittedClueKey {
   readonly algorithm: string
 }
 
-export interface SubmittedClue extends SubmittedClueKey {
+/** Where one CLUE at a time is in use. */
+export interface SubmittedCluePlace extends SubmittedClueKey {
   readonly kind: SubmittedClueKind
+}
+
+export interface SubmittedClue extends SubmittedCluePlace {
   readonly calculation: Uuid
   /** The uuid that clients see. */
   readonly result: Uuid
@@ -25,7 +29,13 @@ export interface SubmittedClue extends SubmittedClueKey {
 }
 
 export interface SubmittedClues {
-  put(clues: readonly SubmittedClue[]): Promise<void>
+  /** The results in use at these places: read before it is decided what to `put` there. */
+  held(places: readonly SubmittedCluePlace[]): Promise<ReadonlySet<Uuid>>
+  /**
+   * One per CLUE, in order; of several for one place the last one is stored. False: the place has a result that is not
+   * among `held`, so somebody else was sooner, who may know more; nothing is stored there.
+   */
+  put(clues: readonly SubmittedClue[], held: ReadonlySet<Uuid>): Promise<boolean[]>
   /** One answer per key, in order. */
   read(kind: SubmittedClueKind, keys: readonly SubmittedClueKey[]): Promise<(SubmittedClue | undefined)[]>
   /** All of these subjects' CLUEs by one algorithm. */
@@ -35,7 +45,8 @@ export interface SubmittedClues {
 export function openSubmittedClues(pool: pg.Pool, parts: number = partsDefault): SubmittedClues {
   const place = (subject: Uuid): number => partOf('course', subject, parts)
   return {
-    put: (clues) => put(pool, clues, place),
+    held: (places) => held(pool, places, place),
+    put: (clues, replaced) => put(pool, clues, replaced, place),
     read: (kind, keys) => read(pool, kind, keys, place),
     ofSubjects: (kind, algorithm, subjects) => ofSubjects(pool, { kind, algorithm, subjects, place }),
   }
@@ -74,12 +85,12 @@ function clueOf(kind: SubmittedClueKind, row: ClueRow): SubmittedClue {
 }
 
 /**
- * The last one wins. Only answers to current calculations come here; should an older one arrive last all the same, its
- * calculation differs from the current one, so the work is due again.
+ * Only an answer to the current calculation comes here, but by now another may be current and answered. Settled as that
+ * is, the work would not be due again: so no row is overwritten but those that were there before the decision.
  */
 const putSql = `
-  insert into submitted_clue (part, subject, kind, algorithm, book_container, calculation, result, minimum, most_likely,
-    maximum, is_real, ecosystem)
+  insert into submitted_clue as stored (part, subject, kind, algorithm, book_container, calculation, result, minimum,
+    most_likely, maximum, is_real, ecosystem)
   select part, subject, kind, algorithm, book_container, calculation, result, minimum, most_likely, maximum, is_real,
     ecosystem
   from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::float8[],
@@ -94,15 +105,22 @@ const putSql = `
     maximum = excluded.maximum,
     is_real = excluded.is_real,
     ecosystem = excluded.ecosystem,
-    updated_at = now()`
+    updated_at = now()
+  where stored.result = any ($13::uuid[])
+  returning result`
 
-async function put(pool: pg.Pool, clues: readonly SubmittedClue[], place: Place): Promise<void> {
-  if (clues.length === 0) return
+async function put(
+  pool: pg.Pool,
+  clues: readonly SubmittedClue[],
+  replaced: ReadonlySet<Uuid>,
+  place: Place,
+): Promise<boolean[]> {
+  if (clues.length === 0) return []
   const keyOf = (one: SubmittedClue): string =>
     `${one.subject} ${one.kind} ${one.algorithm.toLowerCase()} ${one.bookContainer}`
   const byKey = new Map(clues.map((one) => [keyOf(one), one]))
   const rows = [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
-  await pool.query(putSql, [
+  const stored = await pool.query<{ result: string }>(putSql, [
     rows.map(({ subject }) => place(subject)),
     rows.map(({ subject }) => subject),
     rows.map(({ kind }) => kind),
@@ -115,7 +133,16 @@ async function put(pool: pg.Pool, clues: readonly SubmittedClue[], place: Place)
     rows.map(({ clue }) => clue.maximum),
     rows.map(({ clue }) => clue.isReal),
     rows.map(({ ecosystem }) => ecosystem ?? null),
+    [...replaced],
   ])
+  const written = new Set(stored.rows.map(({ result }) => result))
+  return clues.map((one) => written.has(byKey.get(keyOf(one))?.result ?? ''))
+}
+
+async function held(pool: pg.Pool, places: readonly SubmittedCluePlace[], place: Place): Promise<ReadonlySet<Uuid>> {
+  const byKind = [...Map.groupBy(places, ({ kind }) => kind)]
+  const found = await Promise.all(byKind.map(([kind, keys]) => read(pool, kind, keys, place)))
+  return new Set(found.flat().flatMap((one) => one?.result ?? []))
 }
 
 async function read(

@@ -4,7 +4,7 @@ import type { Audience } from '#choose/visible-answers.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { remembered } from '#domain/remembered.ts'
 import type { Instant, Student } from '#domain/student.ts'
-import type { SubmittedClue, SubmittedClueKind } from '#due/submitted-clues.ts'
+import type { SubmittedClue, SubmittedClueKind, SubmittedCluePlace } from '#due/submitted-clues.ts'
 import type { AnsweredState } from '#due/work-states.ts'
 import { createBreath } from '#platform/breath.ts'
 import type { Edition } from '../editions.ts'
@@ -250,20 +250,58 @@ function responsesOf(learners: readonly Learner[], pool: readonly Uuid[]): ClueR
   return responses
 }
 
+/** An answer to a calculation that was handed out once, and the place that it is for. */
+interface ClueUpdate {
+  readonly update: ClueCalculationResult
+  readonly place: SubmittedCluePlace
+}
+
+/** Whoever has to try again was beaten by another answer for the same place. */
+const triesMax = 10
+
 /** Only the current calculation of a CLUE is known: a late answer to an older one is dropped (scheduler.md §3.2). */
 export async function updateClueCalculations(
   ports: ContractPorts,
   updates: readonly ClueCalculationResult[],
 ): Promise<boolean[]> {
   const handedOut = await ports.states.readHandedOut(updates.map(({ calculation }) => calculation))
-  const named = [...handedOut.values()]
+  const accepted = new Set<ClueCalculationResult>()
+  let open = updates.flatMap((update): ClueUpdate[] => {
+    const { kind, subject, bookContainer } = handedOut.get(update.calculation) ?? {}
+    if (kind === undefined || kind === 'exercises' || subject === undefined || bookContainer === undefined) return []
+    return [{ update, place: { kind, subject, bookContainer, algorithm: update.algorithm } }]
+  })
+  for (let tries = 0; open.length > 0 && tries < triesMax; tries += 1) {
+    // In this order: whoever answers what becomes current after that is noticed by `put`.
+    const held = await ports.clues.held(open.map(({ place }) => place))
+    const current = await currentCalculations(ports, open)
+    const known = open.filter(({ update }) => current.has(update.calculation))
+    const written = await ports.clues.put(
+      known.map(({ update, place }): SubmittedClue => {
+        const { algorithm, calculation, clue, ecosystem } = update
+        const result = resultUuid(algorithm, calculation, clue, ecosystem)
+        return { ...place, calculation, result, clue, ecosystem: ecosystem ?? current.get(calculation) }
+      }),
+      held,
+    )
+    open = known.filter(({ update }, index) => {
+      if (written[index] === true) accepted.add(update)
+      return written[index] !== true
+    })
+  }
+  return updates.map((update) => accepted.has(update))
+}
+
+/** Of the subjects of these updates: their calculations, with the ecosystem of each. */
+async function currentCalculations(ports: ContractPorts, updates: readonly ClueUpdate[]): Promise<Map<Uuid, Uuid>> {
   const subjectsOfKind = (kind: SubmittedClueKind): Uuid[] => [
-    ...new Set(named.flatMap((one) => (one.kind === kind ? one.subject : []))),
+    ...new Set(updates.flatMap(({ place }) => (place.kind === kind ? place.subject : []))),
   ]
   const students = await ports.records.load(subjectsOfKind('student_clues'))
-  const current = new Map<Uuid, ClueWork>()
+  const current = new Map<Uuid, Uuid>()
   const keep = async (kind: SubmittedClueKind, subject: Uuid, records: readonly StudentRecord[]): Promise<void> => {
-    for (const work of await currentClues(ports, kind, subject, records)) current.set(work.item.calculation, work)
+    const work = await currentClues(ports, kind, subject, records)
+    for (const { item } of work) current.set(item.calculation, item.ecosystem)
   }
   const breath = createBreath()
   for (const [student, record] of students) {
@@ -273,16 +311,7 @@ export async function updateClueCalculations(
   for (const container of subjectsOfKind('teacher_clues')) {
     await keep('teacher_clues', container, (await ports.records.ofContainer(container)) ?? [])
   }
-  const clues = updates.map(({ calculation, algorithm, clue, ecosystem }): SubmittedClue | undefined => {
-    const work = current.get(calculation)
-    if (work === undefined) return undefined
-    const { kind, subject, bookContainer, item } = work
-    const result = resultUuid(algorithm, calculation, clue, ecosystem)
-    const stored = { kind, subject, bookContainer, algorithm, calculation, result, clue }
-    return { ...stored, ecosystem: ecosystem ?? item.ecosystem }
-  })
-  await ports.clues.put(clues.filter((clue) => clue !== undefined))
-  return clues.map((clue) => clue !== undefined)
+  return current
 }
 
 async function currentClues(
