@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { inTransaction, isPassing, openReaderConnections } from './postgres.ts'
+import { inTransaction, isPassing, isUnanswered, openReaderConnections } from './postgres.ts'
 
 /*
  * Reads that a replica may serve (operations.md OP-T1 to T3). How far a replica is behind is not asked of it but seen:
@@ -46,7 +46,10 @@ export const lagMsMaxDefault = 1000
 const beatMsDefault = 1000
 /** How long a read waits for a replica to reach its position (OP-T2). */
 const positionMsMax = 30
+/** How long a heartbeat is followed, and how long a replica may keep silent. */
 const probeMsMax = 1000
+/** Of one statement; reads that take longer are for connections of their own. */
+const statementMsMax = 5000
 
 export const positionPattern = /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/
 
@@ -75,10 +78,15 @@ class ReplicaReads implements Readers {
   #lagMs: number | undefined
   #followed: bigint | undefined
   #asking: Promise<string | undefined> | undefined
+  #seeing: Promise<bigint | undefined> | undefined
 
   constructor({ writer, readerUrl, ...options }: ReaderOptions) {
     this.#writer = writer
-    this.#reader = openReaderConnections(readerUrl, { name: 'reader', connectionsMax: options.connectionsMax ?? 8 })
+    this.#reader = openReaderConnections(readerUrl, {
+      name: 'reader',
+      connectionsMax: options.connectionsMax ?? 8,
+      statementTimeoutMs: statementMsMax,
+    })
     this.#lagMsMax = options.lagMsMax ?? lagMsMaxDefault
     this.#beating = this.#beatOn(options.beatMs ?? beatMsDefault)
   }
@@ -130,7 +138,8 @@ class ReplicaReads implements Readers {
       await client.query('commit')
       return value
     } catch (error) {
-      await client.query('rollback').catch((failure: Error) => (broken = failure))
+      if (isUnanswered(error)) broken = error
+      else await client.query('rollback').catch((failure: Error) => (broken = failure))
       if (isPassing(error)) throw new NotServed('writer_away', { cause: error })
       throw error
     } finally {
@@ -179,12 +188,11 @@ class ReplicaReads implements Readers {
     while (this.#beats.length > beatsMax) this.#beats.shift()
   }
 
-  /** Follows the last heartbeat to the replica. */
+  /** Follows the last heartbeat to the replica; one that keeps silent is away. */
   async #probe(): Promise<void> {
     const untilMs = performance.now() + probeMsMax
     for (let pauseMs = 1; !this.#stop.signal.aborted; pauseMs *= 2) {
-      const answer = await this.#reader.query<{ beat: bigint }>(beatText).catch(() => undefined)
-      const seen = answer?.rows[0]?.beat
+      const seen = await within(probeMsMax, this.#see())
       const missing = seen === undefined ? undefined : this.#beats.find(({ beat }) => beat > seen)
       if (missing !== undefined) this.#lagMs = performance.now() - missing.atMs
       else this.#lagMs = seen === undefined ? undefined : this.#lagOfNewest()
@@ -193,12 +201,33 @@ class ReplicaReads implements Readers {
     }
   }
 
+  /** The heartbeat that a replica shows. One at a time is asked for: what is lost on its way holds a connection. */
+  #see(): Promise<bigint | undefined> {
+    this.#seeing ??= this.#reader
+      .query<{ beat: bigint }>(beatText)
+      .then((answer) => answer.rows[0]?.beat)
+      .catch(() => undefined)
+      .finally(() => (this.#seeing = undefined))
+    return this.#seeing
+  }
+
   /** Of a heartbeat that was followed to the replica before, nothing new is known. */
   #lagOfNewest(): number {
     const newest = this.#beats.at(-1)
     if (newest === undefined || this.#followed === newest.beat) return this.#lagMs ?? 0
     this.#followed = newest.beat
     return performance.now() - newest.atMs
+  }
+}
+
+/** What `work` comes to, or undefined when it takes longer. */
+async function within<Value>(msMax: number, work: Promise<Value>): Promise<Value | undefined> {
+  const late = new AbortController()
+  const limit = sleep(msMax, undefined, { signal: late.signal }).catch(() => undefined)
+  try {
+    return await Promise.race([work, limit])
+  } finally {
+    late.abort()
   }
 }
 
