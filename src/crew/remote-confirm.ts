@@ -16,7 +16,7 @@ import { allGuards, type Guards } from './guards.ts'
 import { type SlotKey, slotName } from './ownership.ts'
 import { endsOf, streamsOf } from './pass.ts'
 import { entriesAheadMax, entryName, remoteLimits } from './remote.ts'
-import { endSettled } from './remote-exceptions.ts'
+import { endSettled, giveBack } from './remote-exceptions.ts'
 import type { LaneSource } from './run-options.ts'
 import { createOwnershipStore } from './slots.ts'
 import { runTransactionOn } from './transaction.ts'
@@ -164,30 +164,42 @@ export interface Nack extends Held {
 
 export type NackOutcome = 'set_aside' | 'parked' | 'lost_lease' | 'already_confirmed'
 
-/** Sets the stream aside, or counts one more failed attempt of one that is. Its lane is confirmed as usual. */
+/**
+ * Sets the stream aside, or counts one more failed attempt of one that is. Its lane is confirmed as usual. A consumer
+ * may refuse, in any order, what follows the failed event in its hands: the lowest number counts.
+ */
 export function nackRemote(context: RemoteContext, nack: Nack): Promise<NackOutcome> {
   return runTransactionOn(context.pool, remoteLimits, async (transaction) => {
-    const { subscription } = nack
+    const { subscription, part, lane, stream, number, error, awaited } = nack
     const locked = await lockSlots(transaction, subscription, [{ ...nack, epoch: 0n, position: 0n, shares: 1 }])
     const slot = locked.get(slotName(nack))
     if (slot === undefined) return 'lost_lease'
     const [known] = await findExceptions(transaction, subscription, [nack], true)
-    // One that waits for this lane owes only what comes after it.
-    const isBefore = known?.isHandedOver === true && nack.number < known.nextNumber
-    if (known !== undefined && !isBefore) return countFailure(transaction, nack, known)
+    if (known !== undefined && number >= known.nextNumber) {
+      if (await giveBack(transaction, subscription, nack, number)) return countFailure(transaction, nack, known)
+      // Of the batch in which the stream failed: what fails of it now comes again, from the first failure on.
+      await keepUntil(transaction, subscription, nack, [stream], nack.received)
+      return known.state === 'parked' ? 'parked' : 'set_aside'
+    }
     // What is confirmed took effect: there is nothing in hand that could fail.
     if (nack.received <= slot.position) return 'already_confirmed'
-    const { part, lane, stream, number, error } = nack
-    const retryAfterMs = nack.awaited === undefined ? pauseBeforeAttempt(1) : blockedPauseMs
-    const failure = { part, lane, stream, nextNumber: number, untilNumber: number + 1, error, retryAfterMs }
-    await setAside(transaction, subscription, [{ ...failure, awaited: nack.awaited }])
+    const retryAfterMs = awaited === undefined ? pauseBeforeAttempt(1) : blockedPauseMs
+    if (known === undefined) {
+      const failure = { part, lane, stream, nextNumber: number, untilNumber: number + 1, error, retryAfterMs, awaited }
+      await setAside(transaction, subscription, [failure])
+    } else {
+      // One that waits for this lane owes only what comes after it; of two failures the later one may be heard first.
+      await giveBack(transaction, subscription, nack, number)
+      const [state, attempts] = awaited === undefined ? (['retry', 1] as const) : (['blocked', 0] as const)
+      const progress = { state, attempts, nextNumber: number, retryAfterMs, error, awaited }
+      await moveException(transaction, subscription, known, progress)
+    }
     await keepUntil(transaction, subscription, nack, [stream], nack.received)
     return 'set_aside'
   })
 }
 
 async function countFailure(transaction: pg.ClientBase, nack: Nack, known: StreamException): Promise<NackOutcome> {
-  if (nack.number < known.nextNumber) return 'already_confirmed'
   const attempts =
     nack.awaited === undefined ? (nack.number > known.nextNumber ? 1 : known.attempts + 1) : known.attempts
   const isParked = attempts >= attemptsMax

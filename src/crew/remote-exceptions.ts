@@ -63,17 +63,24 @@ export async function slotsToSettle(
   return new Set(found.rows.map(slotName))
 }
 
-/** Takes exceptions of these slots that are due and owe something, and keeps them from the next fetch for `leaseMs`. */
+export interface TakeLimits {
+  /** The next fetch does not get them for as long. */
+  readonly leaseMs: number
+  readonly streamsMax: number
+  /** Of each stream. */
+  readonly eventsMax: number
+}
+
+/** Takes exceptions of these slots that are due and owe something. */
 export async function takeDue(
   pool: pg.Pool,
   subscription: string,
   slots: readonly SlotKey[],
-  leaseMs: number,
-  max: number,
+  { leaseMs, streamsMax, eventsMax }: TakeLimits,
 ): Promise<StreamException[]> {
   const taken = await pool.query<ExceptionRow>(
     `update course_exception
-        set next_at = now() + $4 * interval '1 millisecond'
+        set next_at = now() + $4 * interval '1 millisecond', handed_until = least(until_number, next_number + $6)
       where (part, stream, subscription) in (
               select part, stream, subscription
                 from course_exception
@@ -86,9 +93,31 @@ export async function takeDue(
                order by next_at
                limit $5)
      returning ${exceptionColumns}`,
-    [subscription, slots.map(({ part }) => part), slots.map(({ lane }) => lane), leaseMs, max],
+    [subscription, slots.map(({ part }) => part), slots.map(({ lane }) => lane), leaseMs, streamsMax, eventsMax],
   )
   return taken.rows.map(exceptionOf)
+}
+
+/**
+ * Whether this number is, or comes before, what was handed out of the stream and is not confirmed. All of that is given
+ * back: what follows in the hands of the program is to be dropped.
+ */
+export async function giveBack(
+  transaction: pg.ClientBase,
+  subscription: string,
+  { part, stream }: { readonly part: number; readonly stream: Uuid },
+  number: number,
+): Promise<boolean> {
+  const given = await transaction.query(
+    `update course_exception
+        set handed_until = 0
+      where part = $1
+        and stream = $2
+        and subscription = $3
+        and handed_until > $4`,
+    [part, stream, subscription, number],
+  )
+  return given.rowCount === 1
 }
 
 /** What these streams waited for has come. */

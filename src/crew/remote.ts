@@ -287,7 +287,7 @@ export class RemoteSubscriptions {
     await this.#settle(subscription, slots, parts)
     const blocked = await dueExceptions(this.#pool, subscription, slots, ['blocked'], 1000)
     await unblock(this.#pool, subscription, await unblocked(this.#source, blocked))
-    const due = await takeDue(this.#pool, subscription, slots, leaseMs, retriesMax)
+    const due = await takeDue(this.#pool, subscription, slots, { leaseMs, streamsMax: retriesMax, eventsMax })
     const grants = new Map(slots.map((slot) => [slotName(slot), slot]))
     const skips = due.length === 0 ? new Map() : await readSkips(this.#pool, subscription)
     const retries = due.map(async (exception): Promise<RemoteRetry[]> => {

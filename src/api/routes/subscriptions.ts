@@ -113,7 +113,9 @@ const nack = endpoint({
   summary: 'Set a stream aside whose event failed',
   description:
     'Events of the stream before this one took effect; this one and all later ones come again as a retry, after a ' +
-    'pause that grows, while the lane goes on. After 8 attempts it is parked until an operator retries or skips. ' +
+    'pause that grows, while the lane goes on. Drop the later ones that are in hand, then confirm the batch; to refuse ' +
+    'them as well changes nothing. Send it while no fetch of this instance is under way. ' +
+    'After 8 attempts the stream is parked until an operator retries or skips. ' +
     'event_unknown: the stream has no readable event of this number in this part.',
   request: schemas.nackSubscriptionRequest,
   response: schemas.nackSubscriptionResponse,
