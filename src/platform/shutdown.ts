@@ -3,7 +3,10 @@
  * answered before workers hand back their work, and the database goes last. A second signal ends at once.
  */
 export interface Shutdown {
-  /** `step` runs once, when stopping; a step that fails or takes too long does not hold up the next one. */
+  /**
+   * `step` runs once, when stopping; a step that fails or takes too long does not hold up the next one. Added while
+   * stopping, by a start that was interrupted, it runs at once, and `stop` waits for it too.
+   */
   add(name: string, limitMs: number, step: () => Promise<unknown>): void
   /** Stops everything once; later calls return the same promise. */
   stop(reason: string): Promise<void>
@@ -18,12 +21,22 @@ interface Step {
 
 export function createShutdown(say: (line: string) => void): Shutdown {
   const steps: Step[] = []
+  const late = new Set<Promise<void>>()
   let stopping: Promise<void> | undefined
   async function runAll(): Promise<void> {
     for (const step of steps.reverse()) await runStep(step, say)
+    while (late.size > 0) await Promise.all(late)
   }
   return {
-    add: (name, limitMs, run) => void steps.push({ name, limitMs, run }),
+    add: (name, limitMs, run) => {
+      const step = { name, limitMs, run }
+      if (stopping === undefined) {
+        steps.push(step)
+        return
+      }
+      const running = runStep(step, say).finally(() => late.delete(running))
+      late.add(running)
+    },
     stop: (reason) => {
       if (stopping === undefined) say(`stopping (${reason})`)
       stopping ??= runAll()

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -30,11 +30,7 @@ export async function startTestCluster(settings: Readonly<Record<string, string>
   const dataDir = await mkdtemp(join(tmpdir(), 'biglearn-test-'))
   const quick = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' }
   const cluster = await startEmbedded({ dataDir, settings: { ...quick, ...settings } })
-  const stop = async (): Promise<void> => {
-    await cluster.stop()
-    await rm(dataDir, { recursive: true, force: true })
-  }
-  return { ...cluster, stop }
+  return { ...cluster, stop: cluster.remove }
 }
 
 export async function makeTemplate(clusterUrl: string, prepare: PrepareTemplate): Promise<void> {

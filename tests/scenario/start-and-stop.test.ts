@@ -6,7 +6,9 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import pg from 'pg'
 import { freePort } from '#platform/embedded.ts'
+import { createTestDatabase } from '#platform/test-database.ts'
 
 /*
  * `biglearn start` as real processes with a real embedded database: up, stopped by each kind of signal, killed, started
@@ -175,6 +177,22 @@ describe('one data folder through starts, stops and kills', { concurrency: false
   })
 })
 
+test('a database by DATABASE_URL was given a demonstration course, and nobody told which database it was', async (context) => {
+  const database = await createTestDatabase(async () => undefined)
+  context.after(() => database.drop())
+  const running = run(['start', '--port', String(port)], { DATABASE_URL: database.url })
+  await untilReady(running)
+  await until(() => /Three things/.test(running.output()))
+  const { host, pathname, password } = new URL(database.url)
+  assert.match(running.output(), new RegExp(`using the database ${pathname.slice(1)} at ${host} `))
+  assert.match(running.output(), new RegExp(`\nDatabase: ${pathname.slice(1)} at ${host}, by DATABASE_URL \\(no demo`))
+  assert.ok(!running.output().includes(password), 'the password was told')
+  const known = await query(database.url, `select value from installation where name = 'demonstration'`)
+  assert.deepEqual(known, [])
+  running.child.kill('SIGTERM')
+  assert.equal(await running.exited, 0)
+})
+
 describe('what can not work is said with the next step', () => {
   test('the port is taken', async () => {
     const other = createServer()
@@ -241,6 +259,19 @@ describe('what can not work is said with the next step', () => {
     assert.match(running.output(), /an address such as http:/)
   })
 })
+
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 60_000
+  while (!isSo() && performance.now() < deadline) await new Promise((done) => setTimeout(done, 20))
+}
+
+async function query(url: string, text: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query(text)
+  await client.end()
+  return rows
+}
 
 /** Sends the head and half of the body, lets `between` happen, then sends the rest; resolves with the whole answer. */
 function slowRequest(between: () => void): Promise<string> {

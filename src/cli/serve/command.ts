@@ -94,7 +94,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const shutdown = createShutdown(say)
   const stopped = stopOnSignal(shutdown)
   try {
-    const application = await startApplication(
+    const starting = startApplication(
       {
         databaseUrl: requireDatabaseUrl(process.env),
         roles: options.roles,
@@ -115,8 +115,8 @@ async function serve(options: ServeOptions): Promise<void> {
         say,
       },
       shutdown,
-    )
-    say(`listening at ${application.url} (roles ${[...options.roles].join(', ')})`)
+    ).then(({ url }) => say(`listening at ${url} (roles ${[...options.roles].join(', ')})`))
+    await Promise.race([starting, stopped])
   } catch (error) {
     if (!shutdown.isStopping) {
       await shutdown.stop('the start failed')
