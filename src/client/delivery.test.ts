@@ -1,50 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { createClient } from './client.ts'
 import { createDelivery, DeliveryHalted, type DeliveryOptions } from './delivery.ts'
-import { createFakeServer, type FakeRequest, type FakeServerOptions } from './fake/server.ts'
 import { replaceByNoOp, retryRefused, sendUnderNextNumber } from './incidents.ts'
-import type { Incident, OutboxEntry, OutboxEvent } from './outbox.ts'
-import { createMemoryOutbox } from './outbox-memory.ts'
+import type { Incident, OutboxEntry } from './outbox.ts'
+import { dates, sentTo, setUp, unavailable } from './test-delivery.ts'
 import { createCourse, instantClock, recordResponse, sortedUuids, unexpected, updateDates } from './test-outbox.ts'
-import type { EcosystemPreparation, EcosystemUpdate } from './wire.ts'
-
-const time = '2026-03-01T08:00:00Z'
-
-interface Setup extends Pick<FakeServerOptions, 'intercept' | 'tokens'> {
-  readonly delivery?: Partial<DeliveryOptions>
-  readonly token?: string
-}
-
-function setUp({ delivery: changes = {}, token = 'secret', ...server }: Setup = {}) {
-  const fake = createFakeServer(server)
-  const clock = instantClock()
-  const outbox = createMemoryOutbox(clock)
-  const client = createClient({
-    url: 'http://biglearn.test',
-    fetch: fake.fetch,
-    clock,
-    random: () => 1,
-    tokens: { api: token },
-  })
-  const incidents: { entry: OutboxEntry; incident: Incident }[] = []
-  const delivery = createDelivery({
-    store: outbox,
-    transport: client.transport,
-    clock,
-    onIncident: (entry, incident) => incidents.push({ entry, incident }),
-    onHalt: unexpected.onHalt,
-    ...changes,
-  })
-  const enqueue = (...events: OutboxEvent[]) =>
-    outbox.transaction(async (transaction) => await outbox.enqueue(transaction, events))
-  return { fake, clock, outbox, client, delivery, incidents, enqueue }
-}
-
-const sentTo = (requests: readonly FakeRequest[], endpoint: string) =>
-  requests.filter((request) => request.endpoint === endpoint)
-const unavailable = () => new Response('{"errors":["full"]}', { status: 503, headers: { 'Retry-After': '3' } })
 
 test('what did not commit is not sent, what committed arrives and is not sent again', async () => {
   const { fake, outbox, delivery, enqueue } = setUp()
@@ -199,8 +160,7 @@ test('a number that is taken by another event is an incident that names it, and 
   const [course, intruder, ours] = [randomUUID(), randomUUID(), randomUUID()]
   await enqueue(createCourse(course))
   await delivery.drain()
-  const dates = { starts_at: time, ends_at: time, updated_at: time }
-  await client.updateCourseActiveDates({ request_uuid: intruder, course_uuid: course, sequence_number: 1, ...dates })
+  await client.updateCourseActiveDates({ ...dates, request_uuid: intruder, course_uuid: course })
   await enqueue(recordResponse(course, ours), updateDates(course))
   await delivery.drain()
   const [{ entry, incident }] = incidents as [{ entry: OutboxEntry; incident: Incident }]
@@ -234,75 +194,34 @@ test('a conflict with the very same event counts as sent, asking the server when
   assert.deepEqual(await outbox.health(), { waiting: 0, refused: 0, oldestWaitingAt: undefined })
 })
 
-const preparation = (course: string, preparation_uuid: string): OutboxEvent => ({
-  endpoint: 'prepare_course_ecosystem',
-  payload: {
-    preparation_uuid,
-    course_uuid: course,
-    next_ecosystem_uuid: randomUUID(),
-    ecosystem_map: {
-      from_ecosystem_uuid: randomUUID(),
-      to_ecosystem_uuid: randomUUID(),
-      book_container_mappings: [],
-      exercise_mappings: [],
-    },
-    prepared_at: time,
-  } satisfies Omit<EcosystemPreparation, 'sequence_number'>,
-})
-const move = (course: string, preparation_uuid: string): OutboxEvent => ({
-  endpoint: 'update_course_ecosystems',
-  payload: { request_uuid: randomUUID(), course_uuid: course, preparation_uuid, updated_at: time } satisfies Omit<
-    EcosystemUpdate,
-    'sequence_number'
-  >,
-})
-
-test('a course moves only after its preparation was acknowledged', async () => {
-  let isPrepared = false
-  let failures = 0
-  const { fake, delivery, enqueue } = setUp({
-    async intercept({ endpoint }, next) {
-      if (endpoint === 'update_course_ecosystems') assert.ok(isPrepared)
-      if (endpoint === 'prepare_course_ecosystem' && failures < 3) {
-        failures += 1
-        return unavailable()
-      }
-      if (endpoint === 'prepare_course_ecosystem') isPrepared = true
+test('what a request set free while the backlog was read stayed there until the next poll', async () => {
+  const [one, slow] = [randomUUID(), randomUUID()]
+  const [isReading, isSent] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const { fake, outbox, client, clock, enqueue } = setUp({
+    async intercept({ text }, next) {
+      if (text.includes(slow)) await isReading.promise
       return await next()
     },
   })
-  const [course, prepared] = [randomUUID(), randomUUID()]
-  await enqueue(createCourse(course), preparation(course, prepared), move(course, prepared))
-  await delivery.drain()
-  assert.equal(failures, 3)
-  assert.deepEqual(fake.storedNumbers('course', course), [0, 1, 2])
-})
-
-test('a preparation that the server lost is sent again before the move', async () => {
-  const { fake, delivery, enqueue, incidents } = setUp()
-  const [course, prepared] = [randomUUID(), randomUUID()]
-  await enqueue(createCourse(course), preparation(course, prepared))
-  await delivery.drain()
-  fake.loseFrom('course', course, 1)
-  await enqueue(move(course, prepared))
-  await delivery.drain()
-  assert.deepEqual(fake.storedNumbers('course', course), [0, 1, 2])
-  assert.deepEqual(incidents, [])
-  const prepares = sentTo(fake.requests, 'prepare_course_ecosystem')
-  assert.equal(prepares.length, 2)
-  assert.equal(prepares[0]!.text, prepares[1]!.text)
-})
-
-test('a move without any preparation is an incident', async () => {
-  const { fake, delivery, enqueue, incidents } = setUp()
-  const course = randomUUID()
-  await enqueue(createCourse(course), move(course, randomUUID()), updateDates(course))
-  await delivery.drain()
-  assert.deepEqual(
-    incidents.map(({ entry, incident }) => [entry.number, incident.reason]),
-    [[1, 'preparation_unknown']],
-  )
-  assert.deepEqual(fake.storedNumbers('course', course), [0])
+  await enqueue(createCourse(one), createCourse(slow), updateDates(slow))
+  const creation = await outbox.find(slow, slow)
+  const store: DeliveryOptions['store'] = {
+    ...outbox,
+    async readWaiting(options) {
+      const found = await outbox.readWaiting(options)
+      if (options.exceptStreams.join() !== slow) return found
+      isReading.resolve()
+      await isSent.promise
+      await new Promise((resolve) => setImmediate(resolve))
+      return found
+    },
+    async markSent(ids) {
+      await outbox.markSent(ids)
+      if (ids.includes(creation!.id)) isSent.resolve()
+    },
+  }
+  await createDelivery({ store, transport: client.transport, clock, ...unexpected }).drain()
+  assert.deepEqual(fake.storedNumbers('course', slow), [0, 1])
 })
 
 test('a wrong token stops the sender, not the streams', async () => {

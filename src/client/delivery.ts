@@ -51,7 +51,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const launch = (batch: Batch) => {
       const streams = streamsOf(batch)
       for (const stream of streams) busyStreams.add(stream)
-      const task: Promise<void> = deliverBatch(options, batch, call)
+      const task: Promise<void> = deliverBatch(options, batch, { call, isPrepared: false })
         .then(
           () => {},
           (error: unknown) => void failures.push(error),
@@ -64,12 +64,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
     try {
       while (failures.length === 0) {
+        // A request that ends while the backlog is read sets its streams free unseen: then it is read again.
+        const wasIdle = inFlight.size === 0
         // Only when the last plan is used up: reading the backlog again for each request would cost more than sending.
         if (planned.length === 0) planned = await planNext(options, busyStreams)
         const room = (options.batchesInFlightMax ?? 4) - inFlight.size
         for (const batch of planned.splice(0, room)) launch(batch)
-        if (inFlight.size === 0) return
-        await Promise.race(inFlight)
+        if (inFlight.size > 0) await Promise.race(inFlight)
+        else if (wasIdle) return
       }
     } finally {
       await Promise.all(inFlight)
@@ -115,11 +117,18 @@ async function planNext(options: DeliveryOptions, busyStreams: ReadonlySet<strin
   return planBatches(entries, options.requestBytesMax ?? 8 * 1024 * 1024)
 }
 
+interface Sending {
+  readonly call: CallOptions
+  /** The preparation of these updates was delivered just now: once is enough. */
+  readonly isPrepared: boolean
+}
+
 /**
  * Returns the streams that could not go on. A batch that is refused is halved until the refused event is alone, so that
  * its neighbours of other streams get through; likewise one that holds a stream with earlier numbers missing.
  */
-async function deliverBatch(options: DeliveryOptions, batch: Batch, call: CallOptions): Promise<Set<string>> {
+async function deliverBatch(options: DeliveryOptions, batch: Batch, sending: Sending): Promise<Set<string>> {
+  const { call } = sending
   let reply: JsonObject
   try {
     reply = await post(options.transport, batch, { giveUpAfterMs: options.batchMsMax ?? 30_000, ...call })
@@ -127,23 +136,23 @@ async function deliverBatch(options: DeliveryOptions, batch: Batch, call: CallOp
     if (error instanceof RequestGivenUp) {
       const isOneStreamsFault = error.code === 'too_far_ahead'
       return isOneStreamsFault && batch.entries.length > 1
-        ? await deliverHalves(options, batch, call)
+        ? await deliverHalves(options, batch, sending)
         : streamsOf(batch)
     }
     if (!(error instanceof RequestRefused)) throw error
     if (isHalting(error)) throw new DeliveryHalted(error.message, { cause: error })
-    if (batch.entries.length > 1) return await deliverHalves(options, batch, call)
+    if (batch.entries.length > 1) return await deliverHalves(options, batch, sending)
     return await settleRefusal(options, batch.entries[0]!, { error, call })
   }
-  return await settleReply(options, batch, { reply, call })
+  return await settleReply(options, batch, { reply, ...sending })
 }
 
-async function deliverHalves(options: DeliveryOptions, batch: Batch, call: CallOptions): Promise<Set<string>> {
+async function deliverHalves(options: DeliveryOptions, batch: Batch, sending: Sending): Promise<Set<string>> {
   const middle = Math.ceil(batch.entries.length / 2)
-  const stopped = await deliverBatch(options, { ...batch, entries: batch.entries.slice(0, middle) }, call)
+  const stopped = await deliverBatch(options, { ...batch, entries: batch.entries.slice(0, middle) }, sending)
   const rest = batch.entries.slice(middle).filter((entry) => !stopped.has(entry.stream))
   if (rest.length === 0) return stopped
-  const stoppedLater = await deliverBatch(options, { ...batch, entries: rest }, call)
+  const stoppedLater = await deliverBatch(options, { ...batch, entries: rest }, sending)
   return new Set([...stopped, ...stoppedLater])
 }
 
@@ -160,7 +169,7 @@ async function post(transport: Transport, batch: Batch, call: CallOptions): Prom
 async function settleReply(
   options: DeliveryOptions,
   batch: Batch,
-  { reply, call }: { reply: JsonObject; call: CallOptions },
+  { reply, call, isPrepared }: Sending & { reply: JsonObject },
 ): Promise<Set<string>> {
   const { list } = endpointShapes[batch.endpoint]
   const lines = list === undefined ? [] : reply[list.lines]
@@ -179,33 +188,37 @@ async function settleReply(
   // Within a stream, what follows an unprepared update was stored by the server all the same.
   await options.store.markSent(sent.map((entry) => entry.id))
   for (const entry of unprepared) {
-    if (!(await prepareAgain(options, entry, call))) stopped.add(entry.stream)
+    const streams = isPrepared
+      ? await stopUnprepared(options, entry, 'the server refuses to know it')
+      : await prepareAgain(options, entry, call)
+    for (const stream of streams) stopped.add(stream)
   }
   return stopped
 }
 
-/** Prepare, then update: both from the outbox, with the bytes they had. */
-async function prepareAgain(options: DeliveryOptions, update: OutboxEntry, call: CallOptions): Promise<boolean> {
-  const { store, transport } = options
+/**
+ * Prepare, then update: both from the outbox, with the bytes they had. Returns the stream if it could not go on. When
+ * the preparation is refused now, that is the incident: once it is solved, its update gets through.
+ */
+async function prepareAgain(options: DeliveryOptions, update: OutboxEntry, call: CallOptions): Promise<Set<string>> {
   const { preparation_uuid } = JSON.parse(update.payload) as { preparation_uuid: string }
-  const preparation = await store.find(update.stream, preparation_uuid.toLowerCase())
-  if (preparation !== undefined) {
-    await post(transport, { endpoint: 'prepare_course_ecosystem', entries: [preparation] }, call)
-    const reply = await post(transport, { endpoint: 'update_course_ecosystems', entries: [update] }, call)
-    const [line] = reply['update_responses'] as { update_status: string }[]
-    if (line?.update_status !== 'preparation_unknown') {
-      await store.markSent([update.id])
-      return true
-    }
+  const preparation = await options.store.find(update.stream, preparation_uuid.toLowerCase())
+  if (preparation === undefined) {
+    return await stopUnprepared(options, update, 'the outbox has no such preparation any more')
   }
-  await reportIncident(options, update, {
-    reason: 'preparation_unknown',
-    status: 200,
-    code: undefined,
-    message:
-      preparation === undefined ? 'the outbox has no such preparation any more' : 'the server refuses to know it',
-  })
-  return false
+  if (preparation.state === 'abandoned') return await stopUnprepared(options, update, 'its preparation was given up')
+  // The stream waits for a decision about it.
+  if (preparation.state === 'refused') return new Set([update.stream])
+  const preparing: Batch = { endpoint: 'prepare_course_ecosystem', entries: [preparation] }
+  const stopped = await deliverBatch(options, preparing, { call, isPrepared: false })
+  if (stopped.size > 0) return stopped
+  const updating: Batch = { endpoint: 'update_course_ecosystems', entries: [update] }
+  return await deliverBatch(options, updating, { call, isPrepared: true })
+}
+
+async function stopUnprepared(options: DeliveryOptions, update: OutboxEntry, message: string): Promise<Set<string>> {
+  await reportIncident(options, update, { reason: 'preparation_unknown', status: 200, code: undefined, message })
+  return new Set([update.stream])
 }
 
 /** Returns the stopped stream, unless the number turns out to hold this very event. */
