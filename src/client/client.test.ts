@@ -320,6 +320,52 @@ test('subscriptions that wait for events do not hold up other calls', async (con
   await Promise.all(fetches)
 })
 
+/** Every place is taken by a write that hangs until `answer`; time passes only by `context.mock.timers`. */
+async function crowdedClient(context: TestContext) {
+  context.mock.timers.enable({ apis: ['setTimeout', 'Date'] })
+  const requests: string[] = []
+  const release = Promise.withResolvers<void>()
+  const client = createClient({
+    url: 'http://biglearn.test',
+    requestsInFlightMax: 1,
+    attemptMsMax: 3_600_000,
+    async fetch(address) {
+      requests.push(new URL(String(address)).pathname)
+      await release.promise
+      return Response.json({ created_course_uuid: 'c' })
+    },
+  })
+  const write = client.createCourse(course)
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  return { client, requests, write, release: release.resolve, turn }
+}
+
+test('a read waited behind others past its deadline, because the wait for a place was not timed', async (context) => {
+  const { client, requests, write, release, turn } = await crowdedClient(context)
+  const outcome = client.fetchStatus({ giveUpAfterMs: 200 }).catch((error: unknown) => error)
+  await turn()
+  context.mock.timers.tick(200)
+  const settled = await Promise.race([outcome, turn().then(() => 'still waiting')])
+  assert.ok(settled instanceof RequestGivenUp, String(settled))
+  assert.equal(settled.attempts, 0)
+  release()
+  await write
+  await client.createCourse(course)
+  assert.deepEqual(requests, ['/create_course', '/create_course'])
+})
+
+test('an aborted read went on waiting for its place', async (context) => {
+  const { client, requests, write, release, turn } = await crowdedClient(context)
+  const stop = new AbortController()
+  const outcome = client.fetchStatus({ signal: stop.signal }).catch((error: unknown) => error)
+  await turn()
+  stop.abort(new Error('shutting down'))
+  assert.match(String(await Promise.race([outcome, turn().then(() => 'still waiting')])), /shutting down/)
+  release()
+  await write
+  assert.deepEqual(requests, ['/create_course'])
+})
+
 test('an address or token that can never work fails at once', () => {
   assert.throws(() => createClient({ url: 'not an address' }), TypeError)
   assert.throws(() => createClient({ url: 'http://127.0.0.1:1', tokens: { api: 'a\nb' } }), TypeError)

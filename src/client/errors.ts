@@ -27,6 +27,7 @@ export class RequestRefused extends Error {
 export class RequestGivenUp extends Error {
   override readonly name = 'RequestGivenUp'
   readonly endpoint: string
+  /** None when the call waited for its place among the requests in flight all the time. */
   readonly attempts: number
   /** Stable code of the last reply, when there was one. */
   readonly code: string | undefined

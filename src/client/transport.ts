@@ -117,13 +117,18 @@ export function createTransport(options: TransportOptions): Transport {
     position: () => position,
     async send(request, call = {}) {
       const deadline = call.giveUpAfterMs === undefined ? Infinity : clock.now() + call.giveUpAfterMs
-      for (let attempts = 1; ; attempts += 1) {
+      let attempts = 0
+      for (;;) {
         call.signal?.throwIfAborted()
         try {
-          const remainingMs = deadline - clock.now()
-          // A place in the gate is held for the attempt only, never while waiting for the next one.
-          const attemptOnce = () => attempt(request, options, { call, remainingMs, clock, seen })
-          return await (request.waits === true ? attemptOnce() : gate.run(attemptOnce))
+          // The deadline counts the wait for a place as well, which is held for the attempt only.
+          return await withTimeLimit(deadline - clock.now(), call.signal, async (signal) => {
+            const attemptOnce = () => {
+              attempts += 1
+              return attempt(request, options, { call, signal, clock, seen })
+            }
+            return await (request.waits === true ? attemptOnce() : gate.run(attemptOnce, signal))
+          })
         } catch (error) {
           call.signal?.throwIfAborted()
           if (error instanceof RequestRefused) throw error
@@ -154,13 +159,13 @@ const behindHeader = 'Biglearn-Behind'
 
 interface AttemptContext {
   readonly call: CallOptions
-  readonly remainingMs: number
+  readonly signal: AbortSignal
   readonly clock: Clock
   readonly seen: (position: string) => void
 }
 
 async function attempt(request: TransportRequest, options: TransportOptions, context: AttemptContext) {
-  const { response, text } = await withTimeLimit(options.attemptMsMax ?? 60_000, context, async (signal) => {
+  const { response, text } = await withTimeLimit(options.attemptMsMax ?? 60_000, context.signal, async (signal) => {
     const fetch = options.fetch ?? globalThis.fetch
     const response = await fetch(addressOf(options.url, request.endpoint), {
       method: request.method,
@@ -191,20 +196,23 @@ async function attempt(request: TransportRequest, options: TransportOptions, con
   throw new RequestRefused({ endpoint: request.endpoint, status: response.status, code, reply: reply ?? {} })
 }
 
+/** A longer timer would end at once. */
+const timerMsMax = 2 ** 31 - 1
+
 /**
  * Not `AbortSignal.timeout` and `AbortSignal.any`: timers would live on for the whole limit, and on Node 20 each
  * request stayed registered at the caller's signal (50,000 of them: 3 MB), which lives as long as the program.
  */
 async function withTimeLimit<Result>(
   limitMs: number,
-  { call: { signal }, remainingMs }: AttemptContext,
+  signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   signal?.throwIfAborted()
   const controller = new AbortController()
   const abort = () => controller.abort(signal?.reason)
-  const shorterMs = Math.max(1, Math.min(limitMs, remainingMs))
-  const timer = setTimeout(() => controller.abort(new Error(`no answer within ${shorterMs} ms`)), shorterMs)
+  const timerMs = Math.max(1, Math.min(limitMs, timerMsMax))
+  const timer = setTimeout(() => controller.abort(new Error(`no answer within ${timerMs} ms`)), timerMs)
   signal?.addEventListener('abort', abort, { once: true })
   try {
     return await work(controller.signal)
