@@ -98,8 +98,9 @@ interface Comparison {
 }
 
 async function compare(options: RepairOptions, { stream, status, settledBefore, report }: Comparison): Promise<void> {
-  if (status.next_sequence_number > stream.nextNumber) {
-    report.ahead.push({ stream, serverNextNumber: status.next_sequence_number })
+  const serverNextNumber = status.next_sequence_number
+  if (serverNextNumber > stream.nextNumber && !(await isGiven(options.store, stream, serverNextNumber - 1))) {
+    report.ahead.push({ stream, serverNextNumber })
   }
   for (const { from, to } of missingRanges(stream, status)) {
     const found = await options.store.readNumbers({ stream: stream.stream, from, to })
@@ -117,6 +118,11 @@ async function compare(options: RepairOptions, { stream, status, settledBefore, 
       if (!known.has(number)) report.unexplained.push({ stream: stream.stream, number })
     }
   }
+}
+
+/** Also after the stream was read: producers and senders went on until the server told its status. */
+async function isGiven(store: OutboxStore, { stream }: OutboxStream, number: number): Promise<boolean> {
+  return (await store.readNumbers({ stream, from: number, to: number })).length > 0
 }
 
 /** Gaps below the server's highest number, and everything above it that this side has given. Both ends inclusive. */

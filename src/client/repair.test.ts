@@ -117,6 +117,24 @@ test('a producer restored from a backup learns that the server is ahead, and can
   assert.deepEqual((await repair()).ahead, [])
 })
 
+test('an event that was enqueued and sent between two looks made the server seem ahead', async () => {
+  const course = randomUUID()
+  const setup = await setUp(createCourse(course))
+  const { enqueue, delivery, store, clock } = setup
+  const client = createClient({
+    url: 'http://biglearn.test',
+    async fetch(input, init) {
+      if (String(input).endsWith('/fetch_stream_statuses')) {
+        await enqueue(recordResponse(course))
+        await delivery.drain()
+      }
+      return await setup.fake.fetch(input, init)
+    },
+  })
+  const report = await repairGaps({ store, client, now: () => new Date(clock.now()) })
+  assert.deepEqual(report, { streams: 1, resent: [], filled: [], unexplained: [], ahead: [] })
+})
+
 const time = '2026-03-01T08:00:00Z'
 
 test('missing ranges are the gaps and the end, never beyond what this side has given', () => {
