@@ -4,6 +4,7 @@ import { type Recomputed, recompute } from '#answers/receipts.ts'
 import { isUuid, toUuid, type Uuid } from '#domain/ids.ts'
 import { openMatrixStore } from '#due/matrix-store.ts'
 import { openReceipts } from '#due/receipts.ts'
+import { openDeliveredLog } from '#learning/delivered-log.ts'
 import { openLearningReader } from '#learning/reader.ts'
 import { openStreamReader } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
@@ -44,7 +45,7 @@ export async function checkReceipt(url: string, calculation: Uuid): Promise<Reco
   try {
     const receipt = await openReceipts(pool).read(calculation)
     if (receipt === undefined) return undefined
-    const log = await openStreamReader(pool)
+    const log = openDeliveredLog(await openStreamReader(pool), pool)
     const matrixStore = openMatrixStore(pool, { freshMs: 1000, matricesMax: 4 })
     const past = pastOfReceipt({ reader: openLearningReader(pool), log, matrixStore }, receipt)
     return await recompute(portsOfPast(past, matrixStore, receipt.asOf), receipt)

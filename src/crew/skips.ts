@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { eventWith } from '#domain/events.ts'
+import { eventWith, type StoredEvent } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 
@@ -21,11 +21,19 @@ export async function readSkips(pool: Pick<pg.ClientBase, 'query'>, subscription
 }
 
 export function withoutSkipped(entry: LaneEntry, skips: Skips): LaneEntry {
-  const [first] = entry.events
+  const events = withoutSkippedEvents(entry.events, skips)
+  return events === entry.events ? entry : { ...entry, events }
+}
+
+/** Of one stream; the same list when nothing in the stream is skipped. */
+export function withoutSkippedEvents<Events extends readonly StoredEvent[]>(
+  events: Events,
+  skips: Skips,
+): Events | StoredEvent[] {
+  const [first] = events
   const numbers = first === undefined ? undefined : skips.get(first.stream)
-  if (numbers === undefined) return entry
-  const events = entry.events.map((event) => {
+  if (numbers === undefined) return events
+  return events.map((event) => {
     return numbers.has(event.number) ? eventWith(event, { type: 'no_op', data: {} }) : event
   })
-  return { ...entry, events }
 }

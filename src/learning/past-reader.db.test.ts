@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { withoutSkipped } from '#crew/skips.ts'
 import type { EventData, StoredEvent } from '#domain/events.ts'
+import { partOf } from '#domain/parts.ts'
 import type { Log } from '#log/log.ts'
 import { openTestDatabase } from '#operate/test-database.ts'
-import { openCourseReplay, openPastReader, type PastReader } from './past-reader.ts'
+import { openDeliveredLog } from './delivered-log.ts'
+import { openCourseReplay, openPastReader, type PastReader, readWhile } from './past-reader.ts'
 import { openLearningReader } from './reader.ts'
 import { at, entryOf, foldEntries, noon, TestStream, uuidOf } from './test-course.ts'
 
@@ -81,4 +84,32 @@ test('before the first event there is nothing', async () => {
   const past = openPastReader(openLearningReader(pool), logOf(events), { instant })
   assert.equal((await past.courses([uuidOf(1, 1)])).size, 0)
   assert.deepEqual(await past.studentNews([ann], () => undefined), [])
+})
+
+test('bug: the past was folded with events that the read models had been made to skip', async () => {
+  const [eve, kim] = [uuidOf(3, 11), uuidOf(3, 12)]
+  const course = new TestStream(uuidOf(1, 2)).create(book).write('update_roster', roster(eve, kim))
+  course.write('update_roster', roster(kim)).answer({
+    ...{ student_uuid: kim, exercise_uuid: uuidOf(4, 1), trial_uuid: uuidOf(7, 1), ecosystem_uuid: book },
+  })
+  const events = course.take()
+  const poisoned = 2
+  await pool.query(
+    `insert into subscription_skip (part, stream, subscription, number, actor, reason)
+     values ($1, $2, 'learning', $3, 'test', 'test'), ($1, $2, 'another', 1, 'test', 'test')`,
+    [partOf('course', course.stream), course.stream, poisoned],
+  )
+  await foldEntries(pool, [withoutSkipped(entryOf(events), new Map([[course.stream, new Set([poisoned])]]))])
+  const log = openDeliveredLog(logOf(events), pool)
+  const present = openLearningReader(pool)
+  const read = (reader: PastReader) => reader.studentNews([eve, kim], () => undefined)
+  const then = await read(present)
+  assert.deepEqual(
+    then.map(({ roster: place }) => place?.isActive),
+    [true, true],
+  )
+  assert.deepEqual(await read(openPastReader(present, log, { instant: noon * 2 })), then)
+  const all = await Array.fromAsync(readWhile(log, course.stream, () => true))
+  const replay = openCourseReplay(present, course.stream, all)
+  assert.deepEqual(await read(replay.at({ instant: noon * 2, position: events.length })), then)
 })

@@ -26,10 +26,14 @@ export interface StudentNews {
   readonly changed: number
   /** Absent when the course, and so its roster, is as the caller has it. */
   readonly roster: Student | undefined
-  /** Highest number of an answer, −1 when there is none; `answers` are those above the caller's, each response once. */
+  /** Highest number of an answer, −1 when there is none. */
   readonly answer: number
+  /**
+   * Whole rows in which something is above the caller's number: every answer above it, older ones that were merged into
+   * the same row, and a second copy beside its first until it is taken back. Callers keep what is new, once each.
+   */
   readonly answers: readonly Answer[]
-  /** The same of assignments, in order of their last change; deleted ones included. */
+  /** Highest number of a change of one; `assignments`: those changed since, by their last change, deleted ones too. */
   readonly assignment: number
   readonly assignments: readonly Assignment[]
   readonly assignmentsInAll: number

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { eventWith, type StoredEvent, type StreamKind } from '#domain/events.ts'
+import { readSkips, type Skips, withoutSkippedEvents } from '#crew/skips.ts'
+import type { StoredEvent, StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
@@ -72,7 +73,7 @@ class Rebuild {
   /** Streams that the log had created before the start: the live read models must know them. */
   #created: Stream[] = []
   #setAside = new Set<Uuid>()
-  #skipped = new Set<string>()
+  #skips: Skips = new Map()
   /** First number of each stream that is not in the copy yet. */
   readonly #next = new Map<Uuid, number>()
   #events = 0
@@ -137,10 +138,7 @@ class Rebuild {
       `select stream from course_exception where subscription = 'learning' order by stream`,
     )
     this.#setAside = new Set(aside.rows.map(({ stream }) => toUuid(stream)))
-    const skipped = await this.#client.query<{ key: string }>(
-      `select stream || ' ' || number as key from subscription_skip where subscription = 'learning'`,
-    )
-    this.#skipped = new Set(skipped.rows.map(({ key }) => key))
+    this.#skips = await readSkips(this.#client, 'learning')
   }
 
   /** What the log had created at the start and whatever the live read models know by now. */
@@ -211,13 +209,8 @@ class Rebuild {
       const events = await this.#options.log.readStream(kind, uuid, limits)
       if (events.length === 0) throw new Error(`${kind} ${uuid}: the log ends before ${from}, but ${until} was folded`)
       this.#next.set(uuid, from + events.length)
-      yield events.map((event) => this.#asDelivered(event))
+      yield withoutSkippedEvents(events, this.#skips)
     }
-  }
-
-  #asDelivered(event: StoredEvent): StoredEvent {
-    if (!this.#skipped.has(`${event.stream} ${event.number}`)) return event
-    return eventWith(event, { type: 'no_op', data: {} })
   }
 
   async #apply(entries: readonly LaneEntry[]): Promise<void> {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { toUuid } from '#domain/ids.ts'
+import { partOf } from '#domain/parts.ts'
 import { startTestApplication, type TestApplication, untilMatrix } from '../support/application.ts'
 import { Classroom, type ClassroomStudent } from '../support/classroom.ts'
 
@@ -163,6 +165,27 @@ test('events as of a time end where they ended then', async () => {
   await application.ask('/record_responses', { responses: [classroom.response(student(0), 0, 5, true)] })
   assert.notEqual(await application.ask('/fetch_course_events', body), text)
   assert.equal(await application.ask(`/fetch_course_events?as_of=${then}`, body), text)
+})
+
+test('bug: what an operator had the read models skip was there when looking back', async () => {
+  const who = student(0)
+  const response = classroom.response(who, 2, 7, true)
+  await application.ask('/record_responses', { responses: [response] })
+  const line = async (more: string): Promise<Explained | undefined> => {
+    const text = await application.ask(`/fetch_student_clues?explain=1${more}`, studentQuestion(who, 2))
+    return (JSON.parse(text) as { student_clue_responses: Explained[] }).student_clue_responses[0]
+  }
+  const isIn = (one: Explained | undefined): boolean | undefined =>
+    one?.explanation?.answers.some(({ response_uuid: uuid }) => uuid === response.response_uuid)
+  const now = await line('')
+  const then = `&as_of=${now?.explanation?.as_of}`
+  assert.deepEqual([isIn(now), isIn(await line(then))], [true, true])
+  await application.pool.query(
+    `insert into subscription_skip (part, stream, subscription, number, actor, reason)
+     values ($1, $2, 'learning', $3, 'test', 'test')`,
+    [partOf('course', toUuid(who.course)), who.course, response.sequence_number],
+  )
+  assert.equal(isIn(await line(then)), false)
 })
 
 test('a time that can not be understood is refused by name', async () => {

@@ -15,6 +15,7 @@ import { type AlgorithmName, algorithmNames } from './options.ts'
 /** Where the past is read from: the log, and what never changes once it is there. */
 export interface PastSources {
   readonly reader: LearningReader
+  /** As it was delivered to the read models. */
   readonly log: Pick<Log, 'readStream'>
   readonly matrixStore: Pick<MatrixStore, 'inUseAt' | 'byUuid'>
 }

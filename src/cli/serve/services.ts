@@ -39,6 +39,7 @@ import { startTrainer } from '#due/trainer.ts'
 import { createWaitingSubjects, forgetWaiting, type WaitingSubjects } from '#due/waiting-subjects.ts'
 import { openWorkStates } from '#due/work-states.ts'
 import { startCompaction } from '#learning/compaction.ts'
+import { openDeliveredLog } from '#learning/delivered-log.ts'
 import { forgetSecondAnswer } from '#learning/forget-answer.ts'
 import { type LearningReader, openLearningReader } from '#learning/reader.ts'
 import { SecondCopyFinder } from '#learning/second-copies.ts'
@@ -109,8 +110,7 @@ const receiptsMsMax = 20_000
 const matrixIntervalMsDefault = 60_000
 
 export async function openServices(options: ServiceOptions, shutdown: Shutdown): Promise<Services> {
-  const { pool, roles, databaseUrl } = options
-  const { isSharded = false } = options
+  const { pool, roles, databaseUrl, isSharded = false } = options
   const logPool = openPool(databaseUrl, { name: 'log', connectionsMax: isSharded ? 24 : 6 })
   shutdown.add('the connections of the log', 2000, () => logPool.end())
   const opened = await openLog(logPool, { cutsByPart: isSharded })
@@ -137,7 +137,8 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
   const waiting = createWaitingSubjects(pool, placeOf)
   const clock = { now: () => Date.now() }
   const views = openKeptViews(reader, { ...viewOptions, studentsMax: options.studentsMax })
-  const past = (instant: Instant) => pastAt({ reader, log, matrixStore }, instant, options.algorithms)
+  const pastSources = { reader, log: openDeliveredLog(log, pool), matrixStore }
+  const past = (instant: Instant) => pastAt(pastSources, instant, options.algorithms)
   // Half of the cores answer for a class; the others are for other requests, and for the database.
   const threads = new LearnerThreads({ helpers: Math.min(3, Math.floor(availableParallelism() / 2)) })
   shutdown.add('the threads that estimate learners', 1000, () => threads.stop())

@@ -5,6 +5,7 @@ import { type AnswerKind, answerKinds } from '#choose/experiment.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { Instant } from '#domain/student.ts'
 import { openMatrixStore } from '#due/matrix-store.ts'
+import { openDeliveredLog } from '#learning/delivered-log.ts'
 import { openLearningReader } from '#learning/reader.ts'
 import { openStreamReader } from '#log/open.ts'
 import { openReaderConnections } from '#platform/postgres.ts'
@@ -114,7 +115,7 @@ export async function runShadow(url: string, flags: ShadowFlags, progress: Progr
     isReadOnly: true,
   })
   try {
-    const log = await openStreamReader(pool)
+    const log = openDeliveredLog(await openStreamReader(pool), pool)
     const reader = openLearningReader(pool)
     const matrixStore = openMatrixStore(pool, { freshMs: 3_600_000, matricesMax: 32 })
     const period: Period = { from: flags.from ?? Number.NEGATIVE_INFINITY, to: flags.to ?? Date.now() }
