@@ -4,8 +4,8 @@ import type { Difference } from '#learning/parity.ts'
 import { type RebuildOptions, rebuildLearning } from '#learning/rebuild.ts'
 import type { OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
-import { checkSchema, readMigrations } from '#operate/migrate.ts'
-import { checkServer, openPool } from '#platform/postgres.ts'
+import { openPool } from '#platform/postgres.ts'
+import { checkDatabase } from './checked-database.ts'
 import { type Stage, terminalProgress } from './demo/progress.ts'
 import { requireDatabaseUrl } from './serve/options.ts'
 
@@ -34,8 +34,7 @@ export function rebuildCommand(): Command {
 /** The log of a database that is there and has every migration. */
 async function openChecked(pool: pg.Pool): Promise<OpenedLog> {
   try {
-    await checkServer(pool)
-    await checkSchema(pool, await readMigrations())
+    await checkDatabase(pool)
     return await openLog(pool)
   } catch (error) {
     await pool.end()
@@ -53,8 +52,7 @@ async function rebuild(url: string, mode: RebuildOptions['mode']): Promise<Diffe
       stage ??= progress.stage('streams', streamsTotal)
       stage.advance(1)
     }
-    const result = await rebuildLearning({ url, log, mode, report })
-    stage?.end()
+    const result = await rebuildLearning({ url, log, mode, report }).finally(() => stage?.end())
     process.stdout.write(`${result.events} events of ${result.streams} streams folded\n`)
     if (result.setAside.length > 0) process.stdout.write(`${result.setAside.length} courses wait set aside\n`)
     if (result.difference === undefined && mode !== 'replace') process.stdout.write('equal to the live read models\n')

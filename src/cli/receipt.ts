@@ -8,6 +8,7 @@ import { openDeliveredLog } from '#learning/delivered-log.ts'
 import { openLearningReader } from '#learning/reader.ts'
 import { openStreamReader } from '#log/open.ts'
 import { openPool } from '#platform/postgres.ts'
+import { checkDatabase } from './checked-database.ts'
 import { receiptText } from './receipt-text.ts'
 import { requireDatabaseUrl } from './serve/options.ts'
 import { pastOfReceipt } from './serve/past.ts'
@@ -43,6 +44,7 @@ export async function checkReceipt(url: string, calculation: Uuid): Promise<Reco
   // Looking back may fold a long course; nobody waits behind it.
   const pool = openPool(url, { name: 'receipt', connectionsMax: 2, statementTimeoutMs: 60_000 })
   try {
+    await checkDatabase(pool)
     const receipt = await openReceipts(pool).read(calculation)
     if (receipt === undefined) return undefined
     const log = openDeliveredLog(await openStreamReader(pool), pool)

@@ -3,7 +3,7 @@ import { Presets, SingleBar } from 'cli-progress'
 /** What a run tells while it works. On a terminal a bar; elsewhere plain lines; in the background nothing. */
 export interface Progress {
   note(text: string): void
-  /** Begins a stage of `total` steps; returns how to report steps done and how to end it. */
+  /** Begins a stage of `total` steps; returns how to report steps done and how to end it, which must happen. */
   stage(name: string, total: number): Stage
 }
 export interface Stage {

@@ -163,7 +163,6 @@ async function inParts<Line, Reply>(
       stage.advance(part.length)
       return answered
     }),
-  )
-  stage.end()
+  ).finally(() => stage.end())
   return replies.flat()
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createFakeServer, type FakeRequest, type FakeServerOptions } from '#client/fake/server.ts'
 import { instantClock } from '#client/test-outbox.ts'
+import type { Progress } from './progress.ts'
 import { renderReport } from './report.ts'
 import { type DemoOptions, runDemo } from './run.ts'
 
@@ -144,6 +145,29 @@ test('answers that are all right cannot be told apart', async (context: TestCont
   const fake = createFakeServer({ intercept: learning({ looks: 0 })! })
   const { evaluation } = await runDemo({ ...options(fake.fetch), answersPath })
   assert.deepEqual(evaluation, { kind: 'impossible', reason: 'the 8 held-out answers are not both right and wrong' })
+})
+
+test('a demo that failed inside a stage never ended, because the bar of the stage went on', async () => {
+  for (const failing of ['record_responses', 'fetch_student_clues', 'fetch_practice_worst_areas_exercises']) {
+    const model = learning({ looks: 0 })!
+    const fake = createFakeServer({
+      intercept: async (request, next) =>
+        request.endpoint === failing ? Response.json({ errors: ['no'] }, { status: 400 }) : model(request, next),
+    })
+    const running = new Set<string>()
+    let begun = 0
+    const progress: Progress = {
+      note: () => undefined,
+      stage: (name) => {
+        running.add(name)
+        begun += 1
+        return { advance: () => undefined, end: () => void running.delete(name) }
+      },
+    }
+    await assert.rejects(runDemo(options(fake.fetch, { progress })), new RegExp(failing))
+    assert.ok(begun > 0)
+    assert.deepEqual([...running], [], failing)
+  }
 })
 
 test('a server that cannot be reached is reported instead of waited for', async () => {

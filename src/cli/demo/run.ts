@@ -118,8 +118,7 @@ async function send({ client, call, clock, progress, timelines }: Run, part: 'tr
   const stage = progress.stage(part === 'training' ? 'answers' : 'last fifth', total)
   const startedAt = clock.now()
   const batches = timelines.map((timeline) => timeline[part]())
-  await sendBatches({ client, call, stage }, batches)
-  stage.end()
+  await sendBatches({ client, call, stage }, batches).finally(() => stage.end())
   return clock.now() - startedAt
 }
 

@@ -33,12 +33,15 @@ for each version in which it asked. Join it with events (POST /fetch_course_even
         const total = counts.reduce((sum, { units }) => sum + units, 0)
         const stage = process.stderr.isTTY ? terminalProgress(process.stderr).stage('units', total) : undefined
         const lineOf = format === 'csv' ? csvLine : jsonLine
-        if (format === 'csv') await tools.write(csvLine([...columns]))
-        for await (const page of readAssignments(pool, experiment.name)) {
-          await tools.write(page.map((recorded) => lineOf(valuesOf(experiment, recorded))).join(''))
-          stage?.advance(page.length)
+        try {
+          if (format === 'csv') await tools.write(csvLine([...columns]))
+          for await (const page of readAssignments(pool, experiment.name)) {
+            await tools.write(page.map((recorded) => lineOf(valuesOf(experiment, recorded))).join(''))
+            stage?.advance(page.length)
+          }
+        } finally {
+          stage?.end()
         }
-        stage?.end()
       }),
     )
 }

@@ -13,6 +13,7 @@ import type { Instant } from '#domain/student.ts'
 import { isRefused, type Refused } from '#due/experiments.ts'
 import { ConfigurationError } from '#platform/config.ts'
 import { openPool } from '#platform/postgres.ts'
+import { checkDatabase } from '../checked-database.ts'
 import { algorithmNames, algorithmsDefault, requireDatabaseUrl } from '../serve/options.ts'
 
 /** What every command below `biglearn experiments` works with; tests give others. */
@@ -34,6 +35,7 @@ export const processTools: ExperimentTools = {
 export async function withPool(tools: ExperimentTools, work: (pool: pg.Pool) => Promise<void>): Promise<void> {
   const pool = openPool(tools.databaseUrl(), { name: 'experiments', connectionsMax: 2, statementTimeoutMs: 60_000 })
   try {
+    await checkDatabase(pool)
     await work(pool)
   } finally {
     await pool.end()

@@ -9,6 +9,7 @@ import { openDeliveredLog } from '#learning/delivered-log.ts'
 import { openLearningReader } from '#learning/reader.ts'
 import { openStreamReader } from '#log/open.ts'
 import { openReaderConnections } from '#platform/postgres.ts'
+import { checkDatabase } from '../checked-database.ts'
 import { type Progress, terminalProgress } from '../demo/progress.ts'
 import { parseKinds, parseTime } from '../experiments/tools.ts'
 import { integerFrom } from '../integer.ts'
@@ -115,6 +116,7 @@ export async function runShadow(url: string, flags: ShadowFlags, progress: Progr
     isReadOnly: true,
   })
   try {
+    await checkDatabase(pool)
     const log = openDeliveredLog(await openStreamReader(pool), pool)
     const reader = openLearningReader(pool)
     const matrixStore = openMatrixStore(pool, { freshMs: 3_600_000, matricesMax: 32 })
@@ -123,11 +125,14 @@ export async function runShadow(url: string, flags: ShadowFlags, progress: Progr
 
     const reading = progress.stage('courses', courses.length)
     const sampler = new PositionSampler(flags.seed, flags.sample, period)
-    for (const course of courses) {
-      for (const event of await readCourse(log, course, period.to)) sampler.offer(event)
-      reading.advance(1)
+    try {
+      for (const course of courses) {
+        for (const event of await readCourse(log, course, period.to)) sampler.offer(event)
+        reading.advance(1)
+      }
+    } finally {
+      reading.end()
     }
-    reading.end()
     const { positions, answers, assignments } = sampler.drawn()
     progress.note(
       `${courses.length} courses, ${answers} answers and ${assignments} assignments with exercises to choose`,
@@ -137,14 +142,17 @@ export async function runShadow(url: string, flags: ShadowFlags, progress: Progr
     const algorithms: Pair<ShadowAlgorithm> = [flags.algorithm, flags.against]
     const replay = new Replay({ reader, matrixStore }, algorithms, flags.kind)
     const compared: Compared[] = []
-    for (const [course, own] of Map.groupBy(positions, (position) => position.course)) {
-      const compare = replay.course(course, await readCourse(log, course, period.to))
-      for (const position of own) {
-        compared.push(...(await compare(position)))
-        replaying.advance(1)
+    try {
+      for (const [course, own] of Map.groupBy(positions, (position) => position.course)) {
+        const compare = replay.course(course, await readCourse(log, course, period.to))
+        for (const position of own) {
+          compared.push(...(await compare(position)))
+          replaying.advance(1)
+        }
       }
+    } finally {
+      replaying.end()
     }
-    replaying.end()
     return compared
   } finally {
     await pool.end()

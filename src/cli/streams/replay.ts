@@ -28,8 +28,9 @@ export function replayCommand(tools: StreamsTools): Command {
 One stream is replayed beside its lane, and the others go on. Without a course every instance loses its slots and all
 lanes begin again at the first event. Subscriptions of the server itself are not replayed but rebuilt: biglearn rebuild.`,
     )
-    .action((subscription: string, stream: Uuid | undefined, options: ReplayOptions) =>
-      withStreams(tools, async ({ pool, log }) => {
+    .action((subscription: string, stream: Uuid | undefined, options: ReplayOptions, command: Command) => {
+      if (stream === undefined) refuseOptionsOfOneStream(command)
+      return withStreams(tools, async ({ pool, log }) => {
         const mode = await requireSubscription(pool, subscription)
         if (mode === 'embedded') {
           throw new ConfigurationError(
@@ -51,8 +52,18 @@ lanes begin again at the first event. Subscriptions of the server itself are not
             ? jsonText({ subscription, stream: stream ?? null, from: options.from })
             : `${subscription} gets ${from} again\n`,
         )
-      }),
-    )
+      })
+    })
+}
+
+/** Whoever forgot the course must not reset everything. */
+function refuseOptionsOfOneStream(command: Command): void {
+  const given = ['from', 'kind'].find((name) => command.getOptionValueSource(name) === 'cli')
+  if (given === undefined) return
+  throw new ConfigurationError(
+    `--${given} is about one stream, and none is named`,
+    `name its uuid after the subscription, or leave --${given} out to replay everything`,
+  )
 }
 
 interface ReplayOptions extends DeedOptions, KindOptions {

@@ -193,6 +193,10 @@ test('replay gives a course again, or everything; what the server folds itself i
     [1, 2],
   )
   await assert.rejects(run('replay', 'again', course, ...by), /is set aside already/)
+  for (const option of ['--from=1', '--kind=course']) {
+    const forgotten = run('replay', 'again', option, '--json', ...by)
+    await assert.rejects(forgotten, /--(from|kind) is about one stream, and none is named/, 'reset everything')
+  }
   assert.equal(await run('replay', 'again', ...by), 'again gets everything again\n')
   // More than one answer holds: the other tests of this file wrote events as well.
   const events: StreamEvent[] = []

@@ -7,6 +7,7 @@ import type { OpenedLog, Reason } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { ConfigurationError } from '#platform/config.ts'
 import { openPool } from '#platform/postgres.ts'
+import { checkDatabase } from '../checked-database.ts'
 import { currentUser } from '../current-user.ts'
 import { integerFrom } from '../integer.ts'
 import { requireDatabaseUrl } from '../serve/options.ts'
@@ -30,6 +31,7 @@ export interface OpenedStreams {
 export async function withStreams(tools: StreamsTools, work: (opened: OpenedStreams) => Promise<void>): Promise<void> {
   const pool = openPool(tools.databaseUrl(), { name: 'streams', connectionsMax: 4, statementTimeoutMs: 30_000 })
   try {
+    await checkDatabase(pool)
     const log = await openLog(pool)
     try {
       await work({ pool, log })
