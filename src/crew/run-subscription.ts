@@ -259,7 +259,8 @@ export class SubscriptionRunner {
     const ready = owned.filter((slot) => slot.isDirty && slot.heldUntilMs <= nowMs)
     await this.#readAndDeliver(context, breaker === 'probing' ? this.#oneOf(ready) : ready)
     const grants = owned.map((slot) => slot.grant)
-    if (breaker === 'closed') await this.#setAside.work(context, grants, nowMs)
+    // Also while it probes: where the lanes are quiet, only a stream that is set aside can tell whether all is well.
+    if (this.#breaker.state(this.#time.monotonicMs()) !== 'open') await this.#setAside.work(context, grants, nowMs)
     return this.#hasBacklog ? 0 : this.#pauseMs(owned)
   }
 

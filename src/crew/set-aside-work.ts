@@ -48,7 +48,8 @@ export class SetAsideWork {
     const owned = new Map(grants.map((grant) => [slotName(grant), grant]))
     for (const exception of [...due, ...(await unblocked(source, blocked))]) {
       const grant = owned.get(slotName(exception))
-      if (!this.#options.mayGoOn() || this.#options.breaker.state(this.#options.time.monotonicMs()) !== 'closed') return
+      // While the breaker probes, the first step that tells anything closes it, or opens it again.
+      if (!this.#options.mayGoOn() || this.#options.breaker.state(this.#options.time.monotonicMs()) === 'open') return
       if (grant !== undefined) this.#settle(exception, await this.#step(context, grant, exception))
     }
   }
@@ -71,12 +72,17 @@ export class SetAsideWork {
 
   #settle(exception: DueException, result: StepResult): void {
     const { breaker, time, report, applied } = this.#options
+    const isProbe = breaker.state(time.monotonicMs()) === 'probing'
     if (result.kind === 'advanced' || result.kind === 'ended') {
-      if (result.entry !== undefined && result.entry.events.length > 0) applied([result.entry])
+      if (result.entry !== undefined && result.entry.events.length > 0) {
+        if (isProbe) breaker.close()
+        applied([result.entry])
+      }
       if (result.kind === 'ended') report({ kind: 'rejoined', stream: exception.stream })
       else if (result.entry !== undefined) this.dueMs = 0
     } else if (result.kind === 'failed' || result.kind === 'parked') {
-      breaker.failed(exception.stream, time.monotonicMs())
+      if (isProbe) breaker.open(time.monotonicMs())
+      else breaker.failed(exception.stream, time.monotonicMs())
       if (result.kind === 'parked') report({ kind: 'parked', stream: exception.stream, error: result.error })
     }
   }

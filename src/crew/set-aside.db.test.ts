@@ -175,6 +175,28 @@ test('[S64] when everything fails nobody is parked, and lanes go on where they w
   for (const stream of streams) assert.deepEqual(await numbers('dependency', stream), [0, 1])
 })
 
+test('streams that were set aside stood still until the next event when they had opened the breaker', async () => {
+  const lanes = new TestLanes(4)
+  const streams = threeOfEachPart(4)
+  const switches = { isDown: false }
+  const subscription = recording('quiet', () => {
+    if (switches.isDown) throw new Error('the dependency is down')
+  })
+  const runner = await crew.run(subscription, lanes)
+  for (const stream of streams) lanes.add(stream)
+  await eventually('the good times', async () => (await crew.effects('quiet')).size === 12)
+  switches.isDown = true
+  for (const stream of streams) {
+    assert.ok(await replayStream(crew.admin, lanes, deed('quiet'), { kind: 'course', stream, parts: 4 }, 0))
+  }
+  await eventually('the breaker opens', () => runner.status().breaker !== 'closed')
+  switches.isDown = false
+  await eventually('all of it', async () =>
+    [...(await crew.effects('quiet')).values()].every((all) => all.length === 2),
+  )
+  assert.equal(runner.status().breaker, 'closed')
+})
+
 /** A run is passed over because its course is set aside, while the course joins again before the pass locks. */
 async function raceOfSkipAndRejoin(name: string, recheck: boolean): Promise<number[]> {
   const lanes = new TestLanes(1)
