@@ -45,7 +45,10 @@ export interface RecordCounters {
 export type RecordReader = Pick<LearningReader, 'courses' | 'studentNews' | 'assignmentNews' | 'containerNews'>
 
 export interface RecordOptions {
-  /** Records that are kept; a record with 300 answers takes about 100 kB, and a longer one the room of several. */
+  /**
+   * Records that are kept; a record with 300 answers takes about 100 kB, and a longer one the room of several. What a
+   * soft matrix tells of the student is not counted: `soft-cost.ts` bounds it.
+   */
   readonly recordsMax: number | undefined
 }
 

@@ -8,10 +8,11 @@ import {
   split,
   taskOf,
 } from '#estimate/sparfa/evaluate.ts'
-import { type FitOptions, type FitProgress, fitMatrix, isSoftAffordable } from '#estimate/sparfa/fit.ts'
+import { type FitOptions, type FitProgress, fitMatrix } from '#estimate/sparfa/fit.ts'
 import type { SparfaMatrix } from '#estimate/sparfa/matrix.ts'
 import { type Metrics, meanMetrics, measure } from '#estimate/sparfa/metrics.ts'
 import { type PosteriorUse, predictWith } from '#estimate/sparfa/predict.ts'
+import { isSoftAffordable, sizeOf } from '#estimate/sparfa/soft-cost.ts'
 import type { KernelName } from '#estimate/sparfa/workspace.ts'
 
 /**
@@ -61,7 +62,7 @@ export const baselineModels: readonly Model[] = Object.keys(baselines).map((name
 
 /** Every preset that costs seconds or minutes, `auto` last. */
 export function affordableModels({ responses, conceptCount }: DataSet): Model[] {
-  const soft = isSoftAffordable(responses.question.length, conceptCount) ? (['soft', 'soft-strict'] as const) : []
+  const soft = isSoftAffordable(sizeOf(responses, conceptCount)) ? (['soft', 'soft-strict'] as const) : []
   return (['hard', ...soft, 'auto'] as const).map((preset) => ({ name: preset, preset }))
 }
 

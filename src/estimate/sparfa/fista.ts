@@ -45,7 +45,7 @@ export function stepLearners(problem: Problem, point: Point, innerSteps = INNER_
     specific: new Float64Array(point.specific.length),
     general: new Float64Array(point.general.length),
   }
-  const { start } = kernels.specificRows
+  const start = kernels.specificStart
   for (let learner = 0; learner < responses.learnerCount; learner++) {
     const rate = hasSpecific(penalties) ? 1 / (bound[learner]! + penalties.lamU) : 0
     rates.specific.fill(rate, start[learner]!, start[learner + 1]!)
@@ -168,7 +168,7 @@ function learnerBounds(problem: Problem, point: Point): Float64Array {
   const vector = { ...copyPoint(point), easiness: new Float64Array(point.easiness.length), specific, general }
   const image = copyPoint(vector)
   const norm = new Float64Array(point.general.length)
-  const { start } = kernels.specificRows
+  const start = kernels.specificStart
   for (let step = 0; step < POWER_STEPS; step++) {
     kernels.forward(rows, vector, z)
     kernels.ontoLearners(rows, z, point, image)

@@ -17,6 +17,7 @@ import { autoLamU, type Penalties, type Preset, type PresetName, presets } from 
 import { copyPoint, makeProblem, type Point, type Problem, startingPoint } from './problem.ts'
 import { makeSort, type Responses } from './responses.ts'
 import { softAdadelta } from './soft-adadelta.ts'
+import { isSoftAffordable, isSoftServable, sizeOf } from './soft-cost.ts'
 import { complete, inBlocks, type Stages } from './stages.ts'
 import { type Optimiser, type Progress, type TimeLimit, type Trained, train } from './train.ts'
 import { variational } from './variational.ts'
@@ -31,7 +32,7 @@ export interface FitOptions {
   readonly seed: number
   /** Start from an earlier matrix of the same book or of its predecessor. */
   readonly previous?: SparfaMatrix | undefined
-  /** Whether `auto` tries the soft mask as well; by default when it costs seconds, not hours. */
+  /** Whether `auto` tries the soft mask as well; by default where fit and estimates are cheap (`soft-cost.ts`). */
   readonly triesSoft?: boolean
   /** How the loops are run; by default the fastest there is. The matrix is the same, bit by bit. */
   readonly kernel?: KernelName | undefined
@@ -65,11 +66,6 @@ const RESPONSES_FOLLOWED = 20_000
 const EPOCHS_WITHOUT_HOLD_OUT = 60
 const EPOCHS_MAX = 1000
 const SOFT_PATIENCE = 10
-/**
- * A soft epoch costs 1.2 ns for each response and concept, or 7 ns with the plain kernel, and a fit has some sixty of
- * them. The limit must not depend on the kernel, because what is tried must not.
- */
-const SOFT_PAIRS_MAX = 3e8
 /** Responses a hard fit may visit while it waits for an improvement, and once more at the end over all responses. */
 const PATIENT_VISITS = 2e6
 const FINAL_VISITS = 4e6
@@ -212,12 +208,9 @@ function candidatePresets({ options, input, responses, parts }: Job, previous?: 
   const near = autoLamU.filter((lamU, at) => Math.abs(at - before) <= 1 || lamU === usual)
   const path = (before === -1 ? autoLamU : near).map(withLamU)
   const mayBeSoft = !isChoice || previous.madeBy.mask === 'soft'
-  const isCheap = isSoftAffordable(responses.question.length, input.conceptIds.length)
+  const concepts = input.conceptIds.length
+  const isCheap = isSoftServable(concepts) && isSoftAffordable(sizeOf(responses, concepts))
   return { path, soft: mayBeSoft && (options.triesSoft ?? isCheap) ? soft : undefined }
-}
-
-export function isSoftAffordable(responses: number, concepts: number): boolean {
-  return responses * concepts <= SOFT_PAIRS_MAX
 }
 
 function isOutOfTime({ limit }: Job): boolean {

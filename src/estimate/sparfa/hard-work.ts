@@ -80,7 +80,7 @@ export function makeHardWork(problem: Problem, point: Point, kernel: KernelName)
   const { responses, hints, penalties, kernels } = problem
   const sumStart = sumStarts(responses.questionCount, hints.start)
   const isSpecific = hasSpecific(penalties)
-  const entryStart = isSpecific ? kernels.specificRows.start : new Int32Array(responses.learnerCount + 1)
+  const entryStart = isSpecific ? kernels.specificStart : new Int32Array(responses.learnerCount + 1)
   // Without v all answers go to one entry that nobody looks at.
   const longest = { rows: longestOf(responses.start), entries: Math.max(longestOf(entryStart), 2) }
   const sums = sumStart[responses.questionCount]!

@@ -18,8 +18,8 @@ export interface ResponseRows extends Responses {
 export interface Kernels {
   /** Length of `Point.specific`. */
   readonly specificCount: number
-  /** First entry in v of each learner, and the concept of each entry. */
-  readonly specificRows: ConceptRows
+  /** First entry in v of each learner. */
+  readonly specificStart: Int32Array
   /** Prepares rows, those of the fit or others of the same learners and questions. */
   rowsOf(responses: Responses): ResponseRows
   /** z of every response. */
@@ -32,17 +32,17 @@ export interface Kernels {
 
 /** Weights exist on hints alone, v for the concepts each learner has met. */
 export function hardKernels({ specificRows, rows: own }: Met, hints: ConceptRows, conceptCount: number): Kernels {
-  const specificCount = specificRows.concept.length + 1
+  const [specificStart, specificCount] = [specificRows.start, specificRows.concept.length + 1]
   return {
     specificCount,
-    specificRows,
+    specificStart,
     rowsOf: (rows) => (rows.start === own.start ? own : placesOf(rows, hints, specificRows, conceptCount)),
 
     forward(rows, { weights, easiness, specific, general }, z) {
       const { start, question, placeStart, place } = rows
       for (let learner = 0; learner < rows.learnerCount; learner++) {
         const ability = general[learner]!
-        const first = specificRows.start[learner]!
+        const first = specificStart[learner]!
         let at = placeStart[learner]!
         for (let row = start[learner]!; row < start[learner + 1]!; row++) {
           const asked = question[row]!
@@ -63,7 +63,7 @@ export function hardKernels({ specificRows, rows: own }: Met, hints: ConceptRows
       easiness.fill(0)
       for (let learner = 0; learner < rows.learnerCount; learner++) {
         const ability = general[learner]!
-        const first = specificRows.start[learner]!
+        const first = specificStart[learner]!
         let at = placeStart[learner]!
         for (let row = start[learner]!; row < start[learner + 1]!; row++) {
           const asked = question[row]!
@@ -82,7 +82,7 @@ export function hardKernels({ specificRows, rows: own }: Met, hints: ConceptRows
       const { specific, general } = gradient
       specific.fill(0)
       for (let learner = 0; learner < rows.learnerCount; learner++) {
-        const first = specificRows.start[learner]!
+        const first = specificStart[learner]!
         let at = placeStart[learner]!
         let sum = 0
         for (let row = start[learner]!; row < start[learner + 1]!; row++) {
@@ -107,10 +107,7 @@ export function softKernels(responses: Responses, conceptCount: number): Kernels
   const width = conceptCount
   return {
     specificCount: responses.learnerCount * width,
-    specificRows: {
-      start: Int32Array.from({ length: responses.learnerCount + 1 }, (_, learner) => learner * width),
-      concept: Int32Array.from({ length: responses.learnerCount * width }, (_, entry) => entry % width),
-    },
+    specificStart: Int32Array.from({ length: responses.learnerCount + 1 }, (_, learner) => learner * width),
     rowsOf: (rows) => ({ ...rows, placeStart: new Int32Array(0), place: new Int32Array(0) }),
 
     forward(rows, { weights, easiness, specific, general }, z) {

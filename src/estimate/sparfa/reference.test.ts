@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { runHere } from './blocks.ts'
 import { clueOf } from './clue.ts'
+import { makeMeeting, meetConcepts } from './kernels.ts'
 import { estimateLearner, type SparfaKnowledge } from './learner.ts'
 import { conceptRows, makeMatrix, type SparfaMatrix } from './matrix.ts'
 import { numberedId } from './numbered-id.ts'
@@ -101,7 +103,8 @@ test('the cost agrees at a random point, for both masks', () => {
   }
   assertClose([costAt(soft, full)], [point.cost_soft], 1e-8)
   const hard = problemWith('hard')
-  const { start, concept } = hard.kernels.specificRows
+  const { specificRows } = runHere(makeMeeting(hard.responses, hints, conceptCount), meetConcepts)
+  const { start, concept } = specificRows
   const specific = new Float64Array(hard.kernels.specificCount)
   for (let learner = 0; learner < learnerCount; learner++) {
     for (let at = start[learner]!; at < start[learner + 1]!; at++) {
