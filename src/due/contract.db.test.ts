@@ -37,6 +37,14 @@ test('the highest position of each algorithm is in use, whatever came last', asy
   assert.deepEqual([byResult?.exercises, byResult?.algorithm], [old.exercises, 'One'])
 })
 
+test('long orders of one request are stored in several statements', async () => {
+  const long = Array.from({ length: 5 }, () => ordering(1, { exercises: new Array(20_000).fill(uuid()) }))
+  await orderings.put([...long, ...long])
+  const found = await orderings.byResult(long.map(({ result }) => result))
+  const stored = found.map(({ student, exercises }) => [student, exercises.length])
+  assert.deepEqual(stored.sort(), long.map(({ student }) => [student, 20_000]).sort())
+})
+
 test('71: superseded a month ago and unused goes; used, superseded today and current stay', async () => {
   const pair = key()
   const rows = [1, 2, 3, 4].map((position) => ordering(position, pair))

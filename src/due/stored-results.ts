@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
+import { exerciseSlices } from './exercise-slices.ts'
 import type {
   ClueKey,
   ClueKind,
@@ -69,16 +70,8 @@ const putPicksSql = `
     spy_info = excluded.spy_info,
     updated_at = now()`
 
-/** A million exercises in one statement would come close to its time-out. */
-const exercisesPerStatement = 50_000
-
 async function putPicks(pool: pg.Pool, kind: PickKind, picks: readonly PickResult[], place: Place): Promise<void> {
-  for (let start = 0, end = 0; start < picks.length; start = end) {
-    for (let exercises = 0; end < picks.length && exercises < exercisesPerStatement; end += 1) {
-      exercises += 1 + (picks[end]?.exercises.length ?? 0)
-    }
-    await putPickRows(pool, kind, picks.slice(start, end), place)
-  }
+  for (const slice of exerciseSlices(picks)) await putPickRows(pool, kind, slice, place)
 }
 
 async function putPickRows(pool: pg.Pool, kind: PickKind, picks: readonly PickResult[], place: Place): Promise<void> {

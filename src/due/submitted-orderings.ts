@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
+import { exerciseSlices } from './exercise-slices.ts'
 
 /*
  * Orders of exercises that remote algorithms submitted. A late answer for a superseded calculation is kept, and not
@@ -32,6 +33,8 @@ export interface StoredOrdering extends Ordering {
   readonly updatedAt: Date
 }
 
+export type PositionedResult = Pick<Ordering, 'result' | 'position'>
+
 export interface SubmittedOrderings {
   put(orderings: readonly Ordering[]): Promise<void>
   /** Which of these the algorithm has answered, as of exactly these positions: their calculations. */
@@ -39,7 +42,8 @@ export interface SubmittedOrderings {
   /** The orders in use of every algorithm, by `orderingKey`. */
   inUse(keys: readonly OrderingKey[]): Promise<Map<string, StoredOrdering[]>>
   byResult(results: readonly Uuid[]): Promise<StoredOrdering[]>
-  ofStudent(student: Uuid, algorithm: string): Promise<StoredOrdering[]>
+  /** The results in use, one for each ecosystem that the student works in. */
+  ofStudent(student: Uuid, algorithm: string): Promise<PositionedResult[]>
   /** Assignments have been made from these results: they are never cleaned up. */
   markUsed(results: readonly Uuid[]): Promise<void>
 }
@@ -127,10 +131,13 @@ const supersedeSql = `
         and newer.position > older.position)`
 
 async function put(pool: pg.Pool, orderings: readonly Ordering[], place: Place): Promise<void> {
-  if (orderings.length === 0) return
   const keyOf = (one: Ordering): string => `${orderingKey(one)} ${one.algorithm.toLowerCase()} ${one.position}`
   const byKey = new Map(orderings.map((one) => [keyOf(one), one]))
   const rows = [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+  for (const slice of exerciseSlices(rows)) await putRows(pool, slice, place)
+}
+
+async function putRows(pool: pg.Pool, rows: readonly Ordering[], place: Place): Promise<void> {
   const keys = [
     rows.map(({ student }) => place(student)),
     rows.map(({ student }) => student),
@@ -243,10 +250,9 @@ interface StudentQuery {
   readonly part: number
 }
 
-/** The one in use of each ecosystem; a student has one for each ecosystem that it works in. */
-async function ofStudent(pool: pg.Pool, { student, algorithm, part }: StudentQuery): Promise<StoredOrdering[]> {
-  const found = await pool.query<OrderingRow>(
-    `select distinct on (ecosystem) ${columns}
+async function ofStudent(pool: pg.Pool, { student, algorithm, part }: StudentQuery): Promise<PositionedResult[]> {
+  const found = await pool.query<Pick<OrderingRow, 'result' | 'position'>>(
+    `select distinct on (ecosystem) result, position
      from submitted_ordering
      where part = $1
        and student = $2
@@ -254,7 +260,7 @@ async function ofStudent(pool: pg.Pool, { student, algorithm, part }: StudentQue
      order by ecosystem, position desc`,
     [part, student, algorithm],
   )
-  return found.rows.map(orderingOf)
+  return found.rows.map(({ result, position }) => ({ result: toUuid(result), position }))
 }
 
 async function markUsed(pool: pg.Pool, results: readonly Uuid[]): Promise<void> {

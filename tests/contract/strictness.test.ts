@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before } from 'node:test'
+import { after, before, test } from 'node:test'
 import {
   activeDates,
   assignment,
@@ -287,4 +287,43 @@ contractTest('[M32] max_num_exercises and the limits of reads are enforced', asy
     assert.equal((await metadatas(offset, max)).status, 400)
   }
   assert.deepEqual((await metadatas(2 ** 40, 1)).json, { course_responses: [] })
+})
+
+contractTest('orders are not read back for a name with NUL, nor for more than 100 uuids in a line', async () => {
+  const read = async (changes: object) => {
+    const line = { request_uuid: randomUUID(), ...changes }
+    return server.post('fetch_algorithm_exercise_calculations', { algorithm_exercise_calculation_requests: [line] })
+  }
+  const named = await read({ student_uuid: randomUUID(), algorithm_name: 'a\u0000b' })
+  assert.equal(named.status, 400)
+  assert.match(named.json.errors[0], /algorithm_name must not hold NUL$/)
+  const uuids = Array.from({ length: 101 }, () => randomUUID())
+  const many = await read({ calculation_uuids: uuids })
+  assert.equal(many.status, 400)
+  assert.match(many.json.errors[0], /^\$\.algorithm_exercise_calculation_requests\[0\]\.calculation_uuids /)
+  assert.equal((await read({ calculation_uuids: uuids.slice(1), student_uuid: null })).status, 200)
+})
+
+test('an order of more than 100,000 exercises is 400, and so are orders too long for one answer', async () => {
+  const memory = await startMemoryServer()
+  try {
+    const send = (exercises: number) => {
+      const ids = { calculation_uuid: randomUUID(), ecosystem_matrix_uuid: randomUUID(), algorithm_name: 'long' }
+      const line = { ...ids, exercise_uuids: new Array(exercises).fill(randomUUID()) }
+      return memory.post('update_exercise_calculations', { exercise_calculation_updates: [line] })
+    }
+    assert.equal((await send(100_000)).status, 200)
+    const refused = await send(100_001)
+    assert.equal(refused.status, 400)
+    assert.match(refused.json.errors[0], /^\$\.exercise_calculation_updates\[0\]\.exercise_uuids /)
+    memory.ports.contract.readOrderings = async () => undefined
+    const answer = await memory.post('fetch_algorithm_exercise_calculations', {
+      algorithm_exercise_calculation_requests: [{ request_uuid: randomUUID(), calculation_uuids: [randomUUID()] }],
+    })
+    assert.equal(answer.status, 400)
+    assert.equal(answer.headers.get('biglearn-error-code'), 'body_invalid')
+    assert.match(answer.json.errors[0], /more than 1,000,000 exercises/)
+  } finally {
+    await memory.stop()
+  }
 })

@@ -13,8 +13,11 @@ export interface AlgorithmContract {
   updateExerciseCalculations(updates: readonly ExerciseResult[]): Promise<boolean[]>
   fetchClueCalculations(algorithm: string): Promise<ClueItem[]>
   updateClueCalculations(updates: readonly ClueCalculationResult[]): Promise<boolean[]>
-  /** Stored orders for a person who looks; one list per request, empty where nothing matches. */
-  readOrderings(requests: readonly OrderingRequest[]): Promise<OrderingLine[][]>
+  /**
+   * Stored orders for a person who looks; one list per request, empty where nothing matches. `undefined`: more than one
+   * answer holds.
+   */
+  readOrderings(requests: readonly OrderingRequest[]): Promise<OrderingLine[][] | undefined>
   /** Assignments were made from these results, which are kept from then on. */
   markUsed(results: readonly Uuid[]): Promise<void>
 }

@@ -164,39 +164,47 @@ export async function updateExerciseCalculations(
   return orderings.map((ordering) => ordering !== undefined)
 }
 
+/** In one answer, some 40 MB as JSON; whoever looks at orders has a few dozen of some thousand exercises each. */
+const exercisesPerAnswer = 1_000_000
+const resultsPerStatement = 10
+
+/** `undefined`: together they hold more exercises than an answer. */
 export async function readOrderings(
   ports: ContractPorts,
   requests: readonly OrderingRequest[],
-): Promise<OrderingLine[][]> {
-  return Promise.all(
-    requests.map(async ({ student, algorithm, results }) => {
-      const found = await findOrderings(ports, { student, algorithm: algorithm?.toLowerCase(), results })
-      return found.map((one) => ({
-        student: one.student,
-        result: one.result,
-        calculatedAt: one.updatedAt,
-        matrix: one.matrix,
-        algorithm: one.algorithm,
-        exercises: one.exercises,
-      }))
-    }),
-  )
+): Promise<OrderingLine[][] | undefined> {
+  const answers: OrderingLine[][] = []
+  let exercises = 0
+  for (const request of requests) {
+    const answer: OrderingLine[] = []
+    answers.push(answer)
+    const results = [...new Set(request.results ?? (await resultsInUse(ports, request)))]
+    for (let from = 0; from < results.length; from += resultsPerStatement) {
+      const found = await ports.orderings.byResult(results.slice(from, from + resultsPerStatement))
+      const wanted = found.filter((ordering) => isWanted(ordering, request))
+      answer.push(...wanted.map(lineOf))
+      for (const one of wanted) exercises += one.exercises.length
+      if (exercises > exercisesPerAnswer) return undefined
+    }
+  }
+  return answers
 }
 
-async function findOrderings(ports: ContractPorts, request: OrderingRequest): Promise<StoredOrdering[]> {
-  const { student, algorithm, results } = request
-  if (results !== undefined) {
-    const found = await ports.orderings.byResult(results)
-    return found.filter((one) => {
-      const isOfStudent = student === undefined || one.student === student
-      return isOfStudent && (algorithm === undefined || one.algorithm.toLowerCase() === algorithm)
-    })
-  }
+function isWanted(ordering: StoredOrdering, { student, algorithm }: OrderingRequest): boolean {
+  const isOfStudent = student === undefined || ordering.student === student
+  return isOfStudent && (algorithm === undefined || ordering.algorithm.toLowerCase() === algorithm.toLowerCase())
+}
+
+function lineOf({ student, result, updatedAt, matrix, algorithm, exercises }: StoredOrdering): OrderingLine {
+  return { student, result, calculatedAt: updatedAt, matrix, algorithm, exercises }
+}
+
+async function resultsInUse(ports: ContractPorts, { student, algorithm }: OrderingRequest): Promise<Uuid[]> {
   if (student === undefined || algorithm === undefined) return []
-  const inUse = await ports.orderings.ofStudent(student, algorithm)
-  if (student === defaultStudent) return inUse
-  const known = await ports.reader.student(student)
+  const inUse = await ports.orderings.ofStudent(student, algorithm.toLowerCase())
+  const known = student === defaultStudent ? undefined : await ports.reader.student(student)
   const version = known && (await ports.reader.studentVersions([known])).get(student)
   // Those whose calculation was superseded by a newer answer of the student are only found by their uuid.
-  return inUse.filter((one) => one.position === (version?.answer ?? -1))
+  const current = student === defaultStudent ? inUse : inUse.filter((one) => one.position === (version?.answer ?? -1))
+  return current.map(({ result }) => result)
 }

@@ -154,7 +154,8 @@ const diagnosticEndpoint = endpoint({
   summary: 'Read back orders of exercises',
   description:
     'By student and algorithm (what answers the current calculations), or by the uuids that clients were given, ' +
-    'superseded ones too. Requests without a match are absent from the answer.',
+    'superseded ones too. Requests without a match are absent from the answer. One answer holds up to 1,000,000 ' +
+    'exercises; beyond that it is 400, and fewer calculations should be asked for at once.',
   audience,
   request: schemas.fetchAlgorithmCalculationsRequest,
   response: schemas.fetchAlgorithmCalculationsResponse,
@@ -168,6 +169,10 @@ const diagnosticEndpoint = endpoint({
     }),
   run: async ({ algorithm_exercise_calculation_requests: lines }, { contract }) => {
     const found = await contract.readOrderings(lines.map(orderingRequest))
+    if (found === undefined) {
+      const tooMany = '$.algorithm_exercise_calculation_requests: these are more than 1,000,000 exercises together'
+      return { refused: 'body_invalid', details: [tooMany] }
+    }
     const answers = lines.map((line, index) => ({
       request_uuid: line.request_uuid,
       calculations: (found[index] ?? []).map(calculationLine),

@@ -7,6 +7,15 @@ function items<Schema extends TSchema>(schema: Schema, maxItems: number, declare
   return Type.Array(schema, { maxItems, 'x-soft-limit': { maxItems: declaredMax }, 'x-declared': { minItems: 1 } })
 }
 
+/*
+ * Limits inside of those. An algorithm sends what it was handed out, so they are far beyond what it has to send, and
+ * they keep what is stored in a row and made into an answer small enough for the memory of a process.
+ */
+/** An order lists the exercises of a book, which the original declared to have 10,000 at most. */
+const exercisesOfOrderMax = 100_000
+/** The original declared 2: a student has one for each book in use. */
+const calculationsOfRequestMax = 100
+
 export const fetchWorkRequest = Type.Object({ algorithm_name: algorithmName })
 
 export const fetchMatrixUpdatesResponse = Type.Object({
@@ -47,7 +56,11 @@ export const matricesUpdatedResponse = Type.Object({ ecosystem_matrix_updated_re
 
 export const updateExerciseCalculationsRequest = Type.Object({
   exercise_calculation_updates: items(
-    Type.Object({ ...done, ecosystem_matrix_uuid: uuid, exercise_uuids: Type.Array(uuid) }),
+    Type.Object({
+      ...done,
+      ecosystem_matrix_uuid: uuid,
+      exercise_uuids: Type.Array(uuid, { maxItems: exercisesOfOrderMax }),
+    }),
     1000,
     10,
   ),
@@ -64,8 +77,8 @@ export const fetchAlgorithmCalculationsRequest = Type.Object({
     Type.Object({
       request_uuid: uuid,
       student_uuid: optional(uuid),
-      algorithm_name: optional(Type.String()),
-      calculation_uuids: optional(Type.Array(uuid, { maxItems: 1000 })),
+      algorithm_name: optional(algorithmName),
+      calculation_uuids: optional(Type.Array(uuid, { maxItems: calculationsOfRequestMax })),
     }),
     10,
   ),
