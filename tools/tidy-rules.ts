@@ -43,9 +43,8 @@ export function tidy(file: SourceFile): Finding[] {
 }
 
 /**
-    if (posix.basename(path).startsWith(`${wanted}_`)) return []
-    return [{ path, line: 1, message: `must be number ${wanted}` }]
- * second. `paths` ascend.
+ * Migrations are numbered from 1 without a hole: where two branches took the same number, the finding is at the second.
+ * `paths` ascend.
  */
 export function migrationFindings(paths: readonly string[]): Finding[] {
   return paths.flatMap((path, index) => {

@@ -20,8 +20,10 @@ export interface VersionInfo {
   readonly build: string
   readonly commit: string
   readonly startedAt: Date
+  /** Numbers of migrations: the newest that this build needs and the newest it knows. */
   readonly schemaMin: number
   readonly schemaMax: number
+  /** The newest that the database had when this process started; later builds may have added some. */
   readonly schemaSeen: number | undefined
   readonly group: string
 }

@@ -34,10 +34,16 @@ export function readTokens(environment: Environment): Tokens {
 
 /** `NAME` or the content of the file named by `NAME_FILE`: a comma list, so that a token can be rotated. */
 function readSecrets(environment: Environment, name: string): readonly string[] {
-  const file = environment[`${name}_FILE`]
-  const text = file === undefined || file === '' ? environment[name] : readSecretFile(name, file)
-  const secrets = (text ?? '').split(',').map((secret) => secret.trim())
-  return secrets.filter((secret) => secret !== '')
+  const file = environment[`${name}_FILE`] ?? ''
+  const text = file === '' ? (environment[name] ?? '') : readSecretFile(name, file)
+  const secrets = text.split(',').map((secret) => secret.trim())
+  const given = secrets.filter((secret) => secret !== '')
+  // Open is who says nothing, not who wants a secret and lost it on the way.
+  if (given.length === 0 && (file !== '' || text !== '')) {
+    const place = file === '' ? name : `${name}_FILE names ${file}, which`
+    throw new ConfigurationError(`${place} holds no token`, `put one there, or unset it to leave that audience open`)
+  }
+  return given
 }
 
 function readSecretFile(name: string, file: string): string {

@@ -79,9 +79,7 @@ export async function startApplication(options: ApplicationOptions, shutdown: Sh
   shutdown.add('the connection pool', 2000, () => pool.end())
   await checkServer(pool)
   const migrations = await readMigrations()
-  await checkSchema(pool, migrations)
-
-  const version = readVersion(migrations)
+  const version = readVersion(migrations, await checkSchema(pool, migrations))
   const build = `${version.build}+${version.commit}`
   const services = await openServices({ ...options, pool, build }, shutdown)
   const readiness = createReadiness(pool, () => performance.now())

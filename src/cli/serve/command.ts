@@ -65,7 +65,7 @@ Replicas of the database, optional:
 
 Storage of the database, where this machine has it, optional:
   BIGLEARN_STORAGE_FOLDER (writes are refused while less than 15 % of its volume is free),
-  BIGLEARN_STORAGE_CHECK_MS (5000)
+  BIGLEARN_STORAGE_CHECK_MS (5000; at least 100)
 
 Wake-ups between processes, optional:
   BIGLEARN_NOTIFY=1 (consumers in other processes hear of appends at once instead of at their next poll; needs a

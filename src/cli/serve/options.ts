@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import { threadsMax } from '#due/block-threads.ts'
 import { ConfigurationError } from '#platform/config.ts'
@@ -53,8 +54,22 @@ export function readReplicaSettings(environment: NodeJS.ProcessEnv): ReplicaSett
 export function readStorageSettings(environment: NodeJS.ProcessEnv): StorageSettings {
   const folder = environment['BIGLEARN_STORAGE_FOLDER']
   return {
-    folder: folder === '' ? undefined : folder,
-    checkMs: readMilliseconds(environment, 'BIGLEARN_STORAGE_CHECK_MS', storageCheckMsDefault),
+    folder: folder === undefined || folder === '' ? undefined : requireVolume(folder),
+    checkMs: readWhole(environment, 'BIGLEARN_STORAGE_CHECK_MS', [100, 600_000]) ?? storageCheckMsDefault,
+  }
+}
+
+/** Later a volume may be away for a while; one that is not there at the start is a typing error. */
+function requireVolume(folder: string): string {
+  try {
+    statfsSync(folder)
+    return folder
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    throw new ConfigurationError(
+      `BIGLEARN_STORAGE_FOLDER names ${folder}, whose volume can not be looked at (${reason})`,
+      "name a folder on the database's volume, or leave it out where this machine does not have it",
+    )
   }
 }
 

@@ -5,7 +5,7 @@ import type { VersionInfo } from '#api/config.ts'
 import type { Migration } from '#operate/migrate.ts'
 
 /** What `/version` shows; the commit is told by whoever built the image, or by the clone that this runs in. */
-export function readVersion(migrations: readonly Migration[]): Omit<VersionInfo, 'group'> {
+export function readVersion(migrations: readonly Migration[], schemaSeen: number): Omit<VersionInfo, 'group'> {
   const newest = migrations.at(-1)?.number ?? 0
   return {
     build: readPackageVersion(),
@@ -13,7 +13,7 @@ export function readVersion(migrations: readonly Migration[]): Omit<VersionInfo,
     startedAt: new Date(),
     schemaMin: newest,
     schemaMax: newest,
-    schemaSeen: newest,
+    schemaSeen,
   }
 }
 
