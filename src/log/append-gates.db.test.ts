@@ -6,6 +6,7 @@ import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import { openPool } from '#platform/postgres.ts'
 import { appendStatement } from './append-statement.ts'
+import { foldContiguous } from './fold.ts'
 import { type AppendResult, LogOverloaded, type OpenedLog } from './log.ts'
 import { openLog } from './open.ts'
 import { planGroup } from './plan.ts'
@@ -39,6 +40,13 @@ async function hold(part = heldPart): Promise<() => Promise<void>> {
   }
 }
 
+async function waitingAppends(): Promise<number> {
+  const found = await given.pool.query(`
+    select from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like 'call append%'`)
+  return found.rowCount ?? 0
+}
+
 /** An append, and whether it has its answer. */
 function send(log: OpenedLog, ...events: StreamEvent[]) {
   const state = { isAnswered: false, result: log.append(events) as Promise<AppendResult> }
@@ -48,6 +56,8 @@ function send(log: OpenedLog, ...events: StreamEvent[]) {
 }
 
 const read = async (course: Uuid) => numbersOf(await given.log.readStream('course', course, all))
+const waitingRuns = async (course: Uuid) =>
+  (await given.pool.query('select from pending where stream = $1', [course])).rowCount ?? 0
 const responses = (course: Uuid, count: number) =>
   Array.from({ length: count }, (_, number) => responseOf(course, number))
 
@@ -116,6 +126,50 @@ describe('while a gate is held, an append', { timeout: 60_000 }, () => {
     await releases[0]!()
     await waiting[0]!.result
   })
+})
+
+test('a fold held the gates of all parts of its group, and waited for them without an end', async () => {
+  // Nothing but its patience ends a wait of this one.
+  const options = { window: { foldRuns: 1 }, limits: { gatePatienceMs: 1500 } }
+  const { log, pool } = await given.another(options, { statementTimeoutMs: 600_000 })
+  const [held, [, before]] = [heldCourse(), freeCourses()]
+  for (const course of [before!, held]) {
+    for (let number = 9; number > 0; number -= 1) await given.log.append([responseOf(course, number)])
+  }
+  // The fold of the first course is stopped in its middle.
+  const stopper = await given.pool.connect()
+  await stopper.query('begin')
+  await stopper.query('select from pending where stream = $1 and next_number = 6 for update', [before])
+  const sent = send(log, responseOf(before!, 0), responseOf(held, 0))
+  while (!sent.isAnswered && (await waitingAppends()) === 0) await sleep(5)
+  const release = await hold()
+  await stopper.query('rollback')
+  stopper.release()
+  assert.deepEqual(await sent.result, { kind: 'stored', outcomes: ['recorded', 'recorded'] })
+  await release()
+  await foldContiguous(pool)
+  for (const course of [before!, held]) assert.equal((await read(course)).length, 10)
+})
+
+test('what is left unfolded behind a held gate did not keep others from being folded', async () => {
+  const [held, [free]] = [heldCourse(), freeCourses()]
+  for (const course of [held, free!]) {
+    await given.log.append(responses(course, 3).slice(1))
+    // As it is when a process dies between two transactions of a long fold.
+    await given.pool.query(
+      `insert into segment
+       select coalesce((select max(position) from segment s where s.part = p.part and s.lane = 0), 0) + 1, now(), stream, 1,
+         part, 0, 1::int2, types, body
+       from pending p where stream = $1`,
+      [course],
+    )
+  }
+  const release = await hold()
+  await foldContiguous(given.pool)
+  assert.deepEqual([await waitingRuns(held), await waitingRuns(free!)], [1, 0])
+  await release()
+  await foldContiguous(given.pool)
+  assert.equal(await waitingRuns(held), 0)
 })
 
 describe('the limits while a gate is held', { timeout: 60_000 }, () => {
@@ -224,13 +278,6 @@ describe('two appends that waited for one gate', { timeout: 60_000 }, () => {
       await pool.end()
     }
     return results.map((result) => (result.status === 'fulfilled' ? result.value.kind : result.reason.code)).sort()
-  }
-
-  async function waitingAppends(): Promise<number> {
-    const found = await given.pool.query(`
-      select from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock' and query like 'call append%'`)
-    return found.rowCount ?? 0
   }
 
   test('have both seen what the other one wrote', async () => {

@@ -7,8 +7,8 @@ import type { StoredSlot } from './request.ts'
 import { slotKey } from './request.ts'
 
 /**
- * The statements of `append`: one call stores a planned group (sql/000001_log.sql, 000010_gate_patience.sql,
- * 000017_part_gate.sql), one query reads what is stored under the numbers of a group that overlaps.
+ * The statements of `append`: one call stores a planned group (sql/000001_log.sql, 000017_part_gate.sql,
+ * 000021_fold_one_part.sql), one query reads what is stored under the numbers of a group that overlaps.
  */
 export interface AppendWindow {
   /** How far beyond a hole a stream's early events may reach, in numbers and in stored bytes (design D7). */

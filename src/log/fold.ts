@@ -7,6 +7,8 @@ import { int2Array, uuidArray } from './binary-arrays.ts'
  * limited number of runs; this finishes what a process killed between two of them left behind.
  */
 const foldRuns = 500
+/** A stream whose gate is not free by then is left to the next time. */
+const patienceMs = 1000
 
 /**
  * The first early run of each stream against its head. Goes from stream to stream by the index, so that a stream with
@@ -45,14 +47,14 @@ const foldableText = `
       and s.stream = b.stream
   )`
 
-/** The number of streams folded. */
+/** The number of streams found. */
 export async function foldContiguous(pool: pg.Pool): Promise<number> {
   const found = await pool.query<{ part: number; stream: Uuid }>(foldableText)
   for (const { part, stream } of found.rows) {
     await pool.query({
       name: 'log fold',
-      text: `call fold_pending('{}', $1::int2[], $2::uuid[], $3)`,
-      values: [int2Array([part]), uuidArray([stream]), foldRuns],
+      text: `call fold_pending($1, '{}', $2::int2[], $3::uuid[], $4)`,
+      values: [patienceMs, int2Array([part]), uuidArray([stream]), foldRuns],
     })
   }
   return found.rows.length

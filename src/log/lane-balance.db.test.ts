@@ -76,6 +76,28 @@ test('a busy course gets a lane of its own after three windows, with a line of w
   assert.equal(await laneOf(busy), 0)
 })
 
+test('a gate that somebody holds keeps up the move of its own course only, until the next window', async () => {
+  const [held = courseOf(''), free = courseOf('')] = [2, 3].flatMap((part) => coursesOf(part, 'gate', 1))
+  const busyWindow = async () => {
+    for (const course of [held, free]) await append(course, 60 * laneWindowSeconds)
+    await pass(laneWindowSeconds)
+    return (await balanceLanes(given.pool)).map(({ stream }) => stream)
+  }
+  await balanceLanes(given.pool)
+  for (let window = 0; window < 2; window += 1) assert.deepEqual(await busyWindow(), [])
+  for (const course of [held, free]) await append(course, 60 * laneWindowSeconds)
+  await pass(laneWindowSeconds)
+  const holder = await given.pool.connect()
+  await holder.query(`begin; select hold_gates('{2}')`)
+  assert.deepEqual(
+    (await balanceLanes(given.pool)).map(({ stream }) => stream),
+    [free],
+  )
+  await holder.query('rollback')
+  holder.release()
+  assert.deepEqual(await busyWindow(), [held])
+})
+
 test('before a window is over nothing is measured, and after a long pause measuring begins anew', async () => {
   const [busy = courseOf('')] = coursesOf(4, 'pause', 1)
   await balanceLanes(given.pool)

@@ -3,6 +3,7 @@ import type { StreamKind } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import { kindOfPart, partOf, partsDefault } from '#domain/parts.ts'
 import { inTransaction } from '#platform/postgres.ts'
+import { isLockTimeout } from './append-gates.ts'
 import {
   chooseMoves,
   isDedicated,
@@ -26,6 +27,8 @@ export const laneWindowSeconds = 20
 /** After a longer pause nothing is made of what came meanwhile: measuring begins anew. */
 const windowSecondsMax = 3 * laneWindowSeconds
 const movesAtOnce = 4
+/** A move whose gate is not free by then is left to the next window. */
+const gatePatienceMs = 200
 /** Streams below are not remembered. */
 const rateMin = 5
 const rateForgotten = 1
@@ -58,12 +61,26 @@ export async function balanceLanes(pool: pg.Pool, options: BalanceOptions = {}):
     // Gates in the order in which appends take theirs.
     const inOrder = moves.toSorted((a, b) => a.part - b.part)
     const moved: MovedStream[] = []
+    await client.query(`set local lock_timeout = ${gatePatienceMs}`)
     for (const move of inOrder) {
       const slot = { kind: kindOfPart(move.part, parts), stream: move.stream, part: move.part }
-      moved.push({ ...move, ...(await moveStreamIn(client, slot, move.to, reasonOf(move))) })
+      const place = await unlessHeld(client, () => moveStreamIn(client, slot, move.to, reasonOf(move)))
+      if (place !== undefined) moved.push({ ...move, ...place })
     }
     return moved
   })
+}
+
+/** Undefined, and nothing done, when a gate is held for long: the gates of other moves are not held to wait for it. */
+async function unlessHeld<Value>(client: pg.ClientBase, work: () => Promise<Value>): Promise<Value | undefined> {
+  await client.query('savepoint before_gate')
+  try {
+    return await work()
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error
+    await client.query('rollback to savepoint before_gate')
+    return undefined
+  }
 }
 
 function reasonOf({ policy, eventsPerSecond, busyWindows, quietSeconds }: LaneMove): Reason {

@@ -26,6 +26,7 @@ export interface SimulatedLogOptions {
 const statementTimeoutMs = 5000
 const lookMs = 100
 const foldRuns = 500
+const foldPatienceMs = 1000
 
 export function simulatedLogStore(options: SimulatedLogOptions): LogStore {
   const { server, process, parts, partOf } = options
@@ -77,7 +78,7 @@ function writerOn(session: ServerSession, options: SimulatedLogOptions): LogWrit
         }
         try {
           const { outcome, isFolding } = await inGates(session, plan.parts, options, decide, patienceMs)
-          if (isFolding) await foldOn(session, plan, window.foldRuns, options, patienceMs)
+          if (isFolding) await foldOn(session, plan.streams, window.foldRuns, options, patienceMs)
           return outcome
         } catch (error) {
           if (!isLockTimeout(error)) throw error
@@ -156,17 +157,21 @@ function isTaken(state: State, row: SegmentRow): boolean {
   return (last?.position ?? 0) >= row.position || rows.some((stored) => stored.next === row.next)
 }
 
+/** Part by part, holding one gate at a time; a part whose gate does not come free in time is left to the next fold. */
 async function foldOn(
   session: ServerSession,
-  plan: Pick<Plan, 'parts' | 'streams'>,
+  streams: Plan['streams'],
   foldMax: number,
   options: SimulatedLogOptions,
-  patienceMs = statementTimeoutMs,
+  patienceMs: number,
 ): Promise<void> {
-  let isFolding = true
-  while (isFolding) {
-    const heads = (state: State): Decision => decideFold(state, plan.streams, foldMax, options.server.nowMs())
-    isFolding = (await inGates(session, plan.parts, options, heads, patienceMs)).isFolding
+  for (const [part, own] of Map.groupBy(streams, (stream) => stream.part)) {
+    const heads = (state: State): Decision => decideFold(state, own, foldMax, options.server.nowMs())
+    try {
+      while ((await inGates(session, [part], options, heads, patienceMs)).isFolding);
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error
+    }
   }
 }
 
@@ -182,7 +187,7 @@ async function foldAll(options: SimulatedLogOptions): Promise<number> {
       const [part = '', stream = ''] = key.split(' ')
       const kind = kindOfPart(Number(part), parts)
       const streams = [{ part: Number(part), stream: stream as SegmentRow['stream'], kind, start: 0 }]
-      await foldOn(session, { parts: [Number(part)], streams }, foldRuns, options)
+      await foldOn(session, streams, foldRuns, options, foldPatienceMs)
     }
     return left.length
   })
