@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -20,9 +21,10 @@ const wanted = createHash('sha256')
   .update(`${process.platform}-${process.arch}`)
   .digest('hex')
 
-while (!isInstalled()) {
+let hasSaidToWait = false
+while (process.exitCode === undefined && !isInstalled()) {
   if (takeGate()) await installBehindGate()
-  else await sleep(250)
+  else await waitForOther()
 }
 
 function isInstalled() {
@@ -47,33 +49,51 @@ function takeGate() {
   return false
 }
 
+async function waitForOther() {
+  if (!hasSaidToWait) process.stderr.write('Another install is under way, waiting for it …\n')
+  hasSaidToWait = true
+  await sleep(250)
+}
+
 async function installBehindGate() {
   const touch = setInterval(() => utimesSync(gate, new Date(), new Date()), 2000)
   try {
     if (isInstalled()) return
     process.stderr.write('Installing packages (once, about a minute) …\n')
-    if ((await npmCi()) === 0) {
+    const { code, signal } = await npmCi()
+    if (code === 0) {
       writeFileSync(stamp, wanted)
       return
     }
+    // Not process.exit: the gate would stay, and the next install wait for it.
+    process.exitCode = signal === undefined ? 1 : 128 + constants.signals[signal]
+    if (signal !== undefined) return
     process.stderr.write(
       'The packages could not be installed. Check the npm registry and the network, then try again.\n',
     )
-    process.exit(1)
   } finally {
     clearInterval(touch)
     rmSync(gate, { recursive: true, force: true })
   }
 }
 
+/** Resolves with npm's exit code, and with the signal that ended it, whether it reached npm or only us. */
 function npmCi() {
-  const words = ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--strict-allow-scripts']
+  // Whatever the environment leaves out, such as NODE_ENV=production: `npm start` needs Vite, Node 24 and PostgreSQL.
+  const whole = ['--include=dev', '--include=optional']
+  const words = ['ci', ...whole, '--no-audit', '--no-fund', '--loglevel=error', '--strict-allow-scripts']
   const npm = process.env.npm_execpath
   const [program, all] = npm === undefined ? ['npm', words] : [process.execPath, [npm, ...words]]
   const child = spawn(program, all, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => child.kill(signal))
+  let heard
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => {
+      heard ??= signal
+      child.kill(signal)
+    })
+  }
   return new Promise((done) => {
-    child.on('error', () => done(127))
-    child.on('exit', (code) => done(code ?? 1))
+    child.on('error', () => done({ code: 127, signal: heard }))
+    child.on('exit', (code, signal) => done({ code, signal: heard ?? signal ?? undefined }))
   })
 }
