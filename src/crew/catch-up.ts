@@ -3,7 +3,15 @@ import { kindOfPart } from '#domain/parts.ts'
 import type { LaneEntry, Log } from '#log/log.ts'
 import { isPassing } from '#platform/postgres.ts'
 import { type DueException, isPassedByLanes, type StreamException } from './exceptions.ts'
-import { attemptsMax, awaitedBy, blockedPauseMs, errorText, pauseBeforeAttempt } from './failure.ts'
+import {
+  attemptsMax,
+  awaitedBy,
+  blockedAtOnce,
+  blockedPauseMs,
+  errorText,
+  pauseBeforeAttempt,
+  turnPauseMs,
+} from './failure.ts'
 import { slotName } from './ownership.ts'
 import type { PassContext } from './pass.ts'
 import { withoutSkipped } from './skips.ts'
@@ -31,8 +39,27 @@ export interface CatchUpContext extends PassContext {
 
 const stepBytesMax = 1_000_000
 
+/** Where blocked streams are looked for, and told to wait. */
+export interface BlockedPlace {
+  readonly source: CatchUpSource
+  due(max: number): Promise<readonly DueException[]>
+  postpone(streams: readonly DueException[], pauseMs: number): Promise<void>
+}
+
+/** Blocked streams that can go on. Where more wait than are looked at, the others have their turn the next time. */
+export async function takeUnblocked({ source, due, postpone }: BlockedPlace): Promise<DueException[]> {
+  const blocked = await due(blockedAtOnce)
+  const free = await unblocked(source, blocked)
+  if (blocked.length === blockedAtOnce) {
+    const isFree = new Set(free)
+    const waiting = blocked.filter((exception) => !isFree.has(exception))
+    if (waiting.length > 0) await postpone(waiting, turnPauseMs)
+  }
+  return free
+}
+
 /** Those of the blocked streams whose awaited stream has its first event by now; one question for all. */
-export async function unblocked(source: CatchUpSource, blocked: readonly DueException[]): Promise<DueException[]> {
+async function unblocked(source: CatchUpSource, blocked: readonly DueException[]): Promise<DueException[]> {
   const awaited = new Map(
     blocked.flatMap((item) => (item.awaited === undefined ? [] : [[item.awaited.stream, item.awaited]])),
   )

@@ -157,6 +157,30 @@ export async function dueExceptions(
   }))
 }
 
+/**
+ * Lets other blocked streams have their turn before these. Those that somebody works on at this moment are left alone:
+ * this never waits for a lock.
+ */
+export async function postpone(
+  database: Queryable,
+  subscription: string,
+  streams: readonly { readonly part: number; readonly stream: Uuid }[],
+  pauseMs: number,
+): Promise<void> {
+  await database.query(
+    `update course_exception
+        set next_at = now() + $4 * interval '1 millisecond'
+      where (part, stream, subscription) in (
+              select part, stream, subscription
+                from course_exception
+               where (part, stream) in (select * from unnest($2::smallint[], $3::uuid[]))
+                 and subscription = $1
+                 and state = 'blocked'
+                 for update skip locked)`,
+    [subscription, streams.map(({ part }) => part), streams.map(({ stream }) => stream), pauseMs],
+  )
+}
+
 export interface SetAside extends SlotKey {
   readonly stream: Uuid
   readonly nextNumber: number

@@ -10,6 +10,9 @@ export const attemptsMax = 8
 
 /** A stream that waits for another one is looked at this often. */
 export const blockedPauseMs = 500
+/** At most so many at once. Where more wait they take turns, and those that were looked at come again after a pause. */
+export const blockedAtOnce = 1000
+export const turnPauseMs = 2000
 
 export function pauseBeforeAttempt(attempts: number): number {
   return setAsidePausesMs[Math.min(attempts, setAsidePausesMs.length) - 1] ?? setAsidePausesMs[0]

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { listSetAside } from './control.ts'
+import { blockedAtOnce } from './failure.ts'
 import type { RemoteBatch } from './remote.ts'
 import { TestCrew } from './test-crew.ts'
 import { newStream } from './test-lanes.ts'
@@ -89,6 +90,31 @@ test('a consumer that refused every event after the failed one lost all but the 
   assert.deepEqual(
     again?.events.map(({ number }) => number),
     [8, 9],
+  )
+})
+
+test('remote: a thousand streams that went on waiting hid the one whose book had come', async () => {
+  const { lanes, instance } = await openRemote(crew, 'hidden', 1)
+  const [late, book, consumer] = [newStream(), newStream(), instance()]
+  lanes.add(late, 1)
+  await consumer.confirm((await consumer.fetch()).batches)
+  lanes.add(book, 1, 'ecosystem')
+  const crowd = Array.from({ length: blockedAtOnce }, newStream)
+  await crew.block('hidden', crowd.slice(1), newStream(), new Date(0))
+  const moved = async () =>
+    (
+      await crew.admin.query(`select from course_exception where subscription = 'hidden' and next_at > $1`, [
+        new Date(0),
+      ])
+    ).rowCount
+  await consumer.fetch()
+  assert.equal(await moved(), 0, 'where all can be looked at, nothing is written')
+  await crew.block('hidden', crowd.slice(0, 1), newStream(), new Date(0))
+  await crew.block('hidden', [late], book, new Date(1000))
+  assert.deepEqual((await consumer.fetch()).retries, [])
+  assert.deepEqual(
+    (await consumer.fetch()).retries.map(({ stream }) => stream),
+    [late],
   )
 })
 

@@ -7,8 +7,8 @@ import { eventDataBytes } from '#log/body/event-text.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { jittered, systemTime, type Time } from '#platform/time.ts'
 import { chunkBatches } from './batches.ts'
-import { unblocked } from './catch-up.ts'
-import { dueExceptions, findExceptions, isOwed, keepUntil, waitAside } from './exceptions.ts'
+import { takeUnblocked } from './catch-up.ts'
+import { dueExceptions, findExceptions, isOwed, keepUntil, postpone, waitAside } from './exceptions.ts'
 import { lockSlots } from './fence.ts'
 import { inHandOverOrder, partsWithHandOvers, readLanePositions } from './hand-over.ts'
 import { decideOwnership, type SlotKey, type SlotOwnership, slotName } from './ownership.ts'
@@ -285,8 +285,12 @@ export class RemoteSubscriptions {
     const { subscription, leaseMs, eventsMax } = request
     const parts = [...new Set(slots.map((slot) => slot.part))]
     await this.#settle(subscription, slots, parts)
-    const blocked = await dueExceptions(this.#pool, subscription, slots, ['blocked'], 1000)
-    await unblock(this.#pool, subscription, await unblocked(this.#source, blocked))
+    const unblocked = await takeUnblocked({
+      source: this.#source,
+      due: (max) => dueExceptions(this.#pool, subscription, slots, ['blocked'], max),
+      postpone: (streams, pauseMs) => postpone(this.#pool, subscription, streams, pauseMs),
+    })
+    await unblock(this.#pool, subscription, unblocked)
     const due = await takeDue(this.#pool, subscription, slots, { leaseMs, streamsMax: retriesMax, eventsMax })
     const grants = new Map(slots.map((slot) => [slotName(slot), slot]))
     const skips = due.length === 0 ? new Map() : await readSkips(this.#pool, subscription)

@@ -2,7 +2,7 @@ import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { jittered, type Time } from '#platform/time.ts'
 import type { CircuitBreaker } from './breaker.ts'
-import { type CatchUpContext, recordFailure, type StepResult, stepException, unblocked } from './catch-up.ts'
+import { type CatchUpContext, recordFailure, type StepResult, stepException, takeUnblocked } from './catch-up.ts'
 import type { DueException } from './exceptions.ts'
 import { slotName } from './ownership.ts'
 import type { CrewEvent } from './run-options.ts'
@@ -24,7 +24,6 @@ export interface SetAsideWorkOptions {
 
 const pollMs = 500
 const dueAtOnce = 20
-const blockedAtOnce = 1000
 const stepEventsMax = 500
 
 export class SetAsideWork {
@@ -44,9 +43,13 @@ export class SetAsideWork {
     if (grants.length === 0) return
     const { connection, source } = context
     const due = await connection.dueExceptions(grants, ['retry', 'replay'], dueAtOnce)
-    const blocked = await connection.dueExceptions(grants, ['blocked'], blockedAtOnce)
+    const unblocked = await takeUnblocked({
+      source,
+      due: (max) => connection.dueExceptions(grants, ['blocked'], max),
+      postpone: (streams, pauseMs) => connection.postpone(streams, pauseMs),
+    })
     const owned = new Map(grants.map((grant) => [slotName(grant), grant]))
-    for (const exception of [...due, ...(await unblocked(source, blocked))]) {
+    for (const exception of [...due, ...unblocked]) {
       const grant = owned.get(slotName(exception))
       // While the breaker probes, the first step that tells anything closes it, or opens it again.
       if (!this.#options.mayGoOn() || this.#options.breaker.state(this.#options.time.monotonicMs()) === 'open') return

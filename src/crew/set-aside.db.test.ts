@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
 import { listSetAside, replayStream, retryStream, skipEvent } from './control.ts'
-import { blockedPauseMs, inPlacePausesMs } from './failure.ts'
+import { blockedAtOnce, blockedPauseMs, inPlacePausesMs } from './failure.ts'
 import { type Subscription, WaitsForStream } from './subscription.ts'
 import { eventually, faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
@@ -139,6 +139,20 @@ test('[S43] a course waits for a content stream without burning attempts and goe
   lanes.add(book, 1, 'ecosystem')
   await eventually('it goes on', async () => (await numbers('waiting', waiting)).length === 2)
   assert.ok(blockedPauseMs < 1000, 'looked at sooner than a second after it came')
+})
+
+test('a thousand streams that went on waiting hid the one whose book had come', async () => {
+  const lanes = new TestLanes(1)
+  const [late, book] = [newStream(), newStream()]
+  const runner = await crew.run(recording('hidden'), lanes)
+  lanes.add(late, 1)
+  await eventually('live', async () => (await numbers('hidden', late)).length === 1)
+  lanes.add(book, 1, 'ecosystem')
+  const crowd = Array.from({ length: blockedAtOnce }, newStream)
+  await crew.block('hidden', crowd, newStream(), new Date(0))
+  await crew.block('hidden', [late], book, new Date(1000))
+  await eventually('the one that can go on', async () => (await numbers('hidden', late)).length === 2)
+  await runner.stop()
 })
 
 /** Under five failures at once it may be the courses and not the dependency (breaker.ts). */

@@ -24,6 +24,8 @@ export interface CrewConnection {
   skips(): Promise<Skips>
   /** Exceptions of these slots in these states whose time has come. */
   dueExceptions(slots: readonly SlotKey[], states: readonly ExceptionState[], max: number): Promise<DueException[]>
+  /** Lets other blocked streams have their turn before these. */
+  postpone(streams: readonly PartStream[], pauseMs: number): Promise<void>
   /** Makes the slots that are not there yet, at position 0. */
   createSlots(keys: readonly SlotKey[]): Promise<void>
   /** READ COMMITTED, every wait limited; commits what `work` did, or rolls all of it back when it throws. */

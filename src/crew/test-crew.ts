@@ -89,6 +89,20 @@ export class TestCrew {
     return found.rows[0]
   }
 
+  /** Streams of part 0 that wait for `book`, the first ones longest, as the lane of the subscription left them. */
+  async block(subscription: string, streams: readonly Uuid[], book: Uuid, since: Date): Promise<void> {
+    await this.admin.query(
+      `insert into course_exception
+         (part, stream, subscription, lane, state, next_number, until_number, next_at, awaited_kind, awaited)
+       select 0, stream, $1, 0, 'blocked', 0, 1, $4, 'ecosystem', $3 from unnest($2::uuid[]) as waiting (stream)`,
+      [subscription, streams, book, since],
+    )
+    await this.admin.query(`update slot set exceptions = exceptions + $2 where subscription = $1 and part = 0`, [
+      subscription,
+      streams.length,
+    ])
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#runners].map((runner) => runner.stop()))
     await Promise.all([...this.#pools].map((pool) => pool.end().catch(() => undefined)))

@@ -6,7 +6,7 @@ import type { LaneCursor, OpenedLog } from '#log/log.ts'
 import { courseOf, createCourseOf, eventOf, responseOf, uuidOf } from '#log/sample-events.ts'
 import { inTransaction } from '#platform/postgres.ts'
 import { CircuitBreaker } from './breaker.ts'
-import { type CatchUpContext, stepException, unblocked } from './catch-up.ts'
+import { type CatchUpContext, stepException, takeUnblocked } from './catch-up.ts'
 import { dueExceptions } from './exceptions.ts'
 import { allGuards, type Guards } from './guards.ts'
 import { shareLane } from './lanes.ts'
@@ -254,7 +254,8 @@ export class HandOverWorld {
     const { crew, name, log } = this.#options
     await crew.admin.query('update course_exception set next_at = now() where subscription = $1', [name])
     const due = await dueExceptions(crew.admin, name, await this.#slots(), ['retry', 'parked', 'blocked'], 20)
-    for (const exception of await unblocked(log, due)) {
+    const place = { source: log, due: async () => due, postpone: async () => undefined }
+    for (const exception of await takeUnblocked(place)) {
       if (exception.isHandedOver) this.waits += 1
       const grant = worker.grants.get(slotName(exception))
       if (grant !== undefined) await stepException(this.#context(worker), grant, exception, 2)

@@ -7,7 +7,7 @@ import { slotOfShare } from '#crew/sub-streams.ts'
 import { studentOf } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { LaneEntry } from '#log/log.ts'
-import { exceptionStatements, isHandedOver, shown, slotsOfLane } from './exception-rules.ts'
+import { exceptionStatements, isHandedOver, postpone, shown, slotsOfLane } from './exception-rules.ts'
 import { simulatedOwnership } from './ownership-store.ts'
 import { lockOn, type ServerSession, type SimulatedServer } from './server.ts'
 import { type Change, changeSlot, type EffectRow, type SlotRow, type State, subscriptionOf } from './state.ts'
@@ -64,6 +64,12 @@ function connectionOn(session: ServerSession, options: SimulatedCrewOptions): Cr
           .sort((one, other) => one.nextAtMs - other.nextAtMs)
           .slice(0, max)
           .map((row): DueException => ({ ...shown(row), awaited: row.awaited }))
+      }),
+    postpone: (streams, pauseMs) =>
+      session.call('postpone', [streams.map(({ part, stream }) => ({ part, stream })), pauseMs], () => {
+        const nextAtMs = server.nowMs() + pauseMs
+        session.changes.push(...streams.map(({ part, stream }) => postpone(subscription, part, stream, nextAtMs)))
+        session.commit(true)
       }),
     createSlots: (keys) =>
       session.call('createSlots', [keys], () => {

@@ -130,6 +130,11 @@ function change(
   }
 }
 
+/** Other blocked streams have their turn before this one. */
+export function postpone(name: string, part: number, stream: Uuid, nextAtMs: number): Change {
+  return change(name, part, stream, (row) => (row.state === 'blocked' ? { nextAtMs } : {}))
+}
+
 export function countExceptions(name: string, slot: SlotKey, count: number): Change {
   return (state) => {
     const row = subscriptionOf(state, name).slots.get(slotName(slot))

@@ -60,7 +60,16 @@ export async function empty(admin: pg.Pool): Promise<void> {
 }
 
 /** Statements whose answer or effect depends on the clock. */
-const timed = new Set(['beat', 'leave', 'dueExceptions', 'setAside', 'waitAside', 'moveException', 'replay'])
+const timed = new Set([
+  'beat',
+  'leave',
+  'dueExceptions',
+  'postpone',
+  'setAside',
+  'waitAside',
+  'moveException',
+  'replay',
+])
 /** They tell of waiting for a lock at one moment, or keep what only people read. */
 const left = new Set(['freeGates', 'keepRejected', 'forgetRejected', 'writeAudit', 'audits', 'metadata', 'blocked'])
 
