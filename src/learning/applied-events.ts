@@ -1,16 +1,19 @@
 import type pg from 'pg'
+import type { StoredEvent } from '#domain/events.ts'
 import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { CourseRun, CourseState, ParsedEvent } from './fold.ts'
 
 /*
  * A producer that numbers its events twice sends the same event again under another number. For events that replace
  * state, folding the second copy would undo what came between. So their uuids are kept, and one statement per pass
- * both asks and remembers. A second copy of an answer adds nothing that readers see: they take each response once.
+ * both asks and remembers. A second copy of an answer adds nothing that readers see: they take each response once. An
+ * answer's uuid is not kept here: should an event that replaces state have the same one, it has its effect, for good.
  */
 export async function withoutSecondCopies(
   client: pg.ClientBase,
   runs: readonly CourseRun[],
   states: ReadonlyMap<Uuid, CourseState>,
+  onSecondCopy?: (copy: StoredEvent) => void,
 ): Promise<readonly CourseRun[]> {
   const given = runs.flatMap(({ part, course, events }) => {
     const applied = states.get(course)?.appliedNumber ?? -1
@@ -38,10 +41,11 @@ export async function withoutSecondCopies(
     // Taken out at the first copy of the pass, so that another one in the same pass is a second copy too.
     if (!fresh.delete(keyOf(course, event.eventUuid))) second.add(event)
   }
+  if (onSecondCopy !== undefined) second.forEach(onSecondCopy)
   return second.size === 0 ? runs : runs.map((run) => without(run, second))
 }
 
-function replacesState(fact: ParsedEvent['fact']): boolean {
+export function replacesState(fact: ParsedEvent['fact']): boolean {
   return fact.type !== 'response_recorded' && fact.type !== 'nothing' && fact.type !== 'unreadable'
 }
 

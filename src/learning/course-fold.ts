@@ -2,6 +2,7 @@ import type { StoredEvent } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf, partsDefault } from '#domain/parts.ts'
 import type { Answer, Assignment, Student } from '#domain/student.ts'
+import { replacesState } from './applied-events.ts'
 import { type CourseState, foldCourses, noChanges } from './fold.ts'
 import { parseCourseEvent } from './parse-event.ts'
 import type { CourseContainer, CourseDetails } from './reader.ts'
@@ -28,6 +29,7 @@ export class CourseFold {
   readonly #course: Uuid
   readonly #part: number
   readonly #seen = new Set<Uuid>()
+  readonly #replacing = new Set<Uuid>()
   readonly #changes = noChanges()
   #students: readonly Student[] = []
   #containers: ReturnType<typeof containersAfter> = []
@@ -38,11 +40,14 @@ export class CourseFold {
     this.#part = partOf('course', course, partsDefault)
   }
 
-  /** The next event of the course. Of a second copy of one there is no effect. */
+  /** The next event of the course. Of a second copy of one there is no effect, by the rules of the read models. */
   add(event: StoredEvent): void {
-    const isSecondCopy = this.#seen.has(event.eventUuid)
-    this.#seen.add(event.eventUuid)
-    const fact = isSecondCopy ? ({ type: 'nothing' } as const) : parseCourseEvent(event)
+    const { eventUuid } = event
+    const read = parseCourseEvent(event)
+    const isSecondCopy = (replacesState(read) ? this.#replacing : this.#seen).has(eventUuid)
+    this.#seen.add(eventUuid)
+    if (replacesState(read)) this.#replacing.add(eventUuid)
+    const fact = isSecondCopy ? ({ type: 'nothing' } as const) : read
     const run = { part: this.#part, course: this.#course, events: [{ event, fact }] }
     foldCourses([run], nothingBefore, this.#changes)
   }

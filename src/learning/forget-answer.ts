@@ -9,8 +9,8 @@ import { parseCourseEvent } from './parse-event.ts'
 
 /**
  * Takes a second copy of a response out of the read models, as if it had been the no_op that the log makes of it.
- * Readers count each response once anyway; this keeps the counters right and a rebuild equal. False when the event is
- * no response, or no answer of the student has the same uuid under a lower number.
+ * Readers count each response once anyway; this keeps the counters right and a rebuild equal. Whoever asks has seen the
+ * first in the log, which may be of another student or type. False when the event is no response, or not there.
  */
 export async function forgetSecondAnswer(pool: pg.Pool, copy: StoredEvent, parts: number): Promise<boolean> {
   const fact = parseCourseEvent(copy)
@@ -38,10 +38,23 @@ interface LockedRow {
   readonly index: number
 }
 
-async function lockRowOfCopy(
+/**
+ * Compaction moves answers to other rows. One that is waited for may be gone then, with the copy in a row that the
+ * statement does not see; but nobody takes an answer away, so what a look without a lock finds will be locked in time.
+ */
+async function lockRowOfCopy(client: pg.ClientBase, place: Place, copy: Answer): Promise<LockedRow | undefined> {
+  while ((await findRow(client, place, copy, '')) !== undefined) {
+    const row = await findRow(client, place, copy, 'for update')
+    if (row !== undefined) return row
+  }
+  return undefined
+}
+
+async function findRow(
   client: pg.ClientBase,
   { part, student }: Place,
   copy: Answer,
+  lock: '' | 'for update',
 ): Promise<LockedRow | undefined> {
   const found = await client.query<{ ctid: string; body: Buffer }>(
     `select ctid, body
@@ -49,19 +62,16 @@ async function lockRowOfCopy(
      where part = $1
        and student = $2
      order by last_number
-     for update`,
+     ${lock}`,
     [part, student],
   )
-  let hasFirst = false
-  let row: LockedRow | undefined
   for (const { ctid, body } of found.rows) {
-    for (const [index, { response, number }] of unpackAnswers(body).entries()) {
-      if (response !== copy.response) continue
-      if (number < copy.number) hasFirst = true
-      if (number === copy.number) row = { ctid, body, index }
-    }
+    const index = unpackAnswers(body).findIndex(({ response, number }) => {
+      return response === copy.response && number === copy.number
+    })
+    if (index >= 0) return { ctid, body, index }
   }
-  return hasFirst ? row : undefined
+  return undefined
 }
 
 /** The row is locked, so its ctid stays. Its `last_number` stays too: a version may only grow. */

@@ -12,6 +12,7 @@ import { openPool } from '#platform/postgres.ts'
 import type { TestDatabase } from '#platform/test-database.ts'
 import { compactAnswers } from './compaction.ts'
 import { forgetSecondAnswer } from './forget-answer.ts'
+import { openPastReader } from './past-reader.ts'
 import { type LearningReader, openLearningReader } from './reader.ts'
 import { type RebuildOptions, rebuildLearning } from './rebuild.ts'
 import { SecondCopyFinder } from './second-copies.ts'
@@ -24,13 +25,19 @@ let log: Awaited<ReturnType<typeof openLog>>
 let runner: SubscriptionRunner
 let reader: LearningReader
 let finder: SecondCopyFinder
+const keptCopies: [number, number][] = []
 before(async () => {
   database = await createMigratedDatabase()
   pool = openPool(database.url, { name: 'learning test', connectionsMax: 8 })
   log = await openLog(pool)
   reader = openLearningReader(pool)
-  finder = new SecondCopyFinder({ log, forget: (copy) => forgetSecondAnswer(pool, copy, partsDefault) })
-  const subscription = { ...learningSubscription(), committed: (entries: readonly LaneEntry[]) => finder.note(entries) }
+  finder = new SecondCopyFinder({
+    log,
+    forget: (copy) => forgetSecondAnswer(pool, copy, partsDefault),
+    onKept: ({ number }, first) => keptCopies.push([number, first]),
+  })
+  const learning = learningSubscription({ onSecondCopy: (copy) => finder.suspect(copy) })
+  const subscription = { ...learning, committed: (entries: readonly LaneEntry[]) => finder.note(entries) }
   runner = await startSubscription({ subscription, source: log, pool, heartbeatPool: pool })
   await recordTerm()
 })
@@ -193,4 +200,36 @@ test('a second copy of a response becomes a no_op and leaves nothing in the read
   assert.equal(now.rows[0].answers, counted.rows[0].answers + 1)
   assert.equal(now.rows[0].real_answers, counted.rows[0].real_answers + 1)
   assert.equal((await rebuild('check')).difference, undefined)
+})
+
+test('bug: one uuid for a response and events of another type, or another student, made a rebuild differ', async () => {
+  const course = courses[3]!
+  const limits = { eventsMax: 100, bytesMax: 1_000_000 }
+  const events = await log.readStream('course', course.stream, { from: 0, ...limits })
+  const [listed, response] = [events[1], events[7]]
+  assert.deepEqual([listed!.type, response!.type], ['update_roster', 'record_response'])
+  const empty = { course_containers: [], students: [] }
+  const anotherStudent = { ...response!.data, student_uuid: uuidOf(3, 33) }
+  const uuid = response!.eventUuid
+  // Within one request the log sees it.
+  await append(course.write('record_response', anotherStudent, uuid))
+  await append(course.write('update_roster', empty, uuid))
+  await append(
+    course.write('record_response', { ...response!.data, response_uuid: listed!.eventUuid }, listed!.eventUuid),
+  )
+  await caughtUp()
+  const typesOfLast = async () => {
+    const last = await log.readStream('course', course.stream, { from: events.length, ...limits })
+    return last.map(({ type }) => type)
+  }
+  // They are looked at in their order.
+  while ((await typesOfLast())[2] !== 'no_op') await new Promise((done) => setTimeout(done, 10))
+  assert.deepEqual(await typesOfLast(), ['no_op', 'update_roster', 'no_op'])
+  assert.deepEqual(keptCopies, [[events.length + 1, response!.number]])
+  assert.equal((await rebuild('check')).difference, undefined)
+  const past = openPastReader(reader, log, { instant: Date.now() + 60_000 })
+  const read = (from: Pick<LearningReader, 'studentNews'>) => from.studentNews([uuidOf(3, 31)], () => undefined)
+  const now = await read(reader)
+  assert.equal(now[0]?.roster?.isActive, false)
+  assert.deepEqual(await read(past), now)
 })

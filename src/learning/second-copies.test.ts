@@ -41,10 +41,11 @@ class MemoryLog implements Pick<OpenedLog, 'readStream' | 'replaceSecondCopy'> {
   }
 }
 
-function watch(slotsMax?: number) {
+function watch({ eventsKept }: { eventsKept?: number } = {}) {
   const log = new MemoryLog()
   const forgotten: number[] = []
   const errors: unknown[] = []
+  const kept: [number, number][] = []
   const finder = new SecondCopyFinder({
     log,
     forget: async ({ number }) => {
@@ -53,20 +54,21 @@ function watch(slotsMax?: number) {
       forgotten.push(number)
     },
     onError: (error) => errors.push(error),
-    ...(slotsMax === undefined ? {} : { slotsMax }),
+    onKept: (copy, first) => kept.push([copy.number, first]),
+    ...(eventsKept === undefined ? {} : { eventsKept }),
   })
   const record = async (course: Uuid, ...uuids: readonly Uuid[]): Promise<void> => {
     finder.note([entryOf(log.append(course, ...uuids))])
     await finder.idle()
     assert.deepEqual(errors, [])
   }
-  return { log, forgotten, finder, record }
+  return { log, forgotten, kept, finder, record }
 }
 
 const fresh = (count: number): Uuid[] => Array.from({ length: count }, () => toUuid(randomUUID()))
 const course = uuidOf(1, 1)
 
-test('a copy is found however far back the first is; a course seen from its beginning is never read', async () => {
+test('a copy is found thousands of events behind the first; a course seen from its beginning is never read', async () => {
   const { log, forgotten, record } = watch()
   const uuids = fresh(2500)
   await record(course, ...uuids)
@@ -126,13 +128,49 @@ test('released parts are forgotten and read again when they come back', async ()
   assert.deepEqual(forgotten, [5])
 })
 
-test('a course that does not fit is left out instead of being read for ever', async () => {
-  const { log, record } = watch(128)
-  log.append(course, ...fresh(500))
-  await record(course, ...fresh(1))
+test('a course that was not heard of is read from a thousand events back, once', async () => {
+  const { log, forgotten, record } = watch()
+  const uuids = fresh(5000)
+  log.append(course, ...uuids)
+  await record(course, uuids[4500]!, uuids[3000]!)
+  assert.deepEqual(forgotten, [5000])
   const reads = log.reads
   for (const uuid of fresh(20)) await record(course, uuid)
   assert.equal(log.reads, reads)
+})
+
+test('many courses that grow are never read again; only the newest events of all are remembered', async () => {
+  const { log, forgotten, record } = watch({ eventsKept: 2000 })
+  const courses = Array.from({ length: 50 }, (_, n) => uuidOf(1, 100 + n))
+  const uuids = fresh(10_000)
+  const take = (round: number, n: number) => uuids.slice(1000 * round + 20 * n, 1000 * round + 20 * (n + 1))
+  for (let round = 0; round < 10; round += 1) {
+    for (const [n, one] of courses.entries()) await record(one, ...take(round, n))
+  }
+  assert.equal(log.reads, 0)
+  await record(courses[7]!, take(0, 7)[3]!, take(9, 7)[3]!)
+  assert.deepEqual(forgotten, [201])
+})
+
+test('an event that replaced state stays when its uuid is that of an answer, and that is told', async () => {
+  const { log, forgotten, kept, finder } = watch()
+  const stream = new TestStream(course)
+  const [uuid] = fresh(1)
+  stream.write('record_response', {}, uuid).write('update_roster', { course_containers: [], students: [] }, uuid)
+  const events = stream.take()
+  log.events.set(course, events)
+  finder.note([entryOf(events)])
+  await finder.idle()
+  assert.deepEqual([forgotten, log.asked, kept], [[], [], [[1, 0]]])
+})
+
+test('what the fold found is replaced however far apart the two are, and needs nothing taken back', async () => {
+  const { log, forgotten, finder } = watch()
+  const uuids = fresh(3000)
+  const events = log.append(course, ...uuids, uuids[0]!)
+  finder.suspect(events[3000]!)
+  await finder.idle()
+  assert.deepEqual([forgotten, log.asked], [[], [3000]])
 })
 
 test('an error is told and the course is looked at again with its next event', async () => {

@@ -18,6 +18,8 @@ import { writeAnswers, writeAssignments, writeNamedMatrices } from './write-work
 export interface LearningOptions {
   /** Told about each event that has no effect because it can not be interpreted; once more when a pass is repeated. */
   readonly onSkipped?: (skipped: SkippedEvent) => void
+  /** Told about each event without effect because its uuid has been applied; once more when a pass is repeated. */
+  readonly onSecondCopy?: (copy: StoredEvent) => void
 }
 
 export function learningSubscription(options: LearningOptions = {}): Subscription {
@@ -35,15 +37,20 @@ async function applyEntries(
   const skipped: SkippedEvent[] = []
   const { runs, ecosystems } = parseEntries(entries, skipped)
   for (const ecosystem of ecosystems) await writeEcosystem(client, ecosystem)
-  if (runs.length > 0) await applyRuns(client, runs, skipped)
+  if (runs.length > 0) await applyRuns(client, runs, skipped, options.onSecondCopy)
   for (const event of skipped) options.onSkipped?.(event)
 }
 
-async function applyRuns(client: pg.ClientBase, runs: readonly CourseRun[], skipped: SkippedEvent[]): Promise<void> {
+async function applyRuns(
+  client: pg.ClientBase,
+  runs: readonly CourseRun[],
+  skipped: SkippedEvent[],
+  onSecondCopy: LearningOptions['onSecondCopy'],
+): Promise<void> {
   const keys = new Map(runs.map(({ part, course }) => [course, { part, course }]))
   const courses = await readCourses(client, [...keys.values()])
   const states = new Map(courses.map((course) => [course.course, course]))
-  const first = await withoutSecondCopies(client, runs, states)
+  const first = await withoutSecondCopies(client, runs, states, onSecondCopy)
   const changes = foldCourses(first, { courses: states, preparations: await readPreparations(client, first) })
   skipped.push(...changes.skipped)
   await writeCourses(client, [...changes.courses.values()])

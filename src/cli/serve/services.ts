@@ -256,9 +256,11 @@ async function startLearning(
     log,
     forget: (copy) => forgetSecondAnswer(pool, copy, partsDefault),
     onError: (error) => say(`looking for second copies of events failed: ${reasonOf(error)}`),
+    onKept: (copy, first) =>
+      say(`course ${copy.stream}: events ${first} and ${copy.number} are of different types with one uuid; both stay`),
   })
   shutdown.add('the search for second copies', workersMsMax, () => finder.close())
-  const learning = learningSubscription({ onSkipped: skipped })
+  const learning = learningSubscription({ onSkipped: skipped, onSecondCopy: (copy) => finder.suspect(copy) })
   const subscription: Subscription = {
     ...learning,
     apply: async (transaction, entries) => {
