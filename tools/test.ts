@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { glob, mkdir, readFile, rm } from 'node:fs/promises'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { migrate, readMigrations } from '#operate/migrate.ts'
@@ -21,9 +22,23 @@ const reporters = [
   `--test-reporter-destination=${ranFile}`,
 ]
 
+/** Ctrl-C: what runs is ended, and the cluster goes with its folder; a second one ends at once. */
+const interrupting = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    process.exitCode = 128 + constants.signals[signal]
+    if (interrupting.signal.aborted) process.exit()
+    interrupting.abort()
+  })
+}
+
 function run(program: string, words: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<number> {
-  const child = spawn(program, words, { stdio: 'inherit', env: environment })
-  return new Promise((done) => child.on('exit', (code) => done(code ?? 1)))
+  const child = spawn(program, words, { stdio: 'inherit', env: environment, signal: interrupting.signal })
+  return new Promise((done, failed) => {
+    // An interrupted one is still there when its error is told.
+    child.on('error', (error) => void (child.pid === undefined && failed(error)))
+    child.on('exit', (code) => done(code ?? 1))
+  })
 }
 
 async function checks(): Promise<number> {
@@ -41,7 +56,7 @@ async function checks(): Promise<number> {
 }
 
 async function tests(files: readonly string[]): Promise<number> {
-  const cluster = await startTestCluster()
+  const cluster = await startTestCluster({}, interrupting.signal)
   try {
     const migrations = await readMigrations()
     await makeTemplate(cluster.url, (url) => migrate(url, migrations))
@@ -58,6 +73,10 @@ async function tests(files: readonly string[]): Promise<number> {
   } finally {
     await cluster.stop()
   }
+}
+
+async function checksAndTests(): Promise<number> {
+  return (positionals.length > 0 ? 0 : await checks()) || (await tests(files.sort()))
 }
 
 /** Tells of scenarios and invariants of the streams whose test did not run, for instance for want of a small volume. */
@@ -81,8 +100,11 @@ if (files.length === 0) {
   process.stderr.write(`no test file matches ${patterns.join(' ')}\n`)
   process.exit(1)
 }
-const code = (positionals.length > 0 ? 0 : await checks()) || (await tests(files.sort()))
-process.exitCode = code
+const code = await checksAndTests().catch((error: unknown) => {
+  if (!interrupting.signal.aborted) throw error
+  return 1
+})
+process.exitCode ??= code
 if (code === 0 && positionals.length === 0) await checkStreamsMap()
 await rm(ranFile, { force: true })
 await printNotices()

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -26,10 +26,19 @@ export async function createTestDatabase(prepare: PrepareTemplate): Promise<Test
 }
 
 /** A throw-away cluster. Not durable on purpose: tests that need durability say so in `settings`. */
-export async function startTestCluster(settings: Readonly<Record<string, string>> = {}): Promise<EmbeddedDatabase> {
+export async function startTestCluster(
+  settings: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
+): Promise<EmbeddedDatabase> {
   const dataDir = await mkdtemp(join(tmpdir(), 'biglearn-test-'))
   const quick = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' }
-  const cluster = await startEmbedded({ dataDir, settings: { ...quick, ...settings } })
+  const interruptible = signal === undefined ? {} : { signal }
+  const cluster = await startEmbedded({ dataDir, settings: { ...quick, ...settings }, ...interruptible }).catch(
+    async (error: unknown) => {
+      await rm(dataDir, { recursive: true, force: true })
+      throw error
+    },
+  )
   return { ...cluster, stop: cluster.remove }
 }
 
