@@ -18,7 +18,9 @@ export class AppenderByPart {
   async append(events: readonly StreamEvent[]): Promise<AppendResult> {
     const { partOf, limits } = this.#options
     const { waiters, bytes } = this.load
-    if (waiters >= limits.waitersMax || bytes >= limits.queuedBytesMax) throw new LogOverloaded(1)
+    if (waiters >= limits.waitersMax || bytes >= limits.queuedBytesMax) {
+      throw new LogOverloaded(1, `${waiters} requests of ${bytes} bytes wait`)
+    }
     const places = Map.groupBy(events.keys(), (index) => {
       const { kind, stream } = events[index]!
       return partOf(kind, stream)

@@ -26,6 +26,11 @@ export class HeldGates {
     return parts.some((part) => this.#parts.has(part))
   }
 
+  /** Those of these parts, each once. */
+  among(parts: readonly number[]): number[] {
+    return [...this.#parts].filter((part) => parts.includes(part))
+  }
+
   add(parts: readonly number[]): void {
     for (const part of parts) this.#parts.add(part)
     if (this.areThere) this.#watching ??= this.#watch()
@@ -89,8 +94,10 @@ export function isLockTimeout(error: unknown): boolean {
 /** A request waited for all its time. It carries the code of a lock time-out: the same request may be sent again. */
 export class GateHeld extends Error {
   readonly code = lockTimeout
-  constructor() {
-    super('somebody else holds a gate of the log')
+  constructor(parts: readonly number[]) {
+    super(
+      `somebody else held gates of the log for too long: ${parts.length === 0 ? 'free by now' : `parts ${parts.join(', ')}`}`,
+    )
     this.name = 'GateHeld'
   }
 }

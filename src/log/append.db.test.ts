@@ -288,7 +288,7 @@ describe('append, in every size', () => {
     const { log } = await given.another({ limits: { queuedBytesMax: 1000 } })
     const course = newCourse()
     const large = log.append([eventOf(course, 0, 'update_roster', 2000)])
-    await assert.rejects(log.append([responseOf(course, 1)]), LogOverloaded)
+    await assert.rejects(log.append([responseOf(course, 1)]), /queue is full: \d{4} bytes wait/)
     assert.equal((await large).kind, 'stored')
     assert.equal((await log.append([responseOf(course, 1)])).kind, 'stored')
   })
@@ -301,7 +301,7 @@ describe('append, in every size', () => {
     await sleep(20)
     const waiting = log.append([responseOf(course, 1)])
     await sleep(80)
-    await assert.rejects(log.append([responseOf(course, 2)]), LogOverloaded)
+    await assert.rejects(log.append([responseOf(course, 2)]), /queue is full: a request waits for more than 50 ms/)
     await release()
     assert.deepEqual([(await inFlight).kind, (await waiting).kind], ['stored', 'stored'])
   })
@@ -343,6 +343,18 @@ test('refused events are kept, a limited number a stream, and not for ever', asy
   )
   await forgetRejected(given.pool)
   assert.equal(await kept(), 1)
+})
+
+test('no more refused events of a stream are kept when they come in one request', async () => {
+  const course = newCourse()
+  const numbers = Array.from({ length: 140 }, (_, number) => number)
+  await given.log.append(numbers.map((number) => responseOf(course, number)))
+  await given.log.append(numbers.map((number) => responseOf(course, number, 'rival')))
+  const kept = await given.pool.query('select number from rejected_event where stream = $1 order by number', [course])
+  assert.deepEqual(
+    kept.rows.map(({ number }) => number),
+    numbers.slice(0, 100),
+  )
 })
 
 test('a refused event is kept as it came, also beside one of another course with its uuid and number', async () => {

@@ -8,16 +8,17 @@ import type { Plan } from './plan.ts'
 import { courseOf, responseOf } from './sample-events.ts'
 import type { LogStore, LogWriter } from './store.ts'
 
+const bare = {
+  time: systemTime,
+  partOf,
+  window: { events: 100, bytes: 1e6, foldRuns: 10 },
+  limits: { ...appendLimits, oldestWaiterMs: 600_000 },
+  committed: () => undefined,
+}
+
 function appenderOn(statements: Partial<LogWriter>): Appender {
   const writer = { release: () => undefined, ...statements } as LogWriter
-  return new Appender({
-    store: { openWriter: async () => writer } as unknown as LogStore,
-    time: systemTime,
-    partOf,
-    window: { events: 100, bytes: 1e6, foldRuns: 10 },
-    limits: { ...appendLimits, oldestWaiterMs: 600_000 },
-    committed: () => undefined,
-  })
+  return new Appender({ ...bare, store: { openWriter: async () => writer } as unknown as LogStore })
 }
 
 /* Which requests are written together, on a writer that keeps each group waiting until the test lets it go. */
@@ -105,4 +106,17 @@ test('an overlap of which the store can not say with what is an error of that re
   ])
   assert.match(bad.status === 'rejected' ? String(bad.reason) : bad.status, /stored already/)
   assert.deepEqual(good, { status: 'fulfilled', value: { kind: 'stored', outcomes: ['recorded'] } })
+})
+
+test('a refusal stands when its events can not be kept, and somebody is told', async () => {
+  const lost: unknown[] = []
+  const appender = new Appender({
+    ...bare,
+    store: { keepRejected: () => Promise.reject(new Error('no room')) } as unknown as LogStore,
+    notKept: (error) => lost.push(error),
+  })
+  const course = courseOf('refused')
+  const result = await appender.append([responseOf(course, 0), responseOf(course, 0, 'rival')])
+  assert.equal(result.kind, 'refused')
+  assert.deepEqual(lost.map(String), ['Error: no room'])
 })

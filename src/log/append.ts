@@ -22,6 +22,8 @@ export interface AppendOptions {
   readonly limits: AppendLimits
   /** Called after each commit with the parts it touched. */
   readonly committed: (parts: readonly number[], events: number) => void
+  /** Called when events were refused and could not be kept for people. */
+  readonly notKept?: ((error: unknown) => void) | undefined
   /** For many appenders on one pool: the connection goes back after each group, so that none waits for ever. */
   readonly sharesPool?: boolean
 }
@@ -103,19 +105,24 @@ export class Appender {
     }
     const opened = openRequest(events)
     if ('kind' in opened) {
-      if (opened.kind === 'refused') await this.#options.store.keepRejected(opened.conflicts, events)
+      if (opened.kind === 'refused') await this.#keepRejected(opened.conflicts, events)
       return opened
     }
     this.#bytes += opened.bytes
     this.#waiters += 1
     try {
       const result = await this.#enqueue(opened)
-      if (result.kind === 'refused') await this.#options.store.keepRejected(result.conflicts, events)
+      if (result.kind === 'refused') await this.#keepRejected(result.conflicts, events)
       return result
     } finally {
       this.#bytes -= opened.bytes
       this.#waiters -= 1
     }
+  }
+
+  async #keepRejected(conflicts: readonly AppendConflict[], events: readonly StreamEvent[]): Promise<void> {
+    const { store, notKept } = this.#options
+    await store.keepRejected(conflicts, events).catch((error: unknown) => notKept?.(error))
   }
 
   /** Requests that wait or are being written, and their bytes. */
@@ -138,14 +145,22 @@ export class Appender {
 
   /** Who has to wait for a held gate is judged by those that wait for one, all others by those before them. */
   #refuseWhenFull(events: readonly StreamEvent[]): void {
-    const { queuedBytesMax, waitersMax } = this.#options.limits
-    if (this.#isOld(this.#queue[0]) || this.#waiters >= waitersMax || this.#bytes >= queuedBytesMax) {
-      throw new LogOverloaded(1)
-    }
-    if (!this.#heldGates.areThere || !this.#heldGates.includeAny(this.#partsOf(events))) return
+    const limit = this.#limitReached(this.#queue[0], this.#waiters, this.#bytes)
+    if (limit !== undefined) throw new LogOverloaded(1, limit)
+    if (!this.#heldGates.areThere) return
+    const parts = this.#heldGates.among(this.#partsOf(events))
+    if (parts.length === 0) return
     const bytes = this.#aside.reduce((sum, { request }) => sum + request.bytes, 0)
-    const isFull = this.#aside.length >= waitersMax * asideShare || bytes >= queuedBytesMax * asideShare
-    if (isFull || this.#isOld(this.#aside[0])) throw new LogOverloaded(1)
+    const ofAside = this.#limitReached(this.#aside[0], this.#aside.length, bytes, asideShare)
+    if (ofAside !== undefined) throw new LogOverloaded(1, `${ofAside} for held gates of parts ${parts.join(', ')}`)
+  }
+
+  #limitReached(oldest: Waiter | undefined, waiters: number, bytes: number, share = 1): string | undefined {
+    const { queuedBytesMax, waitersMax, oldestWaiterMs } = this.#options.limits
+    if (this.#isOld(oldest)) return `a request waits for more than ${oldestWaiterMs} ms`
+    if (waiters >= waitersMax * share) return `${waiters} requests wait`
+    if (bytes >= queuedBytesMax * share) return `${bytes} bytes wait`
+    return undefined
   }
 
   #isOld(waiter: Waiter | undefined): boolean {
@@ -192,7 +207,7 @@ export class Appender {
     const aside: Waiter[] = []
     const back: Waiter[] = []
     for (const waiter of this.#aside) {
-      if (this.#isOver(waiter)) waiter.reject(new GateHeld())
+      if (this.#isOver(waiter)) waiter.reject(new GateHeld(this.#heldGates.among(this.#partsOf(waiter.request.given))))
       else if (this.#needsHeldGate(waiter)) aside.push(waiter)
       else back.push(Object.assign(waiter, { queuedAt: this.#nowMs() }))
     }
@@ -287,7 +302,7 @@ export class Appender {
     const left: Waiter[] = []
     for (const waiter of members) {
       waiter.heldUp += 1
-      if (this.#isOver(waiter)) waiter.reject(new GateHeld())
+      if (this.#isOver(waiter)) waiter.reject(new GateHeld(held))
       else left.push(waiter)
     }
     this.#queue.unshift(...left)

@@ -174,11 +174,11 @@ export interface BlockedStream {
   readonly blockedSince: Date
 }
 
-/** Queues are full: answer 503 with Retry-After (design D8). */
+/** Queues are full: answer 503 with Retry-After (design D8). `limit` says which limit was reached. */
 export class LogOverloaded extends Error {
   readonly retryAfterSeconds: number
-  constructor(retryAfterSeconds: number) {
-    super('the append queue is full')
+  constructor(retryAfterSeconds: number, limit: string) {
+    super(`the append queue is full: ${limit}`)
     this.name = 'LogOverloaded'
     this.retryAfterSeconds = retryAfterSeconds
   }

@@ -25,6 +25,8 @@ export interface LogOptions {
   readonly time?: Time
   /** One transaction a part, for databases that are distributed by it. */
   readonly cutsByPart?: boolean
+  /** Called when events were refused and could not be kept for people to look at. */
+  readonly notKept?: (error: unknown) => void
 }
 
 /** Design D7 and streams.md §4.8. */
@@ -82,6 +84,7 @@ export async function openLogOn(store: LogStore, options: LogOptions = {}): Prom
     partOf: partOfStream,
     window: { ...windowDefault, ...options.window },
     limits: { ...appendLimits, ...options.limits },
+    notKept: options.notKept,
     committed: (touched, events) => {
       counted.appendedEvents += events
       counted.appendedGroups += 1

@@ -13,20 +13,28 @@ interface RepairPorts {
   append(events: readonly StreamEvent[]): Promise<AppendResult>
 }
 
+/** All there are: the window behind a hole (design D7) leaves room for far fewer. */
+export const gapsOfStreamMax = 2 ** 31 - 1
+
 /** For one call; a longer hole takes several. */
 const numbersMax = 1000
-const gapsMax = 1000
 
 export async function repairStream(ports: RepairPorts, slot: StreamSlot, repair: Repair): Promise<number[]> {
-  const [status] = await ports.store.statuses([slot], gapsMax)
+  const [status] = await ports.store.statuses([slot], gapsOfStreamMax)
   const missing = (status?.gaps ?? []).flatMap(({ from, to }) =>
     numbersBetween(Math.max(from, repair.from, 1), Math.min(to, repair.to)),
   )
   const numbers = missing.slice(0, numbersMax)
   // One request a number: where the true event came first, only that one is refused.
-  const results = await Promise.all(numbers.map((number) => ports.append([repairEvent(slot, number, repair.reason)])))
-  const filled = numbers.filter((_, index) => results[index]?.kind === 'stored')
+  const results = await Promise.allSettled(
+    numbers.map((number) => ports.append([repairEvent(slot, number, repair.reason)])),
+  )
+  const filled = numbers.filter((_, index) => {
+    const result = results[index]
+    return result?.status === 'fulfilled' && result.value.kind === 'stored'
+  })
   if (filled.length > 0) await ports.store.writeAudit(slot, 'repair', repair, { numbers: filled })
+  for (const result of results) if (result.status === 'rejected') throw result.reason
   return filled
 }
 

@@ -52,7 +52,7 @@ const holdingText = `
     and position($4 in s.body) > 0
   order by s.part, s.stream, s.next_number`
 
-/** Compare and set, so that no lock is held while this process thinks; bodies change for this and for erasure only. */
+/** Compare and set, so that no lock is held while this process thinks; bodies change for nothing else. */
 const replaceText = `
   update segment
   set body = $5,

@@ -35,8 +35,8 @@ export interface LogStore extends RunRows {
   move(slot: StreamSlot, to: 'dedicated' | 'shared', by: Reason): Promise<{ lane: number }>
   /** Seals what is contiguous and was left early by a process killed in the middle of a long fold. */
   fold(): Promise<unknown>
-  /** False when they could not be kept; never throws (design D6). */
-  keepRejected(conflicts: readonly AppendConflict[], events: readonly StreamEvent[]): Promise<boolean>
+  /** The refusal stands whether or not this succeeds (design D6). */
+  keepRejected(conflicts: readonly AppendConflict[], events: readonly StreamEvent[]): Promise<void>
   forgetRejected(): Promise<void>
   writeAudit(slot: StreamSlot, action: StreamAudit['action'], by: Reason, detail: StreamAudit['detail']): Promise<void>
   audits(slot: StreamSlot, max: number): Promise<StreamAudit[]>

@@ -95,7 +95,7 @@ const body = { responses: [response(course, 1)] }
 
 test('a full queue is 503 with the time to wait', async () => {
   const failing = await startMemoryServer()
-  failing.ports.log.append = () => Promise.reject(new LogOverloaded(3))
+  failing.ports.log.append = () => Promise.reject(new LogOverloaded(3, 'a test'))
   try {
     const answer = await failing.post('record_responses', body)
     assert.equal(answer.status, 503)

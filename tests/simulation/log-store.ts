@@ -59,7 +59,7 @@ export function simulatedLogStore(options: SimulatedLogOptions): LogStore {
       return server.once(process, 'move', [slot, to, by], (session) => moveOn(session, slot.part, slot.stream, to))
     },
     fold: () => foldAll(options),
-    keepRejected: () => ask('keepRejected', [], () => true),
+    keepRejected: () => ask('keepRejected', [], () => undefined),
     forgetRejected: () => ask('forgetRejected', [], () => undefined),
     writeAudit: () => ask('writeAudit', [], () => undefined),
     audits: () => ask('audits', [], () => []),

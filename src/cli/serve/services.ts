@@ -110,13 +110,8 @@ const receiptsMsMax = 20_000
 const matrixIntervalMsDefault = 60_000
 
 export async function openServices(options: ServiceOptions, shutdown: Shutdown): Promise<Services> {
-  const { pool, roles, databaseUrl, isSharded = false } = options
-  const logPool = openPool(databaseUrl, { name: 'log', connectionsMax: isSharded ? 24 : 6 })
-  shutdown.add('the connections of the log', 2000, () => logPool.end())
-  const opened = await openLog(logPool, { cutsByPart: isSharded })
-  shutdown.add('the log', 5000, () => opened.close())
-  const log = options.notifies === true ? wokenByOthers(opened, options, shutdown) : opened
-
+  const { pool, roles } = options
+  const log = await openOwnLog(options, shutdown)
   const replicas = options.replicas && openReplicasOf(pool, options.replicas, shutdown)
   const reader = openLearningReader(pool)
   const matrixStore = openMatrixStore(pool, { freshMs: 1000, matricesMax: 32 })
@@ -178,6 +173,18 @@ export async function openServices(options: ServiceOptions, shutdown: Shutdown):
     remote: openRemoteAccess({ pool, log, readFrom: replicas?.source(log) ?? log }),
     replicas,
   }
+}
+
+async function openOwnLog(options: ServiceOptions, shutdown: Shutdown): Promise<OpenedLog> {
+  const { databaseUrl, isSharded = false, say } = options
+  const pool = openPool(databaseUrl, { name: 'log', connectionsMax: isSharded ? 24 : 6 })
+  shutdown.add('the connections of the log', 2000, () => pool.end())
+  const log = await openLog(pool, {
+    cutsByPart: isSharded,
+    notKept: (error) => say(`refused events could not be kept for a look at them: ${reasonOf(error)}`),
+  })
+  shutdown.add('the log', 5000, () => log.close())
+  return options.notifies === true ? wokenByOthers(log, options, shutdown) : log
 }
 
 /** Whoever listens to this log also hears what other processes append. */

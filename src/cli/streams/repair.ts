@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { StreamKind } from '#domain/events.ts'
 import type { Uuid } from '#domain/ids.ts'
 import type { OpenedLog, Repair } from '#log/log.ts'
+import { gapsOfStreamMax } from '#log/repair.ts'
 import { ConfigurationError } from '#platform/config.ts'
 import { jsonText, rangesText } from './table.ts'
 import {
@@ -65,10 +66,8 @@ interface NumberRange {
   readonly to: number
 }
 
-const gapsMax = 1000
-
 async function missingIn(log: OpenedLog, kind: StreamKind, stream: Uuid, range: NumberRange): Promise<NumberRange[]> {
-  const [status] = await log.statuses([{ kind, stream }], gapsMax)
+  const [status] = await log.statuses([{ kind, stream }], gapsOfStreamMax)
   return (status?.gaps ?? [])
     .map(({ from, to }) => ({ from: Math.max(from, range.from, 1), to: Math.min(to, range.to) }))
     .filter(({ from, to }) => from <= to)

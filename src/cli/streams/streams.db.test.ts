@@ -131,6 +131,16 @@ test('a repair longer than the log fills at once goes on to its end', async () =
   assert.equal(answer, 'filled 1-1199\nthe stream has no gap now\n')
 })
 
+test('of more than a thousand gaps the later ones were said not to be there', async () => {
+  const course = newCourse()
+  await append(course, ...Array.from({ length: 1100 }, (_, index) => 2 * index))
+  assert.equal(
+    await run('repair', course, '--from', '2190', '--to', '2200', '--dry-run', ...by),
+    'would fill 2191, 2193, 2195, 2197\n',
+  )
+  assert.match(await run('repair', course, '--from', '2190', '--to', '2200', ...by), /^filled 2191, 2193, 2195, 2197\n/)
+})
+
 test('an unknown course is told apart from one without gaps', async () => {
   const course = newCourse()
   assert.match(await run('status', course), /unknown stream/)
