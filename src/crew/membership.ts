@@ -130,7 +130,8 @@ export class Membership {
       if (moves.acquire.length === 0 || this.#stopping.signal.aborted) return
       const gained = await store.acquire(member, moves.acquire)
       for (const grant of gained) this.#held.set(slotName(grant), grant)
-      this.takeovers += moves.acquire.filter((slot) => slot.owner !== undefined).length
+      const owned = new Set(moves.acquire.filter((slot) => slot.owner !== undefined).map(slotName))
+      this.takeovers += gained.filter((grant) => owned.has(slotName(grant))).length
       if (gained.length > 0) onChange({ gained, lost: [] })
     } catch (error) {
       onError(error)

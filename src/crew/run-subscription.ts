@@ -17,7 +17,7 @@ import type { CrewEvent, RunOptions, SubscriptionStatus } from './run-options.ts
 import { Session } from './session.ts'
 import { SetAsideWork } from './set-aside-work.ts'
 import { type Skips, withoutSkipped } from './skips.ts'
-import { forgetDeadMembers, ownLanes, registerSubscription, type SlotGrant } from './slots.ts'
+import { ownLanes, registerSubscription, type SlotGrant } from './slots.ts'
 import type { CrewConnection, CrewStore } from './store.ts'
 import type { Subscription } from './subscription.ts'
 import { supportsTransactionTimeout } from './transaction.ts'
@@ -60,7 +60,6 @@ export async function startSubscription(options: RunOptions, guards: Guards = al
     parts: options.parts ?? partsDefault,
   }
   await registerSubscription(pool, setup, () => source.laneHeads())
-  await forgetDeadMembers(pool, subscription.name)
   const totalTimeoutMs = (await supportsTransactionTimeout(pool)) ? 2 * ttlMs : undefined
   const limits = { lockTimeoutMs: 5000, idleTimeoutMs: ttlMs, totalTimeoutMs }
   const store = postgresCrewStore({ pool, heartbeatPool, subscription, limits, build: options.build ?? '' })
@@ -139,7 +138,8 @@ export class SubscriptionRunner {
   start(): void {
     this.#membership.start()
     this.#unlisten = this.#options.source.onAppended((parts) => this.appended(parts))
-    this.#loop ??= this.#run()
+    // A connection that was asked for before `stop` may come after it.
+    this.#loop ??= this.#run().finally(() => this.#session.discard())
   }
 
   /**

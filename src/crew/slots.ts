@@ -95,10 +95,8 @@ async function beat(options: OwnershipStoreOptions, member: Uuid, ttlMs: number)
 }
 
 /** Rows of members that are long gone; kept for a day because deployments look at builds of the last minutes. */
-export async function forgetDeadMembers(pool: pg.Pool, subscription: string): Promise<void> {
-  await pool.query(`delete from member where subscription = $1 and lease_until < now() - interval '1 day'`, [
-    subscription,
-  ])
+export async function forgetDeadMembers(pool: pg.Pool): Promise<void> {
+  await pool.query(`delete from member where lease_until < now() - interval '1 day'`)
 }
 
 async function readOwnership(pool: pg.Pool, subscription: string): Promise<SlotOwnership[]> {
@@ -237,6 +235,7 @@ export async function registerSubscription(
     [setup.name, setup.mode, setup.startsAt, setup.eventTypes ?? null, setup.orderedBy ?? 'stream'],
   )
   await requireSame(pool, setup)
+  await forgetDeadMembers(pool)
   const parts = setup.parts ?? partsDefault
   const first = setup.kinds.includes('course') ? 0 : parts
   const last = setup.kinds.includes('ecosystem') ? 2 * parts : parts
@@ -260,7 +259,9 @@ async function requireSame(pool: pg.Pool, setup: SubscriptionSetup): Promise<voi
   const [is, wanted] = row?.mode === mode ? [`ordered by ${row.ordered_by}`, `by ${orderedBy}`] : [row?.mode, mode]
   throw new ConfigurationError(
     `the subscription "${name}" exists already and is ${is ?? 'deleted'}, not ${wanted}`,
-    'use another name, or delete it first',
+    row?.mode === 'remote'
+      ? `use another name, or delete it first: biglearn streams delete ${name}`
+      : "use another name, this one is the server's own",
   )
 }
 
@@ -280,11 +281,15 @@ export async function createSlotsOfLanes(
        join slot shared
          on shared.part = wanted.part
         and shared.lane = 0
+       join subscription
+         on subscription.name = shared.subscription
+        for key share of subscription
      on conflict (part, lane, subscription) do nothing`,
     [lanes.map(({ part }) => part), lanes.map(({ lane }) => lane)],
   )
 }
 
+/** None of a subscription that was deleted meanwhile: a runner may not know of it yet. */
 export async function createSlots(
   pool: Pick<pg.ClientBase, 'query'>,
   subscription: string,
@@ -293,8 +298,11 @@ export async function createSlots(
 ): Promise<void> {
   await pool.query(
     `insert into slot (part, lane, subscription, position)
-     select part, lane, $1, position
+     select wanted.part, wanted.lane, subscription.name, wanted.position
        from unnest($2::smallint[], $3::int[], $4::bigint[]) as wanted (part, lane, position)
+       join subscription
+         on subscription.name = $1
+        for key share of subscription
      on conflict (part, lane, subscription) do nothing`,
     [
       subscription,

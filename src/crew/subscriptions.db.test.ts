@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { eventWith } from '#domain/events.ts'
 import type { LaneEntry } from '#log/log.ts'
 import { resetSubscription } from './control.ts'
+import { createSlots, createSlotsOfLanes, registerSubscription } from './slots.ts'
 import { deleteSubscription, listSubscriptions, positionsAt } from './subscriptions.ts'
 import { eventually, recording, TestCrew } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
@@ -42,6 +43,49 @@ test('a deleted subscription does nothing any more, and its runner ends in peace
   const left = await crew.admin.query(`select 1 from member where subscription = 'deleted'`)
   assert.equal(left.rowCount, 0)
   assert.equal(await deleteSubscription(crew.admin, deed('deleted')), false)
+})
+
+test('a runner that had not heard of it made slots of a deleted subscription again', async () => {
+  const setup = { name: 'slots', mode: 'remote', kinds: ['course'], startsAt: 'beginning', parts: 1 } as const
+  await registerSubscription(crew.admin, setup, async () => new Map())
+  const slots = async () => (await crew.admin.query(`select from slot where subscription = 'slots'`)).rowCount
+  const key = { part: 0, lane: 1 }
+  await createSlots(crew.admin, 'slots', [key], new Map())
+  assert.equal(await slots(), 2)
+  // At the very moment of the deletion: the runner waits for its end.
+  const deleting = await crew.admin.connect()
+  await deleting.query(`begin`)
+  await deleting.query(`select from subscription where name = 'slots' for update`)
+  await deleting.query(`delete from slot where subscription = 'slots'`)
+  const late = Promise.all([
+    createSlots(crew.admin, 'slots', [key], new Map()),
+    createSlotsOfLanes(crew.admin, [{ part: 0, lane: 2 }]),
+  ])
+  await eventually('both wait', async () => {
+    const waiting = await crew.admin.query(
+      `select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%for key share of sub%'`,
+    )
+    return waiting.rowCount === 2
+  })
+  await deleting.query(`delete from subscription where name = 'slots'; commit`)
+  deleting.release()
+  await late
+  assert.equal(await slots(), 0)
+  await createSlots(crew.admin, 'slots', [key], new Map())
+  assert.equal(await slots(), 0)
+})
+
+test('members that were gone for a day stayed for ever where only programs of others came', async () => {
+  await crew.admin.query(
+    `insert into member (subscription, member, state, lease_until, build)
+     select 'gone', gen_random_uuid(), 'stopping', now() - days * interval '1 day', 'remote'
+       from unnest(array[0.5, 2, 3]) as ago (days)`,
+  )
+  const members = async () => (await crew.admin.query(`select from member where subscription = 'gone'`)).rowCount
+  const setup = { name: 'gone', mode: 'remote', kinds: ['course'], startsAt: 'now', parts: 1 } as const
+  await registerSubscription(crew.admin, setup, async () => new Map())
+  assert.equal(await members(), 1)
 })
 
 test('a replay from a moment begins at the first entry that became readable then', async () => {

@@ -64,6 +64,8 @@ export async function listSubscriptions(pool: pg.Pool): Promise<KnownSubscriptio
 /** Its slots, members and set-aside streams go with it; what it wrote stays, and so do skips and the audit. */
 export function deleteSubscription(pool: pg.Pool, deed: Deed): Promise<boolean> {
   return inTransaction(pool, async (transaction) => {
+    // Nobody makes slots of it from here on (`createSlots`).
+    await transaction.query('select from subscription where name = $1 for update', [deed.subscription])
     // Waits for transactions that hold a slot; those that come after find no row.
     await transaction.query(
       `select part

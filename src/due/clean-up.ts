@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import { forgetDeadMembers } from '#crew/slots.ts'
 import { partsDefault } from '#domain/parts.ts'
 
 /*
  * Superseded orders of exercises that no assignment was made from, and calculations handed out long ago, go after a
  * month (scheduler.md §8.5), and so do matrices that no receipt and no assignment names (design D24). Receipts go when
- * nobody asks for them any more. A sweep takes one part after the other; any number of processes may sweep.
+ * nobody asks for them any more, and members of subscriptions when they are long gone. A sweep takes one part after the
+ * other; any number of processes may sweep.
  */
 export interface CleanUpOptions {
   readonly keepDays: number
@@ -49,6 +51,8 @@ export async function cleanUpPart(pool: pg.Pool, part: number, options: CleanUpO
          limit $3))`,
     values,
   )
+  // They have no part: once a sweep.
+  if (part === 0) await forgetDeadMembers(pool)
   const receipts = await removeReceipts(pool, part, options)
   // Afterwards: what a receipt named may go with it.
   const matrices = await emptyMatrices(pool, part, options)

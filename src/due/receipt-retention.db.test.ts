@@ -47,6 +47,16 @@ test('more receipts than one statement removes are gone after one visit to their
   await pool.query('truncate pick_receipt')
 })
 
+test('instances of programs that never came again stayed among the members of their subscription', async () => {
+  await pool.query(
+    `insert into member (subscription, member, state, lease_until, build)
+     select 'grades', gen_random_uuid(), 'working', now() - days * interval '1 day', 'remote'
+       from unnest(array[0.5, 2]) as ago (days)`,
+  )
+  await cleanUpPart(pool, 0, cleanUpDefaults)
+  assert.equal((await pool.query(`select from member where subscription = 'grades'`)).rowCount, 1)
+})
+
 test('a matrix stays as long as a receipt of a CLUE names it', async () => {
   await pool.query(
     `insert into ecosystem_matrix (part, ecosystem, matrix, created_at, superseded_at, in_use_from, q_ids, c_ids, d_data,

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { blockedCommand } from './blocked.ts'
+import { deleteCommand } from './delete.ts'
 import { laneCommand } from './lane.ts'
 import { lanesCommand } from './lanes.ts'
 import { parkedCommand } from './parked.ts'
@@ -30,6 +31,7 @@ for courses that a reader could not follow, "lanes" for very busy courses. Comma
     subscriptionsCommand(tools),
     pauseCommand(tools),
     resumeCommand(tools),
+    deleteCommand(tools),
     parkedCommand(tools),
     retryCommand(tools),
     skipCommand(tools),

@@ -232,6 +232,21 @@ test('replay gives a course again, or everything; what the server folds itself i
   await assert.rejects(run('replay', 'own', ...by), /the server's own/)
 })
 
+test('a subscription that nobody needs any more could not be deleted', async () => {
+  await setAside('done with', newCourse())
+  const would = /"done with" would be forgotten \(running instances: 1, behind: 0, set aside: 1\)/
+  await assert.rejects(run('delete', 'done with', ...by), would)
+  assert.match(await run('subscriptions'), /^done with +remote/m)
+  await assert.rejects(run('delete', 'done with', '--yes'), /--reason/)
+  assert.equal(await run('delete', 'done with', '--yes', ...by), 'done with is deleted\n')
+  assert.doesNotMatch(await run('subscriptions'), /done with/)
+  assert.deepEqual(await audits('done with'), ['delete ada a test'])
+  await assert.rejects(run('delete', 'done with', '--yes', ...by), /there is no subscription "done with"/)
+  const embedded = { name: 'the server', kinds: ['course'], mode: 'embedded', startsAt: 'beginning' } as const
+  await registerSubscription(pool, embedded, () => log.laneHeads())
+  await assert.rejects(run('delete', 'the server', '--yes', ...by), /the server's own/)
+})
+
 test('mistakes are named before anything is changed', async () => {
   await assert.rejects(run('pause', 'nobody', ...by), /there is no subscription "nobody"/)
   await assert.rejects(run('status', 'not-a-uuid'), /must be a uuid/)
