@@ -151,19 +151,21 @@ test('a fold held the gates of all parts of its group, and waited for them witho
   for (const course of [before!, held]) assert.equal((await read(course)).length, 10)
 })
 
+/** As it is when a process dies between two transactions of a long fold. */
+async function leaveUnfolded(course: Uuid): Promise<void> {
+  await given.log.append([responseOf(course, 1)])
+  await given.pool.query(
+    `insert into segment
+     select coalesce((select max(position) from segment s where s.part = p.part and s.lane = 0), 0) + 1, now(), stream, 1,
+       part, 0, 1::int2, types, body
+     from pending p where stream = $1`,
+    [course],
+  )
+}
+
 test('what is left unfolded behind a held gate did not keep others from being folded', async () => {
   const [held, [free]] = [heldCourse(), freeCourses()]
-  for (const course of [held, free!]) {
-    await given.log.append(responses(course, 3).slice(1))
-    // As it is when a process dies between two transactions of a long fold.
-    await given.pool.query(
-      `insert into segment
-       select coalesce((select max(position) from segment s where s.part = p.part and s.lane = 0), 0) + 1, now(), stream, 1,
-         part, 0, 1::int2, types, body
-       from pending p where stream = $1`,
-      [course],
-    )
-  }
+  for (const course of [held, free!]) await leaveUnfolded(course)
   const release = await hold()
   await foldContiguous(given.pool)
   assert.deepEqual([await waitingRuns(held), await waitingRuns(free!)], [1, 0])
@@ -251,6 +253,10 @@ test('a process of the version before, which names bins, waits for the gate of a
   await release()
   await given.pool.query(before)
   assert.deepEqual(await read(course), [0])
+  const left = heldCourse()
+  await leaveUnfolded(left)
+  await given.pool.query(`call fold_pending('{${heldPart % 16}}', '{${heldPart}}', '{${left}}', 9)`)
+  assert.deepEqual(await read(left), [0, 1])
 })
 
 /*
