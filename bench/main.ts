@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { onSignal } from '#platform/shutdown.ts'
 import { append } from './append.ts'
 import { clues } from './clues.ts'
 import { due } from './due.ts'
@@ -163,7 +164,10 @@ bench(
   .addHelpText('after', soakHelp)
   .action(async (options) => {
     const interrupting = new AbortController()
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupting.abort())
+    onSignal(
+      () => interrupting.abort(),
+      () => process.exit(130),
+    )
     printLine(await soak({ ...options, interrupted: interrupting.signal }))
   })
 
@@ -171,14 +175,15 @@ let isInterrupted = false
 program.hook('preAction', (_, command) => {
   // Ends by itself, and prints what it saw.
   if (command.name() === 'soak') return
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, async () => {
+  onSignal(
+    async () => {
       isInterrupted = true
       process.stderr.write('bench: interrupted, removing what it started\n')
       await removeLeftovers()
       process.exit(130)
-    })
-  }
+    },
+    () => process.exit(130),
+  )
 })
 
 program.parseAsync().catch((error: unknown) => {

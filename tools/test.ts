@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { migrate, readMigrations } from '#operate/migrate.ts'
+import { onSignal } from '#platform/shutdown.ts'
 import { makeTemplate, startTestCluster } from '#platform/test-database.ts'
 import { notRun, readMap } from './streams-map.ts'
 
@@ -24,13 +25,13 @@ const reporters = [
 
 /** Ctrl-C: what runs is ended, and the cluster goes with its folder; a second one ends at once. */
 const interrupting = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
+onSignal(
+  (signal) => {
     process.exitCode = 128 + constants.signals[signal]
-    if (interrupting.signal.aborted) process.exit()
     interrupting.abort()
-  })
-}
+  },
+  () => process.exit(),
+)
 
 function run(program: string, words: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<number> {
   const child = spawn(program, words, { stdio: 'inherit', env: environment, signal: interrupting.signal })

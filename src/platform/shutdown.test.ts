@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createShutdown } from './shutdown.ts'
+import { createShutdown, onSignal } from './shutdown.ts'
 
 test('the step registered last stops first, and one that fails does not hold up the next', async () => {
   const said: string[] = []
@@ -40,6 +40,22 @@ test('stopping waits for what was opened meanwhile', async () => {
   })
   await stopped
   assert.ok(isClosed)
+})
+
+test('a second signal counts when it is no echo of the first', (context) => {
+  let nowMs = 0
+  context.mock.method(performance, 'now', () => nowMs)
+  const heard: string[] = []
+  const before = process.listeners('SIGINT').length
+  onSignal(
+    (signal) => heard.push(signal),
+    () => heard.push('again'),
+  )
+  for (nowMs of [0, 1, 1900, 2100, 9000]) process.emit('SIGINT')
+  assert.deepEqual(heard, ['SIGINT', 'again', 'again'])
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const listener of process.listeners(signal).slice(before)) process.off(signal, listener)
+  }
 })
 
 async function turns(count: number): Promise<void> {

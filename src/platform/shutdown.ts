@@ -65,13 +65,30 @@ async function runStep(step: Step, say: (line: string) => void): Promise<void> {
 /** Connects SIGTERM and SIGINT; resolves with the exit code once everything is stopped. */
 export function stopOnSignal(shutdown: Shutdown): Promise<number> {
   return new Promise((done) => {
-    let signals = 0
-    const onSignal = (signal: string): void => {
-      signals += 1
-      if (signals > 1) done(1)
-      else void shutdown.stop(signal).then(() => done(0))
-    }
-    process.on('SIGTERM', () => onSignal('SIGTERM'))
-    process.on('SIGINT', () => onSignal('SIGINT'))
+    onSignal(
+      (signal) => void shutdown.stop(signal).then(() => done(0)),
+      () => done(1),
+    )
   })
+}
+
+/**
+ * A Ctrl-C reaches a program that npm started twice: from the terminal, and from npm, which passes it on. So what comes
+ * within this time of the first signal is no second one.
+ */
+const sameSignalMs = 2000
+
+/** Calls `first` at the first SIGTERM or SIGINT, and `again` at each one that somebody sends because it lasts. */
+export function onSignal(first: (signal: 'SIGINT' | 'SIGTERM') => void, again: () => void): void {
+  let firstMs: number | undefined
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (firstMs !== undefined) {
+        if (performance.now() - firstMs > sameSignalMs) again()
+        return
+      }
+      firstMs = performance.now()
+      first(signal)
+    })
+  }
 }

@@ -169,6 +169,25 @@ describe('one data folder through starts, stops and kills', { concurrency: false
     assert.ok(!databaseRuns(), 'the database still runs')
   })
 
+  test('Ctrl-C on npm, which the program hears twice, ended it at once and left its database running', async () => {
+    const words = ['run', 'biglearn', '--', 'start', '--port', String(port), '--data', join(folder, 'data'), '--empty']
+    const running = follow(spawn('npm', words, options({})))
+    await untilReady(running)
+    process.kill(-(running.child.pid ?? 0), 'SIGINT')
+    await running.exited
+    await until(() => !databaseRuns())
+    assert.ok(!databaseRuns(), 'the database still runs')
+  })
+
+  test('a second signal of the same moment is not taken for impatience', async () => {
+    const running = await start()
+    running.child.kill('SIGINT')
+    await until(() => running.output().includes('stopping (SIGINT)'))
+    running.child.kill('SIGINT')
+    assert.equal(await running.exited, 0)
+    assert.ok(!databaseRuns(), 'the database still runs')
+  })
+
   test('a data folder of another PostgreSQL is refused with the next step', async () => {
     await writeFile(join(folder, 'data', 'postgres', 'PG_VERSION'), '15\n')
     const running = run(['start', '--port', String(port), '--data', join(folder, 'data'), '--empty'])
