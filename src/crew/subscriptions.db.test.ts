@@ -45,7 +45,7 @@ test('a deleted subscription does nothing any more, and its runner ends in peace
   assert.equal(await deleteSubscription(crew.admin, deed('deleted')), false)
 })
 
-test('a runner that had not heard of it made slots of a deleted subscription again', async () => {
+test('a runner that had not heard of it made slots of a deleted subscription again', async (t) => {
   const setup = { name: 'slots', mode: 'remote', kinds: ['course'], startsAt: 'beginning', parts: 1 } as const
   await registerSubscription(crew.admin, setup, async () => new Map())
   const slots = async () => (await crew.admin.query(`select from slot where subscription = 'slots'`)).rowCount
@@ -54,6 +54,7 @@ test('a runner that had not heard of it made slots of a deleted subscription aga
   assert.equal(await slots(), 2)
   // At the very moment of the deletion: the runner waits for its end.
   const deleting = await crew.admin.connect()
+  t.after(() => deleting.release(true))
   await deleting.query(`begin`)
   await deleting.query(`select from subscription where name = 'slots' for update`)
   await deleting.query(`delete from slot where subscription = 'slots'`)
@@ -69,7 +70,6 @@ test('a runner that had not heard of it made slots of a deleted subscription aga
     return waiting.rowCount === 2
   })
   await deleting.query(`delete from subscription where name = 'slots'; commit`)
-  deleting.release()
   await late
   assert.equal(await slots(), 0)
   await createSlots(crew.admin, 'slots', [key], new Map())
