@@ -200,6 +200,7 @@ test('a database by DATABASE_URL was given a demonstration course, and nobody to
   const database = await createTestDatabase(async () => undefined)
   context.after(() => database.drop())
   const running = run(['start', '--port', String(port)], { DATABASE_URL: database.url })
+  context.after(() => running.child.kill('SIGKILL'))
   await untilReady(running)
   await until(() => /Three things/.test(running.output()))
   const { host, pathname, password } = new URL(database.url)
