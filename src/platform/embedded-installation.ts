@@ -40,7 +40,10 @@ export async function findInstallation(where: Where, say: (line: string) => void
   if (process.getuid?.() !== 0) return here
   // Root's own files can serve in any folder when root is mapped to another user in a namespace of its own.
   const unshare = ['unshare', '--user', '--map-user=1000', '--map-group=1000']
-  if ((await command([...unshare, 'true'])).code === 0) return { ...here, prefix: unshare }
+  const probe = await command([...unshare, 'true'])
+  if (probe.code === 0) return { ...here, prefix: unshare }
+  // A Ctrl-C may still reach it in its first moment, and says nothing of what is forbidden.
+  if (probe.wasKilled) throw new Error('the start of the embedded PostgreSQL was interrupted')
   const installation = await asOtherUser(native, where)
   say(
     `PostgreSQL does not run as root and user namespaces are forbidden here: its data is kept in ${installation.folder}`,
@@ -90,6 +93,8 @@ const keptMemory = { MALLOC_TRIM_THRESHOLD_: '8388608', MALLOC_MMAP_THRESHOLD_: 
 
 export interface CommandResult {
   readonly code: number
+  /** By a signal. */
+  readonly wasKilled: boolean
   readonly output: string
 }
 
@@ -121,11 +126,11 @@ function command(words: readonly string[], killing?: AbortSignal): Promise<Comma
     let output = ''
     child.stdout.on('data', (chunk) => (output += chunk))
     child.stderr.on('data', (chunk) => (output += chunk))
-    child.on('error', (error) => end({ code: 127, output: error.message }))
+    child.on('error', (error) => end({ code: 127, wasKilled: false, output: error.message }))
     child.on('exit', (code) => {
       child.stdout.destroy()
       child.stderr.destroy()
-      end({ code: code ?? 1, output: output.trim() })
+      end({ code: code ?? 1, wasKilled: code === null, output: output.trim() })
     })
   })
 }

@@ -103,6 +103,18 @@ describe('root where user namespaces are forbidden', { skip: !isRoot, concurrenc
     assert.ok(!existsSync(first.folder))
   })
 
+  test('a Ctrl-C that ended the first look was taken for a machine that forbids namespaces', async (context) => {
+    const killed = await mkdtemp(join(tmpdir(), 'biglearn-killed-'))
+    const earlier = process.env['PATH']
+    context.after(async () => {
+      process.env['PATH'] = earlier
+      await rm(killed, { recursive: true, force: true })
+    })
+    await writeFile(join(killed, 'unshare'), '#!/bin/sh\nkill -INT $$\n', { mode: 0o755 })
+    process.env['PATH'] = `${killed}:${path}`
+    await assert.rejects(start('data'), /was interrupted/)
+  })
+
   test('a copy of the binaries that was interrupted was used for ever', async () => {
     const dataDir = join(folder, 'data')
     await mkdir(dataDir)

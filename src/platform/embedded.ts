@@ -116,6 +116,7 @@ async function makeCluster(installation: Installation, passwordFile: string, sig
   const left = (await readdir(folder)).filter((name) => name === 'postgres' || name.startsWith('postgres.new-'))
   for (const name of left) await rm(join(folder, name), { recursive: true, force: true })
   const unfinished = `${cluster}.new-${randomBytes(6).toString('hex')}`
+  signal?.throwIfAborted()
   const password = randomBytes(24).toString('base64url')
   await writeFile(passwordFile, password, { mode: 0o600 })
   // The server's user may not be able to read ours.
@@ -124,8 +125,8 @@ async function makeCluster(installation: Installation, passwordFile: string, sig
   if (owner !== undefined) await chown(passwordForServer, owner, owner)
   const options = ['-U', 'postgres', '--encoding=UTF8', '--locale=C', '--auth=scram-sha-256']
   const words = ['-D', unfinished, ...options, `--pwfile=${passwordForServer}`]
-  signal?.throwIfAborted()
   try {
+    signal?.throwIfAborted()
     const result = await run(installation, 'initdb', words, signal)
     signal?.throwIfAborted()
     if (result.code !== 0) throw new ConfigurationError(`initdb failed: ${result.output}`, 'is the folder writable?')
