@@ -61,7 +61,7 @@ async function startAll(options: StartOptions, shutdown: Shutdown, say: (line: s
   const isGiven = given !== undefined && given !== ''
   const database = isGiven ? givenDatabase(given, say) : await openEmbedded(options, shutdown, say)
   if (shutdown.isStopping) return
-  const applied = await migrate(database.url, await readMigrations())
+  const applied = await migrate(database.url, await readMigrations(), say)
   if (applied.length > 0) say(`database prepared (${applied.length} migrations)`)
   if (shutdown.isStopping) return
   const application = await startApplication(
@@ -101,7 +101,7 @@ function givenDatabase(given: string, say: (line: string) => void): Database {
   return { url }
 }
 
-/** `biglearn at db.example:5432`, without its secrets. */
+/** Name and addresses, without its secrets. */
 function nameOf(url: string): string {
   const [first, ...others] = addressesOf(url).map((address) => new URL(address))
   const name = decodeURIComponent(first?.pathname.slice(1) ?? '')

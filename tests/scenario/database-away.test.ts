@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, string>> = {
   'streams retry': `learning ${uuid} --reason test`,
   'streams skip': `learning ${uuid} --number 1 --reason test`,
   'streams replay': 'learning --reason test',
+  'streams delete': 'reports --reason test --yes',
   'streams lanes': '',
   'streams lane': `${uuid} auto --reason test`,
   'experiments create': 'autumn --unit course --kind pe --arm biglearn_sparfa --arm local_query',
