@@ -24,6 +24,7 @@ export interface JudgedAnswer {
 export interface JudgedAnswers {
   /** In order of recording, each event once. */
   readonly judged: readonly JudgedAnswer[]
+  /** The one answer of each exercise group that counts. */
   readonly counted: CountedAnswers
   /** Exercise group → when the next withheld answer to it becomes visible. */
   readonly withheld: ReadonlyMap<Uuid, Instant>

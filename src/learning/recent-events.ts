@@ -1,7 +1,7 @@
 import type { Uuid } from '#domain/ids.ts'
 
 /**
- * The newest events of all courses together, each as a hash and its number: 16 bytes or so an event, the same for many
+ * The newest events of all courses together, each as a hash and its number: 17 bytes or so an event, the same for many
  * small courses as for a large one. There are two generations; when the young one is full, the old one is let go. So at
  * least `eventsKept` events are remembered and at most twice as many.
  */

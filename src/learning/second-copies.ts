@@ -25,7 +25,7 @@ export interface SecondCopyOptions {
   /** Told of a copy that stays, because it replaced state and what it is a copy of did not. */
   readonly onKept?: (copy: StoredEvent, first: number) => void
   readonly parts?: number
-  /** Events remembered over all courses together: so many at least, twice as many at most, up to 16 bytes each. */
+  /** Events remembered over all courses together: so many at least, twice as many at most, 17 bytes each. */
   readonly eventsKept?: number
 }
 

@@ -95,9 +95,8 @@ export function isLockTimeout(error: unknown): boolean {
 export class GateHeld extends Error {
   readonly code = lockTimeout
   constructor(parts: readonly number[]) {
-    super(
-      `somebody else held gates of the log for too long: ${parts.length === 0 ? 'free by now' : `parts ${parts.join(', ')}`}`,
-    )
+    const which = parts.length === 0 ? '' : `: parts ${parts.join(', ')}`
+    super(`somebody else held gates of the log for too long${which}`)
     this.name = 'GateHeld'
   }
 }
