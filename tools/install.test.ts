@@ -5,8 +5,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { eventually } from '#platform/test-eventually.ts'
 
 /*
  * `tools/install.mjs` in a small project of its own, whose packages are folders beside it: nothing is downloaded.
@@ -50,14 +50,6 @@ async function npmThat(body: string): Promise<NodeJS.ProcessEnv> {
   return { npm_execpath: file }
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + 60_000
-  while (!isSo()) {
-    assert.ok(performance.now() < deadline, 'it did not happen')
-    await sleep(10)
-  }
-}
-
 test('an environment that omits packages left out what the start needs, and the stamp hid it', async () => {
   for (const name of ['needed', 'built-with', 'per-platform']) {
     await mkdir(join(project, name))
@@ -97,7 +89,7 @@ test('Ctrl-C during an install was told as a trouble of the network', async () =
   const npm = await npmThat(`writeFileSync('runs', ''); setInterval(() => undefined, 1000)`)
   for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
     const installing = install(npm)
-    await until(() => existsSync(join(project, 'runs')))
+    await eventually('npm runs', () => existsSync(join(project, 'runs')))
     process.kill(-(installing.child.pid ?? 0), signal)
     assert.equal(await installing.exited, code)
     assert.doesNotMatch(installing.output(), /registry/)
@@ -113,9 +105,9 @@ test('a second install waits for the first, and says so', async () => {
     while (!existsSync('go-on')) await new Promise((done) => setTimeout(done, 10))
     mkdirSync('node_modules', { recursive: true })`)
   const first = install(npm)
-  await until(() => existsSync(join(project, 'runs')))
+  await eventually('npm runs', () => existsSync(join(project, 'runs')))
   const second = install(npm)
-  await until(() => second.output().includes('Another install is under way'))
+  await eventually('the second waits', () => second.output().includes('Another install is under way'))
   await writeFile(join(project, 'go-on'), '')
   assert.deepEqual(await Promise.all([first.exited, second.exited]), [0, 0])
   assert.equal(await readFile(join(project, 'runs'), 'utf8'), 'once')

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { processesOf } from '../tests/support/processes.ts'
 
 /** `npm test` on a test file of our own, interrupted: its cluster, a folder in the temporary one, must go. */
 let folder = ''
@@ -49,14 +50,8 @@ describe('an interrupted test run left its cluster running', () => {
         process.kill(signal === 'SIGINT' ? -(child.pid ?? 0) : (child.pid ?? 0), signal)
         assert.equal(await exited, code, output)
         assert.deepEqual(await clusters(), [])
-        assert.deepEqual(await processesNaming(folder), [])
+        assert.deepEqual(await processesOf(folder), [])
       })
     }
   }
 })
-
-async function processesNaming(text: string): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
-  return commands.filter((command) => command.includes(text))
-}

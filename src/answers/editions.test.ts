@@ -1,9 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { indexMaps } from '#choose/mapping.ts'
+import { indexMaps, type Mapping } from '#choose/mapping.ts'
 import { book, groupOf, id } from '#choose/test-book.ts'
+import type { Ecosystem } from '#domain/ecosystem.ts'
 import type { Uuid } from '#domain/ids.ts'
-import { openEditions } from './editions.ts'
+import { type Editions, openEditions } from './editions.ts'
+
+/** Of these books, which are related as `now` says. */
+function editionsOf(
+  books: ReadonlyMap<Uuid, Ecosystem>,
+  now: () => { readonly sharing: readonly Uuid[]; readonly mapping: Mapping },
+): Editions {
+  return openEditions({
+    ecosystem: async (ecosystem) => books.get(ecosystem),
+    ecosystemsSharingGroups: async () => now().sharing,
+    ecosystemsOfContainers: async () => new Map(),
+    mapping: async () => now().mapping,
+  })
+}
 
 test('an edition is the same object until another edition is related to it or the maps are others', async () => {
   const books = new Map(
@@ -11,12 +25,7 @@ test('an edition is the same object until another edition is related to it or th
   )
   let mapping = indexMaps([])
   let sharing: readonly Uuid[] = [id('E1')]
-  const editions = openEditions({
-    ecosystem: async (ecosystem) => books.get(ecosystem),
-    ecosystemsSharingGroups: async () => sharing,
-    ecosystemsOfContainers: async () => new Map(),
-    mapping: async () => mapping,
-  })
+  const editions = editionsOf(books, () => ({ sharing, mapping }))
   const first = await editions.edition(id('E1'))
   assert.equal(await editions.edition(id('E1')), first)
   sharing = [id('E1')]
@@ -36,12 +45,7 @@ test('a related book that arrives after the map that names it is taken in', asyn
   const books = new Map([[id('E1'), book('E1', { A: { pool: ['x1'] } })]])
   const mapping = indexMaps([{ from: id('E2'), to: id('E1'), images: new Map([[id('B'), id('A')]]) }])
   let sharing: readonly Uuid[] = [id('E1')]
-  const editions = openEditions({
-    ecosystem: async (ecosystem) => books.get(ecosystem),
-    ecosystemsSharingGroups: async () => sharing,
-    ecosystemsOfContainers: async () => new Map(),
-    mapping: async () => mapping,
-  })
+  const editions = editionsOf(books, () => ({ sharing, mapping }))
   const early = await editions.edition(id('E1'))
   assert.deepEqual(early?.related, [id('E1'), id('E2')])
   assert.equal(early?.groupOf(id('x2')), undefined)

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { partOf } from '#domain/parts.ts'
+import { eventually } from '#platform/test-eventually.ts'
 import { systemTime } from '#platform/time.ts'
 import { pauseSubscription, replayStream, resetSubscription, resumeSubscription } from './control.ts'
 import { readLag, readProgress, waitUntilApplied } from './progress.ts'
-import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
+import { recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
 let crew: TestCrew

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { eventually } from '#platform/test-eventually.ts'
 import type { Guards } from './guards.ts'
-import { eventually, faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
+import { faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
 let crew: TestCrew

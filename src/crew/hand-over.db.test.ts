@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toUuid, type Uuid } from '#domain/ids.ts'
+import { eventually } from '#platform/test-eventually.ts'
 import { listSetAside, replayStream, retryStream } from './control.ts'
 import { createSlotsOfLanes, registerSubscription } from './slots.ts'
-import { eventually, faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
+import { faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
 /** Streams that change lanes while lanes are as far as they like (streams.md §4.4); all in part 0. */

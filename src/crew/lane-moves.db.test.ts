@@ -6,11 +6,12 @@ import { toUuid, type Uuid } from '#domain/ids.ts'
 import type { OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { createCourseOf, eventOf, uuidOf } from '#log/sample-events.ts'
+import { eventually } from '#platform/test-eventually.ts'
 import { listSetAside } from './control.ts'
 import { decideLane } from './lanes.ts'
 import { RemoteSubscriptions } from './remote.ts'
 import { confirmRemote } from './remote-confirm.ts'
-import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
+import { recording, TestCrew, upTo } from './test-crew.ts'
 import { coursesOfPart, handOverPart } from './test-hand-over.ts'
 
 let crew: TestCrew

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openLog } from '#log/open.ts'
 import { createCourseOf, eventOf, uuidOf } from '#log/sample-events.ts'
+import { eventually } from '#platform/test-eventually.ts'
 import type { Subscription } from './subscription.ts'
-import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
+import { recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
 /* Scenarios of streams.md §6 about several consumers, by their numbers (docs/streams-tests.md). */

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
+import { eventually } from '#platform/test-eventually.ts'
 import { listSetAside, replayStream, retryStream, skipEvent } from './control.ts'
 import { blockedAtOnce, blockedPauseMs, inPlacePausesMs } from './failure.ts'
 import { type Subscription, WaitsForStream } from './subscription.ts'
-import { eventually, faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
+import { faultyPool, recording, TestCrew, upTo } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
 let crew: TestCrew
@@ -166,49 +167,43 @@ function threeOfEachPart(parts: number): Uuid[] {
   return found.flat()
 }
 
-test('[S64] when everything fails nobody is parked, and lanes go on where they were', async () => {
+/** Twelve streams with one effect each, whose dependency is down then; `mend` waits for the second ones. */
+async function brokenDependency(name: string) {
   const lanes = new TestLanes(4)
   const streams = threeOfEachPart(4)
-  const switches = { isDown: false }
-  const subscription = recording('dependency', () => {
-    if (switches.isDown) throw new Error('the dependency is down')
+  let isDown = false
+  const subscription = recording(name, () => {
+    if (isDown) throw new Error('the dependency is down')
   })
   const runner = await crew.run(subscription, lanes)
   for (const stream of streams) lanes.add(stream)
-  await eventually('the good times', async () => (await crew.effects('dependency')).size === 12)
-  switches.isDown = true
+  await eventually('the good times', async () => (await crew.effects(name)).size === 12)
+  isDown = true
+  const mend = async (): Promise<void> => {
+    isDown = false
+    await eventually('all of it', async () => [...(await crew.effects(name)).values()].every((all) => all.length === 2))
+    assert.equal(runner.status().breaker, 'closed')
+  }
+  return { lanes, streams, runner, mend }
+}
+
+test('[S64] when everything fails nobody is parked, and lanes go on where they were', async () => {
+  const { lanes, streams, runner, mend } = await brokenDependency('dependency')
   for (const stream of streams) lanes.add(stream)
   await eventually('the breaker opens', () => runner.status().breaker !== 'closed')
   await new Promise((done) => setTimeout(done, 1500))
   assert.deepEqual(await listSetAside(crew.admin, 'dependency', 20), [])
-  switches.isDown = false
-  await eventually('all of it', async () =>
-    [...(await crew.effects('dependency')).values()].every((all) => all.length === 2),
-  )
-  assert.equal(runner.status().breaker, 'closed')
+  await mend()
   for (const stream of streams) assert.deepEqual(await numbers('dependency', stream), [0, 1])
 })
 
 test('streams that were set aside stood still until the next event when they had opened the breaker', async () => {
-  const lanes = new TestLanes(4)
-  const streams = threeOfEachPart(4)
-  const switches = { isDown: false }
-  const subscription = recording('quiet', () => {
-    if (switches.isDown) throw new Error('the dependency is down')
-  })
-  const runner = await crew.run(subscription, lanes)
-  for (const stream of streams) lanes.add(stream)
-  await eventually('the good times', async () => (await crew.effects('quiet')).size === 12)
-  switches.isDown = true
+  const { lanes, streams, runner, mend } = await brokenDependency('quiet')
   for (const stream of streams) {
     assert.ok(await replayStream(crew.admin, lanes, deed('quiet'), { kind: 'course', stream, parts: 4 }, 0))
   }
   await eventually('the breaker opens', () => runner.status().breaker !== 'closed')
-  switches.isDown = false
-  await eventually('all of it', async () =>
-    [...(await crew.effects('quiet')).values()].every((all) => all.length === 2),
-  )
-  assert.equal(runner.status().breaker, 'closed')
+  await mend()
 })
 
 /** A run is passed over because its course is set aside, while the course joins again before the pass locks. */

@@ -3,10 +3,11 @@ import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { eventWith } from '#domain/events.ts'
 import type { LaneEntry } from '#log/log.ts'
+import { eventually } from '#platform/test-eventually.ts'
 import { resetSubscription } from './control.ts'
 import { createSlots, createSlotsOfLanes, registerSubscription } from './slots.ts'
 import { deleteSubscription, listSubscriptions, positionsAt } from './subscriptions.ts'
-import { eventually, recording, TestCrew } from './test-crew.ts'
+import { recording, TestCrew } from './test-crew.ts'
 import { newStream, TestLanes } from './test-lanes.ts'
 
 let crew: TestCrew

@@ -7,7 +7,8 @@ import type { Uuid } from '#domain/ids.ts'
 import type { OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { courseOf, responseOf } from '#log/sample-events.ts'
-import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
+import { eventually } from '#platform/test-eventually.ts'
+import { recording, TestCrew, upTo } from './test-crew.ts'
 
 /* Real processes on the real log: one is killed, or frozen and woken, under load. Default lease of 5 s. */
 let crew: TestCrew

@@ -7,7 +7,8 @@ import type { OpenedLog } from '#log/log.ts'
 import { openLog } from '#log/open.ts'
 import { courseOf, responseOf } from '#log/sample-events.ts'
 import { openWakeUps, type WakeUps } from '#log/wake-ups.ts'
-import { eventually, recording, TestCrew, upTo } from './test-crew.ts'
+import { eventually } from '#platform/test-eventually.ts'
+import { recording, TestCrew, upTo } from './test-crew.ts'
 
 /* Two processes with a log each: one appends, the other one consumes (streams.md §4.7, W1 to W3). */
 let crew: TestCrew

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Uuid } from '#domain/ids.ts'
 import { partOf } from '#domain/parts.ts'
+import { eventually } from '#platform/test-eventually.ts'
 import { balanceLanes, laneWindowSeconds, readLaneOwners, setLanePolicy } from './lane-balance.ts'
 import { ownLanesMax } from './lane-policy.ts'
 import { courseOf, createCourseOf, eventOf, uuidOf } from './sample-events.ts'
@@ -162,7 +162,7 @@ test('two decisions at once do not both get the last own lane of a part', { time
   await holder.query('begin')
   await holder.query('select hold_gates(array[10::int2])')
   const asked = Promise.allSettled(courses.slice(0, 2).map(dedicate))
-  await until(async () => (await lockWaiters()) === 2)
+  await eventually('both wait', async () => (await lockWaiters()) === 2)
   await holder.query('rollback')
   holder.release()
   assert.deepEqual((await asked).map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
@@ -173,10 +173,6 @@ async function lockWaiters(): Promise<number> {
     `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
   )
   return found.rowCount ?? 0
-}
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await sleep(10)
 }
 
 test('a part has no more than sixteen own lanes, whoever asks', async () => {

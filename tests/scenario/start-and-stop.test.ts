@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test'
 import pg from 'pg'
 import { freePort } from '#platform/embedded.ts'
 import { createTestDatabase } from '#platform/test-database.ts'
+import { eventually } from '#platform/test-eventually.ts'
 
 /*
  * `biglearn start` as real processes with a real embedded database: up, stopped by each kind of signal, killed, started
@@ -175,14 +176,13 @@ describe('one data folder through starts, stops and kills', { concurrency: false
     await untilReady(running)
     process.kill(-(running.child.pid ?? 0), 'SIGINT')
     await running.exited
-    await until(() => !databaseRuns())
-    assert.ok(!databaseRuns(), 'the database still runs')
+    await eventually('the database has ended', () => !databaseRuns())
   })
 
   test('a second signal of the same moment is not taken for impatience', async () => {
     const running = await start()
     running.child.kill('SIGINT')
-    await until(() => running.output().includes('stopping (SIGINT)'))
+    await eventually('it is stopping', () => running.output().includes('stopping (SIGINT)'))
     running.child.kill('SIGINT')
     assert.equal(await running.exited, 0)
     assert.ok(!databaseRuns(), 'the database still runs')
@@ -202,7 +202,7 @@ test('a database by DATABASE_URL was given a demonstration course, and nobody to
   const running = run(['start', '--port', String(port)], { DATABASE_URL: database.url })
   context.after(() => running.child.kill('SIGKILL'))
   await untilReady(running)
-  await until(() => /Three things/.test(running.output()))
+  await eventually('the welcome', () => /Three things/.test(running.output()))
   const { host, pathname, password } = new URL(database.url)
   assert.match(running.output(), new RegExp(`using the database ${pathname.slice(1)} at ${host} `))
   assert.match(running.output(), new RegExp(`\nDatabase: ${pathname.slice(1)} at ${host}, by DATABASE_URL \\(no demo`))
@@ -279,11 +279,6 @@ describe('what can not work is said with the next step', () => {
     assert.match(running.output(), /an address such as http:/)
   })
 })
-
-async function until(isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + 60_000
-  while (!isSo() && performance.now() < deadline) await new Promise((done) => setTimeout(done, 20))
-}
 
 async function query(url: string, text: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url })

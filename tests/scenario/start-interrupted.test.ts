@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { createTestDatabase } from '#platform/test-database.ts'
+import { processesOf } from '../support/processes.ts'
 
 /*
  * `biglearn start` that is told to stop before it is up: wherever it is, it ends, and no process of its database stays.
@@ -50,24 +51,6 @@ function start(environment: NodeJS.ProcessEnv = {}): Starting {
     return how
   }
   return { child, output: () => output, ended }
-}
-
-interface Process {
-  readonly pid: number
-  readonly command: string
-}
-
-/** Those that name the folder in their command, or work in it, as those of PostgreSQL do. */
-async function processesOf(data: string): Promise<Process[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const all = await Promise.all(
-    pids.map(async (pid) => ({
-      pid: Number(pid),
-      command: (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' '),
-      cwd: await readlink(`/proc/${pid}/cwd`).catch(() => ''),
-    })),
-  )
-  return all.filter(({ command, cwd }) => command.includes(data) || cwd.startsWith(data))
 }
 
 /** Until `isThere`, or the start is over: a machine that is too fast for the moment makes a test weaker, not wrong. */
